@@ -1,0 +1,1 @@
+"""Adapt Segment Anything to remote-sensing images from point labels alone."""

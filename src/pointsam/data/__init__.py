@@ -1,0 +1,1 @@
+"""Images, annotations and points from disk."""

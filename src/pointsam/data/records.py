@@ -1,0 +1,51 @@
+"""What a data set is once read: images, their instances, their points. No pixels."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Point = tuple[float, float, int]
+"""``(x, y, label)`` in the image frame, in pixels; label 1 object, 0 background."""
+
+Segmentation = list[list[float]] | dict[str, Any]
+"""COCO's own forms of a mask: polygons ``[[x0, y0, x1, y1, ...], ...]`` or an RLE."""
+
+
+@dataclass(frozen=True)
+class InstanceRecord:
+    """One object of one image."""
+
+    id: int
+    """The annotation's id, unique in its file: it pairs points and masks."""
+    category: str
+    points: tuple[Point, ...] = ()
+    """As clicked; empty where the file carries masks alone."""
+    segmentation: Segmentation | None = None
+    """None where the file carries points alone."""
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One image and what is known of it."""
+
+    id: int
+    file_name: str
+    size: tuple[int, int]
+    """Height and width in pixels, as the annotation file states them."""
+    instances: tuple[InstanceRecord, ...] = ()
+    background_points: tuple[tuple[float, float], ...] = ()
+    """``(x, y)`` clicks that belong to no instance and serve every instance of the image."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images with instances, and what was left out while reading."""
+
+    images: tuple[ImageRecord, ...]
+    categories: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = field(default=())
+    """One line for each thing that was dropped: file, id, reason."""
+
+    @property
+    def instance_count(self) -> int:
+        """Instances of all images together."""
+        return sum(len(image.instances) for image in self.images)

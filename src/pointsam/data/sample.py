@@ -1,0 +1,40 @@
+"""One image as training and evaluation take it: pixels and prompts in the model frame."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, UInt8
+from torch import Tensor
+
+from pointsam.frames import ModelFrame
+from pointsam.prompts import PointPrompts
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One image resized to the model frame, unpadded, with its point prompts."""
+
+    image_id: int
+    file_name: str
+    frame: ModelFrame
+    pixels: UInt8[Tensor, "3 height width"]
+    """RGB at ``frame.resized_size``."""
+    prompts: PointPrompts
+    """In the model frame; background clicks of the image are in every instance's row."""
+    instance_ids: tuple[int, ...]
+    categories: tuple[str, ...]
+    masks: Bool[Tensor, "instances height width"] | None = None
+    """Annotated masks in the image frame; only where they were asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSample:
+    """A weak and a strong view of one image: one geometry, two looks."""
+
+    sample: Sample
+    """The weak view: flipped or not. Its prompts are flipped with it."""
+    strong_pixels: UInt8[Tensor, "3 height width"]
+    """The weak view with other colours; every object lies where it lay."""
+    view: int
+    """Number of this view in the image's pool."""
+    low_res_masks: Bool[Tensor, "instances rows cols"] | None = None
+    """Annotated masks of this view in the low-res frame: the target of the supervised regime."""

@@ -1,0 +1,111 @@
+"""Where a point or a pixel lies: in the image, model, embedding and low-res frames."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+LOW_RES_STRIDE = 4
+"""Pixels of the model frame under one pixel of the low-res mask logits."""
+
+
+@dataclass(frozen=True)
+class ModelFrame:
+    """How one image sits in SAM's square input: one resize, then zeros right and below.
+
+    Points are ``(x, y)``: x grows right, y grows down, and an integer is the index of a
+    pixel, as in SAM, which adds the half pixel itself.
+    """
+
+    image_size: tuple[int, int]
+    """Height and width of the image as it was read, in pixels."""
+    side: int = 1024
+    """Side of the model's input, in pixels."""
+    stride: int = 16
+    """Pixels of the model's input under one cell of the image embedding."""
+
+    def __post_init__(self) -> None:
+        if min(self.image_size) < 1 or self.side < 1:
+            raise ValueError(f"image {self.image_size} and side {self.side} must be at least 1 px.")
+
+    @property
+    def resized_size(self) -> tuple[int, int]:
+        """Height and width of the image in the model frame: its longest side fills the input.
+
+        Source: segment_anything, utils/transforms.py, ``get_preprocess_shape``.
+        """
+        height, width = self.image_size
+        scale = self.side / max(height, width)
+        return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
+
+    @property
+    def scale_xy(self) -> tuple[float, float]:
+        """Model pixels per image pixel, along x and along y."""
+        height, width = self.resized_size
+        return width / self.image_size[1], height / self.image_size[0]
+
+    def to_model(self, points: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
+        """Move ``(x, y)`` points of the image frame to the model frame."""
+        return points * points.new_tensor(self.scale_xy)
+
+    def to_image(self, points: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
+        """Move ``(x, y)`` points of the model frame back to the image frame."""
+        return points / points.new_tensor(self.scale_xy)
+
+    def to_cell(self, points: Float[Tensor, "*batch 2"]) -> Int[Tensor, "*batch 2"]:
+        """Name the embedding cell, as ``(row, col)``, under each point of the model frame.
+
+        Raises:
+            ValueError: a point lies outside the model's input.
+        """
+        outside = (points < 0) | (points >= self.side)
+        if outside.any():
+            first = points[outside.any(-1)][0].tolist()
+            raise ValueError(
+                f"point {first} (x, y) is outside the {self.side} px model frame; "
+                "were image-frame points passed without to_model()?"
+            )
+        return (points / self.stride).floor().long().flip(-1)
+
+    def resize(
+        self, image: UInt8[np.ndarray, "height width 3"]
+    ) -> UInt8[np.ndarray, "rows cols 3"]:
+        """Give the image at its size in the model frame, without the padding.
+
+        Pillow's bilinear filter, which averages over the source pixels when it shrinks.
+        """
+        if image.shape[:2] != self.image_size:
+            raise ValueError(f"image is {image.shape[:2]}, its frame says {self.image_size} px.")
+        height, width = self.resized_size
+        if self.resized_size == self.image_size:
+            return image
+        resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(resized)
+
+    def low_res_valid(self) -> Bool[Tensor, "rows cols"]:
+        """Mark the low-res pixels whose centre is on the image, not on the padding."""
+        height, width = self.resized_size
+        centre = torch.arange(self.side // LOW_RES_STRIDE) * LOW_RES_STRIDE + LOW_RES_STRIDE / 2
+        return (centre < height)[:, None] & (centre < width)[None, :]
+
+    def logits_to_image(
+        self, low_res_logits: Float[Tensor, "instances rows cols"]
+    ) -> Float[Tensor, "instances height width"]:
+        """Bring low-res mask logits to the image frame: up to the input, crop, to the image.
+
+        Source: segment_anything, modeling/sam.py, ``postprocess_masks``.
+        """
+        if not len(low_res_logits):
+            return low_res_logits.new_zeros((0, *self.image_size))
+        height, width = self.resized_size
+        logits = F.interpolate(
+            low_res_logits[:, None].float(), (self.side, self.side), mode="bilinear"
+        )
+        logits = logits[..., :height, :width]
+        if self.resized_size != self.image_size:
+            logits = F.interpolate(logits, self.image_size, mode="bilinear")
+        return logits[:, 0]

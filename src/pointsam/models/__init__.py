@@ -1,0 +1,1 @@
+"""Segment Anything models behind one contract."""

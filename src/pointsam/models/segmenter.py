@@ -1,0 +1,196 @@
+"""The contract every SAM family keeps, so that training, scores and prediction know none.
+
+The way of one image: ``normalise`` -> ``encode_frozen`` -> Stem -> ``encode_adapted`` ->
+Embedding -> ``prepare`` (once an image) -> ImageTerms -> ``decode_chunk`` (for some instances)
+-> MaskLogits. ``decode`` does the last two for all instances.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+
+from pointsam.prompts import PADDING, PointPrompts
+
+PIXEL_MEAN = (123.675, 116.28, 103.53)
+"""Mean of SAM's RGB input, in [0, 255]. Source: segment_anything, build_sam.py."""
+PIXEL_STD = (58.395, 57.12, 57.375)
+"""Standard deviation of SAM's RGB input, in [0, 255]. Source: segment_anything, build_sam.py."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stem:
+    """What the frozen part of the encoder gives: the same at every step, so it can be kept."""
+
+    tensors: tuple[Tensor, ...]
+    """Each ``images ...``; their number and shapes are the family's own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """The encoder's output for some images."""
+
+    image: Float[Tensor, "images channels rows cols"]
+    """The image embedding, one cell every ``stride`` pixels of the model frame."""
+    extras: tuple[Tensor, ...] = ()
+    """What else the family's decoder reads (SAM 2: finer maps); each ``images ...``."""
+
+    def one(self, index: int) -> "Embedding":
+        """Keep one image, still as a batch of one."""
+        keep = slice(index, index + 1)
+        return Embedding(self.image[keep], tuple(extra[keep] for extra in self.extras))
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTerms:
+    """All that the decoder derives from one image alone, whatever the instances are."""
+
+    tensors: tuple[Tensor, ...]
+
+    def detached(self) -> "ImageTerms":
+        """Give leaves that gather the gradient of many chunks before one encoder backward."""
+        return ImageTerms(
+            tuple(term.detach().requires_grad_(term.requires_grad) for term in self.tensors)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class MaskLogits:
+    """Masks of some instances before any threshold."""
+
+    low_res_logits: Float[Tensor, "instances masks rows cols"]
+    """``masks`` is 1, or 3 where several sizes of answer were asked for."""
+    iou_prediction: Float[Tensor, "instances masks"]
+    """SAM's own estimate of each mask's IoU."""
+
+
+class Segmenter(nn.Module, ABC):
+    """A promptable segmenter: pixels to embedding, embedding and points to mask logits."""
+
+    family: str
+    """Adapters of one family do not fit another."""
+    side: int
+    """Side of the square input, in pixels."""
+    stride: int = 16
+    """Pixels of the model frame under one cell of the image embedding."""
+    chunk_size: int = 16
+    """Most instances decoded at once."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights."""
+        return next(self.parameters()).dtype
+
+    def normalise(
+        self, images: Sequence[UInt8[Tensor, "3 _ _"]]
+    ) -> Float[Tensor, "images 3 side side"]:
+        """Give the encoder's input: SAM's mean and deviation, then zeros right and below.
+
+        Args:
+            images: RGB at their size in the model frame (``ModelFrame.resize``), unpadded.
+        """
+        mean = torch.tensor(PIXEL_MEAN, device=self.device, dtype=self.dtype)[:, None, None]
+        std = torch.tensor(PIXEL_STD, device=self.device, dtype=self.dtype)[:, None, None]
+        pixels = torch.zeros(
+            len(images), 3, self.side, self.side, device=self.device, dtype=self.dtype
+        )
+        for slot, image in zip(pixels, images, strict=True):
+            height, width = image.shape[1:]
+            moved = image.to(self.device, non_blocking=True).to(self.dtype)
+            slot[:, :height, :width] = (moved - mean) / std
+        return pixels
+
+    @abstractmethod
+    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> Stem:
+        """Run the encoder up to the first block that an adapter may change; no gradient."""
+
+    @abstractmethod
+    def encode_adapted(self, stem: Stem) -> Embedding:
+        """Run the rest of the encoder, with gradient where the adapter has weights."""
+
+    @abstractmethod
+    def prepare(self, embedding: Embedding) -> ImageTerms:
+        """Compute once, for an embedding of one image, what all its instances share."""
+
+    @abstractmethod
+    def decode_chunk(
+        self,
+        terms: ImageTerms,
+        points: Float[Tensor, "instances points 2"],
+        labels: Int[Tensor, "instances points"],
+        *,
+        boxes: Float[Tensor, "instances 4"] | None = None,
+        multimask: bool = False,
+    ) -> MaskLogits:
+        """Decode instances that have the same number of points; padding is not allowed.
+
+        Args:
+            terms: of the one image the instances are in.
+            points: ``(x, y)`` in the model frame.
+            labels: POSITIVE or NEGATIVE.
+            boxes: ``(x0, y0, x1, y1)`` in the model frame, one an instance.
+            multimask: three masks an instance (whole, part, subpart) in place of one.
+        """
+
+    def feature_map(self, embedding: Embedding) -> Float[Tensor, "images channels rows cols"]:
+        """Give the map that point features are read from."""
+        return embedding.image
+
+    def encode(self, images: Sequence[UInt8[Tensor, "3 _ _"]]) -> Embedding:
+        """Encode images (RGB at their size in the model frame) in one go."""
+        return self.encode_adapted(self.encode_frozen(self.normalise(images)))
+
+    def decode(
+        self, embedding: Embedding, prompts: PointPrompts, *, multimask: bool = False
+    ) -> MaskLogits:
+        """Decode all instances of one image, chunk by chunk, in the order of `prompts`.
+
+        An instance's mask does not depend on the others that are asked for with it, up to
+        rounding: SAM attends to padding, so a chunk never holds any.
+        """
+        terms = self.prepare(embedding)
+        low_res = self.side // 4
+        masks = 3 if multimask else 1
+        logits = embedding.image.new_empty((len(prompts), masks, low_res, low_res))
+        iou_prediction = embedding.image.new_empty((len(prompts), masks))
+        for chunk in chunks(prompts, self.chunk_size):
+            part = self.decode_chunk(
+                terms, chunk.prompts.points, chunk.prompts.labels, multimask=multimask
+            )
+            # index_copy keeps the gradient where there is one.
+            logits = logits.index_copy(0, chunk.instances, part.low_res_logits.to(logits))
+            iou_prediction = iou_prediction.index_copy(
+                0, chunk.instances, part.iou_prediction.to(iou_prediction)
+            )
+        return MaskLogits(logits, iou_prediction)
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Some instances of one image that have the same number of points."""
+
+    instances: Int[Tensor, " chunk"]
+    """Their places among the image's instances."""
+    prompts: PointPrompts
+    """Their points, without padding."""
+
+
+def chunks(prompts: PointPrompts, size: int) -> Iterator[Chunk]:
+    """Split instances into chunks of at most `size`, each with one number of points."""
+    counts = prompts.counts
+    for count in counts.unique().tolist():
+        members = (counts == count).nonzero()[:, 0]
+        for instances in members.split(size):
+            kept = prompts[instances]
+            # Stable: real points keep their order and move in front of the padding.
+            order = (kept.labels == PADDING).to(torch.int8).argsort(dim=1, stable=True)[:, :count]
+            points = kept.points.gather(1, order[..., None].expand(-1, -1, 2))
+            yield Chunk(instances, PointPrompts(points, kept.labels.gather(1, order)))

@@ -1,0 +1,1 @@
+"""An adapted model's masks, and what is made of them."""

@@ -1,0 +1,1 @@
+"""Losses, prototypes, the teacher and the loop."""
