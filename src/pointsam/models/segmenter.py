@@ -76,8 +76,8 @@ class Segmenter(nn.Module, ABC):
     """Side of the square input, in pixels."""
     stride: int = 16
     """Pixels of the model frame under one cell of the image embedding."""
-    chunk_size: int = 16
-    """Most instances decoded at once."""
+    chunk_size: int = 4
+    """Most instances decoded at once; small chunks stay in a processor's cache."""
 
     @property
     def device(self) -> torch.device:

@@ -1,0 +1,238 @@
+"""SAM's mask decoder: the library's modules and weights under our own forward.
+
+What the image alone decides is computed once an image, not once an instance: the keys, values
+and queries of the first layer. In the other layers the projections of the 4096 cells are folded
+into the few tokens they meet (``(x W) . q = x . (W q)``): fewer products and fewer stored
+activations. The mask head runs on cells as matrix products; only its last, one-channel map is put
+back in order.
+
+Source: segment_anything, modeling/{mask_decoder,transformer}.py, for what is computed; the
+order of the products is ours, equal up to rounding.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+from transformers.models.sam.modeling_sam import SamAttention, SamMaskDecoder, SamPromptEncoder
+
+from pointsam.models.segmenter import Embedding, ImageTerms, MaskLogits
+
+
+def image_terms(
+    prompt_encoder: SamPromptEncoder, mask_decoder: SamMaskDecoder, embedding: Embedding
+) -> ImageTerms:
+    """Compute what all instances of one image share.
+
+    Returns:
+        ``keys`` (cells channels), ``position`` (cells channels), and of the first layer
+        ``key``, ``value``, ``query`` (heads cells head_channels).
+    """
+    [image] = embedding.image
+    position = _cell_position(prompt_encoder, size=image.shape[-1]).to(image.dtype)
+    keys = image.flatten(1).T + prompt_encoder.no_mask_embed.weight
+    first = mask_decoder.transformer.layers[0]
+    to_image, to_token = first.cross_attn_token_to_image, first.cross_attn_image_to_token
+    located = keys + position
+    return ImageTerms(
+        (
+            keys,
+            position,
+            _heads(to_image, to_image.k_proj(located)),
+            _heads(to_image, to_image.v_proj(keys)),
+            _heads(to_token, to_token.q_proj(located)),
+        )
+    )
+
+
+def decode_instances(
+    prompt_encoder: SamPromptEncoder,
+    mask_decoder: SamMaskDecoder,
+    terms: ImageTerms,
+    points: Float[Tensor, "instances points 2"],
+    labels: Int[Tensor, "instances points"],
+    *,
+    boxes: Float[Tensor, "instances 4"] | None,
+    multimask: bool,
+) -> MaskLogits:
+    """Decode instances of one image that all have the same number of points."""
+    prompts = _embed_prompts(prompt_encoder, points, labels, boxes=boxes)
+    output = torch.cat([mask_decoder.iou_token.weight, mask_decoder.mask_tokens.weight])
+    tokens = torch.cat([output.expand(len(prompts), -1, -1), prompts.to(output.dtype)], dim=1)
+    tokens, keys = _two_way(mask_decoder, tokens, terms)
+    wanted = slice(1, None) if multimask else slice(0, 1)
+    iou_prediction = mask_decoder.iou_prediction_head(tokens[:, 0])
+    mask_tokens = tokens[:, 1 : 1 + mask_decoder.num_mask_tokens][:, wanted]
+    heads = mask_decoder.output_hypernetworks_mlps[wanted]
+    kernels = torch.stack([head(mask_tokens[:, i]) for i, head in enumerate(heads)], dim=1)
+    return MaskLogits(_mask_head(mask_decoder, keys, kernels), iou_prediction[:, wanted])
+
+
+def _cell_position(
+    prompt_encoder: SamPromptEncoder, *, size: int
+) -> Float[Tensor, "cells channels"]:
+    """Encode the centre of every cell of a square map, row by row."""
+    weight = prompt_encoder.shared_embedding.positional_embedding
+    centre = (torch.arange(size, device=weight.device) + 0.5) / size
+    x, y = torch.meshgrid(centre, centre, indexing="xy")
+    with torch.autocast(weight.device.type, enabled=False):
+        encoded: Tensor = prompt_encoder.shared_embedding(torch.stack([x, y], dim=-1)[None])
+    return encoded[0].flatten(0, 1)
+
+
+def _embed_prompts(
+    prompt_encoder: SamPromptEncoder,
+    points: Float[Tensor, "instances points 2"],
+    labels: Int[Tensor, "instances points"],
+    *,
+    boxes: Float[Tensor, "instances 4"] | None,
+) -> Float[Tensor, "instances tokens channels"]:
+    """Embed points and boxes, with SAM's one padding point where there is no box.
+
+    Kept out of autocast: a sine of ``2 pi x`` in bfloat16 has lost the pixel.
+    """
+    dtype = prompt_encoder.shared_embedding.positional_embedding.dtype
+    with torch.autocast(points.device.type, enabled=False):
+        sparse, _ = prompt_encoder(
+            input_points=points[None].to(dtype),
+            input_labels=labels[None],
+            input_boxes=None if boxes is None else boxes[None].to(dtype),
+            input_masks=None,
+        )
+    embedded: Tensor = sparse[0]
+    return embedded
+
+
+def _two_way(
+    mask_decoder: SamMaskDecoder,
+    tokens: Float[Tensor, "instances tokens channels"],
+    terms: ImageTerms,
+) -> tuple[Float[Tensor, "instances tokens channels"], Float[Tensor, "instances cells channels"]]:
+    """Let tokens and cells attend to each other, layer by layer."""
+    shared, position, first_key, first_value, first_query = terms.tensors
+    transformer = mask_decoder.transformer
+    queries, keys, located = tokens, shared, shared + position
+    for index, layer in enumerate(transformer.layers):
+        if index == 0:
+            attended, _ = layer.self_attn(
+                query=queries[None], key=queries[None], value=queries[None]
+            )
+            queries = layer.layer_norm1(attended[0])
+        else:
+            placed = (queries + tokens)[None]
+            attended, _ = layer.self_attn(query=placed, key=placed, value=queries[None])
+            queries = layer.layer_norm1(queries + attended[0])
+
+        to_image = layer.cross_attn_token_to_image
+        if index == 0:
+            read = _read_shared(to_image, queries + tokens, first_key, first_value)
+        else:
+            read = _read_cells(to_image, queries + tokens, located, keys)
+        queries = layer.layer_norm2(queries + read)
+        queries = layer.layer_norm3(queries + layer.mlp(queries))
+
+        to_token = layer.cross_attn_image_to_token
+        shared_query = first_query if index == 0 else None
+        update = _write_cells(to_token, located, queries + tokens, queries, shared_query)
+        keys = layer.layer_norm4(keys + update)
+        located = keys + position
+    final = transformer.final_attn_token_to_image
+    queries = queries + _read_cells(final, queries + tokens, located, keys)
+    return transformer.layer_norm_final_attn(queries), keys
+
+
+def _heads(attention: SamAttention, projected: Tensor) -> Tensor:
+    """Split ``... tokens channels`` into ``... heads tokens head_channels``."""
+    return projected.unflatten(-1, (attention.num_attention_heads, -1)).transpose(-3, -2)
+
+
+def _fold(
+    attention: SamAttention, tokens: Tensor, weight: Float[Tensor, "inner channels"]
+) -> Float[Tensor, "instances heads_tokens channels"]:
+    """Push the tokens' heads back through the projection of the other side."""
+    per_head = weight.unflatten(0, (attention.num_attention_heads, -1))
+    return torch.einsum("nhtd,hdc->nhtc", tokens, per_head).flatten(1, 2)
+
+
+def _read_shared(
+    attention: SamAttention, queries: Tensor, key: Tensor, value: Tensor
+) -> Float[Tensor, "instances tokens channels"]:
+    """Attend from tokens to cells that are the same for all instances."""
+    query = _heads(attention, attention.q_proj(queries))
+    heads = query.transpose(0, 1).flatten(1, 2)
+    attended = F.scaled_dot_product_attention(
+        heads[None], key[None], value[None], scale=attention.scaling
+    )[0]
+    attended = attended.unflatten(1, (len(queries), -1)).permute(1, 2, 0, 3).flatten(2)
+    projected: Tensor = attention.out_proj(attended)
+    return projected
+
+
+def _read_cells(
+    attention: SamAttention, queries: Tensor, located: Tensor, keys: Tensor
+) -> Float[Tensor, "instances tokens channels"]:
+    """Attend from tokens to each instance's own cells.
+
+    The bias of the keys' projection adds the same to every cell's score and falls out of the
+    softmax; the weights of a softmax sum to 1, so the bias of the values is added once.
+    """
+    count = attention.num_attention_heads
+    query = _heads(attention, attention.q_proj(queries)) * attention.scaling
+    scores = _fold(attention, query, attention.k_proj.weight) @ located.transpose(1, 2)
+    mixed = (scores.softmax(dim=-1).to(keys.dtype) @ keys).unflatten(1, (count, -1))
+    value_weight = attention.v_proj.weight.unflatten(0, (count, -1))
+    attended = torch.einsum("nhtc,hdc->nthd", mixed, value_weight).flatten(2)
+    projected: Tensor = attention.out_proj(attended + attention.v_proj.bias)
+    return projected
+
+
+def _write_cells(
+    attention: SamAttention,
+    located: Tensor,
+    placed: Tensor,
+    queries: Tensor,
+    shared_query: Tensor | None,
+) -> Float[Tensor, "instances cells channels"]:
+    """Attend from cells to tokens; `shared_query` where all instances' cells are the same."""
+    count = attention.num_attention_heads
+    key = _heads(attention, attention.k_proj(placed)) * attention.scaling
+    if shared_query is None:
+        scores = _fold(attention, key, attention.q_proj.weight) @ located.transpose(1, 2)
+        bias = torch.einsum("nhtd,hd->nht", key, attention.q_proj.bias.unflatten(0, (count, -1)))
+        scores = scores.unflatten(1, (count, -1)) + bias[..., None]
+    else:
+        scores = key @ shared_query.transpose(1, 2)
+    weights = scores.softmax(dim=2).flatten(1, 2)
+    value = _heads(attention, attention.v_proj(queries))
+    output = _fold(attention, value, attention.out_proj.weight.T)
+    return weights.to(output.dtype).transpose(1, 2) @ output + attention.out_proj.bias
+
+
+def _mask_head(
+    mask_decoder: SamMaskDecoder,
+    keys: Float[Tensor, "instances cells channels"],
+    kernels: Float[Tensor, "instances masks channels_out"],
+) -> Float[Tensor, "instances masks rows cols"]:
+    """Upscale the cells four times and project them on each mask's kernel.
+
+    A transposed convolution whose kernel equals its stride is one matrix product a cell: the
+    four (then sixteen) finer pixels stay beside their cell until there is one channel left.
+    """
+    size = int(keys.shape[1] ** 0.5)
+    norm = mask_decoder.upscale_layer_norm
+    fine = _unfold_conv(keys, mask_decoder.upscale_conv1)
+    fine = F.gelu(F.layer_norm(fine, norm.normalized_shape, norm.weight, norm.bias, norm.eps))
+    fine = F.gelu(_unfold_conv(fine, mask_decoder.upscale_conv2))
+    logits = fine.flatten(1, 3) @ kernels.transpose(1, 2)
+    # cells are (row, col); then (dy, dx) of the first convolution, then of the second
+    logits = logits.unflatten(1, (size, size, 2, 2, 2, 2))
+    ordered = logits.permute(0, 7, 1, 3, 5, 2, 4, 6)
+    return ordered.reshape(len(keys), kernels.shape[1], size * 4, size * 4)
+
+
+def _unfold_conv(features: Tensor, conv: torch.nn.ConvTranspose2d) -> Tensor:
+    """Apply a 2x2, stride 2 transposed convolution: ``... channels`` to ``... 4 channels_out``."""
+    weight = conv.weight.permute(0, 2, 3, 1).flatten(1)
+    assert conv.bias is not None
+    spread = features @ weight + conv.bias.repeat(4)
+    return spread.unflatten(-1, (4, -1))
