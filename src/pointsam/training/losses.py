@@ -1,0 +1,98 @@
+"""What a mask is told it did wrong: focal, Dice and IoU-head error, one value an instance.
+
+All take low-res logits (or any other frame, as long as the three maps agree) and look only at
+``valid`` pixels, the image without its padding. They give one value an instance, unweighted, so
+that a caller can decode instances in chunks and add up; how instances and images are averaged
+and weighted is the loop's.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from pointsam.masks import threshold
+
+DICE_SMOOTHING = 1.0
+"""Pixels added to both sides of the Dice ratio, so that two empty masks agree."""
+
+
+def focal_loss(
+    mask_logits: Float[Tensor, "instances rows cols"],
+    target: Bool[Tensor, "instances rows cols"] | Float[Tensor, "instances rows cols"],
+    valid: Bool[Tensor, "rows cols"],
+    *,
+    gamma: float = 2.0,
+) -> Float[Tensor, " instances"]:
+    """Give each instance's focal loss, without alpha: its mean over the valid pixels.
+
+    Computed from log-probabilities, so a logit of +-100 gives a finite loss and gradient.
+
+    Args:
+        mask_logits: gradient flows to these.
+        target: a mask, or the probability in [0, 1] that a pixel is object; a pixel between
+            0 and 1 is charged for both classes in proportion.
+        valid: pixels that are image and not padding.
+        gamma: how strongly a pixel that is already right is discounted; 0 is cross-entropy.
+
+    Source: Lin et al., "Focal Loss for Dense Object Detection" (ICCV 2017), the focal loss
+        without its alpha. The released PointSAM code passes the number of masks where alpha is
+        taken.
+    """
+    logits = _computable(mask_logits, valid)
+    object_share = target.to(logits)
+    log_object = F.logsigmoid(logits)
+    log_background = log_object - logits
+    loss = object_share * (gamma * log_background).exp() * log_object
+    loss = loss + (1 - object_share) * (gamma * log_object).exp() * log_background
+    return -loss.where(valid, 0).sum(dim=(1, 2)) / valid.sum().clamp(min=1)
+
+
+def dice_loss(
+    mask_logits: Float[Tensor, "instances rows cols"],
+    target: Bool[Tensor, "instances rows cols"] | Float[Tensor, "instances rows cols"],
+    valid: Bool[Tensor, "rows cols"],
+) -> Float[Tensor, " instances"]:
+    """Give one minus the soft Dice ratio of each instance by itself, in [0, 1].
+
+    ``1 - (2 |p t| + s) / (|p| + |t| + s)`` over the valid pixels, p the sigmoid of the logits
+    and s = DICE_SMOOTHING: a small object weighs as much as a large one. Gradient flows to
+    `mask_logits`.
+
+    Source: Milletari et al., "V-Net" (3DV 2016), with plain sums in the denominator. The
+        released PointSAM code takes one ratio over all instances, which large objects rule.
+    """
+    probability = _computable(mask_logits, valid).sigmoid().where(valid, 0)
+    object_share = target.to(probability).where(valid, 0)
+    both = (probability * object_share).sum(dim=(1, 2))
+    either = probability.sum(dim=(1, 2)) + object_share.sum(dim=(1, 2))
+    return 1 - (2 * both + DICE_SMOOTHING) / (either + DICE_SMOOTHING)
+
+
+def iou_head_loss(
+    iou_prediction: Float[Tensor, " instances"],
+    mask_logits: Float[Tensor, "instances rows cols"],
+    target: Bool[Tensor, "instances rows cols"],
+    valid: Bool[Tensor, "rows cols"],
+) -> Float[Tensor, " instances"]:
+    """Give the squared error of SAM's own estimate of each mask's IoU.
+
+    The truth is measured on the thresholded mask, over the valid pixels, and is a constant:
+    gradient flows to `iou_prediction` alone. Two empty masks have IoU 0, the estimate of a
+    model that found nothing.
+
+    Source: Kirillov et al., "Segment Anything" (ICCV 2023), the mean-squared-error supervision
+        of the IoU head.
+    """
+    mask = threshold(mask_logits.detach()) & valid
+    target = target & valid
+    both = (mask & target).sum(dim=(1, 2))
+    either = (mask | target).sum(dim=(1, 2)).clamp(min=1)
+    predicted = _computable(iou_prediction)
+    return (predicted - (both / either).to(predicted)).square()
+
+
+def _computable(values: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Raise half precision to float32 and clear the padding, whatever it holds (NaN too)."""
+    values = values.to(torch.promote_types(values.dtype, torch.float32))
+    return values if valid is None else values.where(valid, 0)
