@@ -12,6 +12,8 @@ from torch import nn
 
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing, replacing, sha256_of
+from pointsam.models.adapter_card import read_card
+from pointsam.models.lora import Adapter, load_adapter_weights
 from pointsam.models.mobile_sam import MobileSam
 from pointsam.models.official import State, from_official, to_official
 from pointsam.models.segmenter import Segmenter
@@ -44,6 +46,23 @@ def load_segmenter(name: str, *, side: int = 1024, device: str = "cpu") -> Segme
     model = MobileSam(side=side)
     _fill(model, from_official(state), name)
     return model.requires_grad_(False).eval().to(device)
+
+
+def load_adapter(model: Segmenter, folder: Path) -> Adapter:
+    """Put a saved adapter on `model`, after a look at whether it was made for it.
+
+    Raises:
+        FileNotFoundError: `folder` holds no adapter.
+        InputError: the adapter was made for another base model.
+    """
+    card = read_card(folder)
+    found = base_hash(model)
+    if (card.family, card.base_hash) != (model.family, found):
+        raise InputError(
+            f"{folder} was trained on {card.base} ({card.family}, {card.base_hash[:12]}), "
+            f"not on this model ({model.family}, {found[:12]}): give --model the base it names."
+        )
+    return load_adapter_weights(model, folder, first_block=card.first_block)
 
 
 def read_state(path: Path) -> State:

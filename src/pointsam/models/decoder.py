@@ -143,7 +143,8 @@ def _two_way(
 
 def _heads(attention: SamAttention, projected: Tensor) -> Tensor:
     """Split ``... tokens channels`` into ``... heads tokens head_channels``."""
-    return projected.unflatten(-1, (attention.num_attention_heads, -1)).transpose(-3, -2)
+    split: Tensor = projected.unflatten(-1, (attention.num_attention_heads, -1))
+    return split.transpose(-3, -2)
 
 
 def _fold(
@@ -205,7 +206,8 @@ def _write_cells(
     weights = scores.softmax(dim=2).flatten(1, 2)
     value = _heads(attention, attention.v_proj(queries))
     output = _fold(attention, value, attention.out_proj.weight.T)
-    return weights.to(output.dtype).transpose(1, 2) @ output + attention.out_proj.bias
+    update: Tensor = weights.to(output.dtype).transpose(1, 2) @ output + attention.out_proj.bias
+    return update
 
 
 def _mask_head(
@@ -223,7 +225,7 @@ def _mask_head(
     fine = _unfold_conv(keys, mask_decoder.upscale_conv1)
     fine = F.gelu(F.layer_norm(fine, norm.normalized_shape, norm.weight, norm.bias, norm.eps))
     fine = F.gelu(_unfold_conv(fine, mask_decoder.upscale_conv2))
-    logits = fine.flatten(1, 3) @ kernels.transpose(1, 2)
+    logits: Tensor = fine.flatten(1, 3) @ kernels.transpose(1, 2)
     # cells are (row, col); then (dy, dx) of the first convolution, then of the second
     logits = logits.unflatten(1, (size, size, 2, 2, 2, 2))
     ordered = logits.permute(0, 7, 1, 3, 5, 2, 4, 6)
@@ -234,5 +236,5 @@ def _unfold_conv(features: Tensor, conv: torch.nn.ConvTranspose2d) -> Tensor:
     """Apply a 2x2, stride 2 transposed convolution: ``... channels`` to ``... 4 channels_out``."""
     weight = conv.weight.permute(0, 2, 3, 1).flatten(1)
     assert conv.bias is not None
-    spread = features @ weight + conv.bias.repeat(4)
+    spread: Tensor = features @ weight + conv.bias.repeat(4)
     return spread.unflatten(-1, (4, -1))

@@ -8,7 +8,14 @@ from transformers.models.sam.modeling_sam import SamMaskDecoder, SamPromptEncode
 
 from pointsam.errors import InputError
 from pointsam.models.decoder import decode_instances, image_terms
-from pointsam.models.segmenter import Embedding, ImageTerms, MaskLogits, Segmenter, Stem
+from pointsam.models.segmenter import (
+    Embedding,
+    FusedProjection,
+    ImageTerms,
+    MaskLogits,
+    Segmenter,
+    Stem,
+)
 from pointsam.models.tiny_vit import TinyViT, TinyViTSizes
 
 
@@ -16,8 +23,6 @@ class MobileSam(Segmenter):
     """MobileSAM behind the contract; module names are those of the released checkpoint."""
 
     family = "mobile_sam"
-    first_block = 4
-    """First of the encoder's twelve blocks that an adapter may change: those at stride 16."""
 
     def __init__(
         self,
@@ -29,6 +34,8 @@ class MobileSam(Segmenter):
         if side < 64 or side % 64:
             raise InputError(f"side {side} does not fit MobileSAM: give a multiple of 64.")
         self.side = side
+        # The eight attention blocks of the two stages at stride 16.
+        self.first_block = 4
         config = SamConfig(
             prompt_encoder_config={"image_size": side, "patch_size": self.stride},
             # The released model's norms; transformers' own default is 1e-6.
@@ -52,6 +59,13 @@ class MobileSam(Segmenter):
     def prepare(self, embedding: Embedding) -> ImageTerms:
         """Compute what all instances of one image share."""
         return image_terms(self.prompt_encoder, self.mask_decoder, embedding)
+
+    def fused_projections(self) -> tuple[FusedProjection, ...]:
+        """Name the attention projections from ``first_block`` on, in the encoder's order."""
+        return tuple(
+            FusedProjection(f"image_encoder.{name}.attn.qkv", *block.attn.query_value_rows())
+            for name, block in self.image_encoder.attention_blocks(self.first_block)
+        )
 
     def decode_chunk(
         self,

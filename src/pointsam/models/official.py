@@ -115,7 +115,7 @@ def rename(name: str, prefixes: list[tuple[str, str]]) -> str:
 
 def _is_folded(name: str, state: State) -> bool:
     """Say whether a parameter belongs to a convolution that swallowed a BatchNorm."""
-    weight = state[name.rpartition(".")[0] + ".weight"] if "." in name else None
+    weight = state.get(name.rpartition(".")[0] + ".weight")
     convolution = weight is not None and weight.ndim == 4
     return name.startswith("image_encoder.") and ".neck." not in name and convolution
 

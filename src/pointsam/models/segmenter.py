@@ -67,6 +67,16 @@ class MaskLogits:
     """SAM's own estimate of each mask's IoU."""
 
 
+@dataclass(frozen=True, eq=False)
+class FusedProjection:
+    """One linear layer that gives queries, keys and values at once."""
+
+    name: str
+    """Of the module in the segmenter."""
+    query_rows: Int[Tensor, " rows"]
+    value_rows: Int[Tensor, " rows"]
+
+
 class Segmenter(nn.Module, ABC):
     """A promptable segmenter: pixels to embedding, embedding and points to mask logits."""
 
@@ -76,6 +86,8 @@ class Segmenter(nn.Module, ABC):
     """Side of the square input, in pixels."""
     stride: int = 16
     """Pixels of the model frame under one cell of the image embedding."""
+    first_block: int
+    """First block of the encoder that an adapter may change; what is below is frozen."""
     chunk_size: int = 4
     """Most instances decoded at once; small chunks stay in a processor's cache."""
 
@@ -139,6 +151,10 @@ class Segmenter(nn.Module, ABC):
             boxes: ``(x0, y0, x1, y1)`` in the model frame, one an instance.
             multimask: three masks an instance (whole, part, subpart) in place of one.
         """
+
+    @abstractmethod
+    def fused_projections(self) -> tuple[FusedProjection, ...]:
+        """Name the attention projections from ``first_block`` on, in the encoder's order."""
 
     def feature_map(self, embedding: Embedding) -> Float[Tensor, "images channels rows cols"]:
         """Give the map that point features are read from."""

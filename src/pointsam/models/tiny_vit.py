@@ -53,7 +53,7 @@ class TinyViT(nn.Module):
         self, pixels: Float[Tensor, "images 3 side side"], *, block: int
     ) -> Float[Tensor, "images rows cols channels"]:
         """Run all that comes before the numbered block (0 to 11)."""
-        features = pixels.permute(0, 2, 3, 1)
+        features: Tensor = pixels.permute(0, 2, 3, 1)
         for index, unit in self._units():
             if index is not None and index >= block:
                 return features
@@ -69,7 +69,8 @@ class TinyViT(nn.Module):
             reached = reached or index == block
             if reached:
                 features = unit(features)
-        return self.neck(features).permute(0, 3, 1, 2)
+        embedding: Tensor = self.neck(features)
+        return embedding.permute(0, 3, 1, 2)
 
     @property
     def block_count(self) -> int:
@@ -81,6 +82,15 @@ class TinyViT(nn.Module):
         for stage in self.layers:
             assert isinstance(stage, Stage)
             yield stage
+
+    def attention_blocks(self, first: int) -> Iterator[tuple[str, "AttentionBlock"]]:
+        """Name and give the attention blocks from block number `first` on."""
+        number = 0
+        for stage_index, stage in enumerate(self.stages()):
+            for block_index, block in enumerate(stage.blocks):
+                if number >= first and isinstance(block, AttentionBlock):
+                    yield f"layers.{stage_index}.blocks.{block_index}", block
+                number += 1
 
     def _units(self) -> Iterator[tuple[int | None, nn.Module]]:
         """Give each step with its block number, None for steps that are no block."""
@@ -226,8 +236,13 @@ class WindowAttention(nn.Module):
         tokens = self.proj(attended.transpose(1, 2).flatten(2))
 
         windows = tokens.reshape(images, down, across, window, window, channels).transpose(2, 3)
-        joined = windows.reshape(images, down * window, across * window, channels)
+        joined: Tensor = windows.reshape(images, down * window, across * window, channels)
         return joined[:, :rows, :cols]
+
+    def query_value_rows(self) -> tuple[Int[Tensor, " rows"], Int[Tensor, " rows"]]:
+        """Number the rows of the fused projection that make queries and those that make values."""
+        rows = torch.arange(self.qkv.out_features).unflatten(0, (self.heads, 3, -1))
+        return rows[:, 0].flatten(), rows[:, 2].flatten()
 
 
 class Mlp(nn.Module):

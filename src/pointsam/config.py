@@ -1,0 +1,205 @@
+"""Settings of a training run, one class a stage; bad values and unknown keys are refused."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pointsam.errors import InputError
+from pointsam.files import replacing
+
+Regime = Literal["pointsam", "self-training", "supervised"]
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+class Settings(BaseModel):
+    """What all stages share: nothing changes after reading, nothing unknown is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ModelSettings(Settings):
+    """The base model and what of it is trained."""
+
+    name: str = Field("mobile_sam", description="name or checkpoint file of the base model")
+    side: int = Field(1024, ge=64, description="side of the model's input, in pixels")
+    rank: int = Field(4, ge=1, description="LoRA rank of queries and of values")
+    first_block: int | None = Field(
+        None, ge=0, description="first adapted block; the model's own default if not given"
+    )
+
+
+class DataSettings(Settings):
+    """How images become steps."""
+
+    batch_size: int = Field(1, ge=1, description="images in one optimizer step")
+    views: int = Field(4, ge=1, description="pre-drawn weak and strong views of each image")
+    most_instances: int = Field(
+        50, ge=1, description="instances of one image used in one step; drawn anew each epoch"
+    )
+
+
+class ScheduleSettings(Settings):
+    """Optimizer and learning rate; times are in epochs, so that they scale with the data."""
+
+    epochs: float = Field(10, gt=0, description="passes over the images")
+    optimizer: Literal["adamw", "adam"] = Field("adamw", description="adam: the published one")
+    lr: float = Field(5e-4, gt=0, description="learning rate after the warm-up")
+    weight_decay: float = Field(1e-4, ge=0)
+    warmup_epochs: float = Field(0.5, ge=0, description="linear rise of the rate from zero")
+    decay_epochs: tuple[float, ...] = Field((), description="where the rate falls tenfold")
+
+
+class TeacherSettings(Settings):
+    """Where pseudo-labels come from and which of them are believed."""
+
+    weights: Literal["ema", "live", "frozen"] = Field(
+        "ema", description="slow average of the student, the student itself, or the frozen SAM"
+    )
+    ema_decay: float = Field(0.99, ge=0, lt=1, description="of the slow average, for each step")
+    iou_threshold: float = Field(0.1, ge=0, le=1, description="masks above this IoU are rivals")
+    most_negatives: int = Field(
+        3, ge=0, description="rivals' points lent to an instance; 0 switches calibration off"
+    )
+    least_iou_prediction: float = Field(
+        0.5, ge=0, le=1, description="masks the teacher itself rates lower are not trained on"
+    )
+
+
+class LossSettings(Settings):
+    """Weights of the loss terms."""
+
+    focal: float = Field(20.0, ge=0)
+    dice: float = Field(1.0, ge=0)
+    iou: float = Field(1.0, ge=0)
+    prototype: float = Field(0.1, ge=0)
+    gamma: float = Field(2.0, ge=0, description="exponent of the focal loss")
+
+
+class PrototypeSettings(Settings):
+    """Prototype-based regularization."""
+
+    bank: int = Field(128, ge=1, description="point features in the memory bank")
+    interval: int = Field(30, ge=1, description="steps between two clusterings and matchings")
+    least_clusters: int = Field(8, ge=1, description="of the FINCH partition that is used")
+    images: int = Field(128, ge=1, description="images the target prototypes are made from")
+
+
+class WatchSettings(Settings):
+    """When a run is measured against the frozen model, and when it is stopped."""
+
+    interval: int = Field(10, ge=1, description="steps between two measurements")
+    window: int = Field(12, ge=2, description="measurements that are judged together")
+    least_agreement: float = Field(
+        0.4, ge=0, le=1, description="median IoU with the frozen model's masks"
+    )
+    most_area_change: float = Field(
+        4.0, gt=1, description="factor of the median mask area, either way"
+    )
+    least_share: float = Field(
+        0.25, ge=0, le=1, description="share of instances with a pseudo-mask that is believed"
+    )
+
+
+class TrainSettings(Settings):
+    """All settings of one training run."""
+
+    regime: Regime = "pointsam"
+    seed: int = Field(1337, ge=0)
+    precision: Precision = Field("float32", description="of the encoder and decoder")
+    model: ModelSettings = ModelSettings()
+    data: DataSettings = DataSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    teacher: TeacherSettings = TeacherSettings()
+    loss: LossSettings = LossSettings()
+    prototypes: PrototypeSettings = PrototypeSettings()
+    watch: WatchSettings = WatchSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fit_regime(cls, given: Any) -> Any:
+        """Self-training is the frozen SAM's masks: no calibration, no prototypes."""
+        if isinstance(given, dict) and given.get("regime", "pointsam") != "pointsam":
+            given = dict(given)
+            given["teacher"] = {
+                **given.get("teacher", {}),
+                "weights": "frozen",
+                "most_negatives": 0,
+            }
+            given["loss"] = {**given.get("loss", {}), "prototype": 0.0}
+        return given
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if sorted(self.schedule.decay_epochs) != list(self.schedule.decay_epochs):
+            raise ValueError(f"decay_epochs must rise, got {self.schedule.decay_epochs}")
+        return self
+
+
+def train_settings(values: dict[str, Any], *, source: str) -> TrainSettings:
+    """Check settings.
+
+    Raises:
+        InputError: a bad value or an unknown key, with what is known and where it came from.
+    """
+    try:
+        return TrainSettings.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{source}: {_explain(error)}") from error
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read a YAML file of settings, unchecked.
+
+    Raises:
+        InputError: not YAML, or not a mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {str(error).splitlines()[0]}.") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds {type(values).__name__}, expected settings by name.")
+    return values
+
+
+def write_settings(settings: TrainSettings, path: Path) -> None:
+    """Save the resolved settings beside a result."""
+    with replacing(path) as temporary:
+        temporary.write_text(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Lay one nested mapping over another."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        both = isinstance(value, dict) and isinstance(below, dict)
+        result[key] = merged(below, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def _explain(error: ValidationError) -> str:
+    """Say in one line what is wrong with each setting, and which keys are known."""
+    reasons = []
+    for fault in error.errors():
+        place = ".".join(str(part) for part in fault["loc"]) or "settings"
+        if fault["type"] == "extra_forbidden":
+            known = _fields_at(fault["loc"][:-1])
+            reasons.append(f"unknown setting {place}, known here: {', '.join(known)}")
+        else:
+            reasons.append(f"{place}: {fault['msg']}, got {fault['input']!r}")
+    return "; ".join(reasons)
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    """List the settings of the stage at `location`."""
+    stage: type[BaseModel] = TrainSettings
+    for part in location:
+        annotation = stage.model_fields[str(part)].annotation
+        assert isinstance(annotation, type)
+        stage = annotation
+    return list(stage.model_fields)

@@ -1,0 +1,64 @@
+"""``pointsam.yaml``: what an adapter folder says of itself, so that it is used as it was made."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pointsam.errors import InputError
+from pointsam.files import replacing
+
+CARD_NAME = "pointsam.yaml"
+PROTOTYPES_NAME = "target_prototypes.safetensors"
+
+
+class AdapterCard(BaseModel):
+    """The base an adapter fits, the input it was trained on, and where it comes from."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    family: str
+    """Of the base model; another family's adapters have other layers."""
+    base: str
+    """Name or path the base was loaded by."""
+    base_hash: str
+    """Identity of the base: a hash over its float16 numbers."""
+    side: int
+    """Side of the model's input, in pixels."""
+    first_block: int
+    """First adapted block of the encoder."""
+    rank: int
+    """Rank of the queries' and of the values' update."""
+    settings: dict[str, Any]
+    """All settings of the training."""
+    data: dict[str, Any] = {}
+    """Files the training read, with their hashes and counts."""
+    scores: dict[str, float] = {}
+    """What the run measured of itself at its last step."""
+    versions: dict[str, str] = {}
+    """Of the libraries that made it."""
+
+    def save(self, folder: Path) -> None:
+        """Write the card."""
+        with replacing(folder / CARD_NAME) as temporary:
+            temporary.write_text(yaml.safe_dump(self.model_dump(), sort_keys=False))
+
+
+def read_card(folder: Path) -> AdapterCard:
+    """Read the card of an adapter folder.
+
+    Raises:
+        FileNotFoundError: the folder or its card is missing.
+        InputError: the card is not one.
+    """
+    path = folder / CARD_NAME
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder} is no adapter folder (no {CARD_NAME}): give the folder that "
+            "'pointsam train' wrote."
+        )
+    try:
+        return AdapterCard(**yaml.safe_load(path.read_text()))
+    except (yaml.YAMLError, TypeError, ValidationError) as error:
+        raise InputError(f"{path} is not an adapter's card: {error}") from error

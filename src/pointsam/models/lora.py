@@ -1,0 +1,136 @@
+"""LoRA on the queries and values of attention: put on, taken off, saved, loaded, merged."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from pointsam.errors import InputError
+from pointsam.models.segmenter import FusedProjection, Segmenter
+
+AdapterState = dict[str, Tensor]
+
+
+class Adapter:
+    """The trained weights of a segmenter; everything else in it is frozen.
+
+    peft has no LoRA on a part of a fused projection. Rank 2r in which the rows of the queries
+    use the first r directions, the rows of the values the last r, and the rows of the keys none,
+    is LoRA of rank r on queries and values; a mask on the gradient of ``lora_B``, which begins
+    at zero, keeps it so. Any peft loads, switches off and merges the result.
+    """
+
+    def __init__(self, model: Segmenter, peft_model: PeftModel) -> None:
+        self._model = model
+        self._peft = peft_model
+        for projection in model.fused_projections():
+            weight = model.get_parameter(f"{projection.name}.lora_B.default.weight")
+            allowed = _allowed(projection, weight)
+            if weight.requires_grad:
+                weight.register_hook(lambda grad, allowed=allowed: grad * allowed.to(grad))
+            if weight.detach()[~allowed].any():
+                raise InputError(
+                    f"the adapter changes keys in {projection.name}: it was not made by pointsam, "
+                    "whose adapters change queries and values only."
+                )
+
+    def named_parameters(self) -> dict[str, nn.Parameter]:
+        """Give the trained parameters by name, in a fixed order."""
+        named = self._model.named_parameters()
+        return {name: parameter for name, parameter in named if "lora_" in name}
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Give the trained parameters, in a fixed order."""
+        return list(self.named_parameters().values())
+
+    def state(self) -> AdapterState:
+        """Copy the trained weights."""
+        return {name: p.detach().clone() for name, p in self.named_parameters().items()}
+
+    @torch.no_grad()
+    def load_state(self, state: AdapterState) -> None:
+        """Put copied weights back."""
+        for name, parameter in self.named_parameters().items():
+            parameter.copy_(state[name])
+
+    @contextmanager
+    def disabled(self) -> Iterator[None]:
+        """Make the model the frozen one inside the block."""
+        with self._peft.disable_adapter():
+            yield
+
+    @contextmanager
+    def holding(self, state: AdapterState) -> Iterator[None]:
+        """Use other trained weights inside the block (a slow teacher's); not under autograd."""
+        own = self.state()
+        self.load_state(state)
+        try:
+            yield
+        finally:
+            self.load_state(own)
+
+    def save(self, folder: Path) -> None:
+        """Write ``adapter_config.json`` and ``adapter_model.safetensors`` as peft does."""
+        # Without the flag peft asks the hub about a vocabulary that SAM does not have.
+        self._peft.save_pretrained(str(folder), save_embedding_layers=False)
+        # peft's card is a form about language models; the folder's pointsam.yaml says more.
+        (folder / "README.md").unlink(missing_ok=True)
+
+    def merge(self) -> Segmenter:
+        """Add the adapter to the weights; the model is a plain one afterwards."""
+        self._peft.merge_and_unload()
+        return self._model.requires_grad_(False)
+
+
+def attach_adapter(model: Segmenter, *, rank: int, first_block: int, seed: int) -> Adapter:
+    """Put a new adapter on the attention blocks from `first_block` on; it changes nothing yet.
+
+    Args:
+        model: frozen; it is changed in place.
+        rank: of the queries' and of the values' update.
+        first_block: number of the encoder's block, from 0.
+        seed: of ``lora_A``; ``lora_B`` is zero.
+    """
+    model.first_block = first_block
+    projections = model.fused_projections()
+    if not projections:
+        raise InputError(f"first_block {first_block} leaves no attention block to adapt.")
+    config = LoraConfig(
+        r=2 * rank,
+        lora_alpha=2 * rank,  # scaling alpha / r = 1
+        target_modules=[projection.name for projection in projections],
+        bias="none",
+    )
+    # peft draws from the global generator.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        peft_model = get_peft_model(model, config)
+    return Adapter(model, peft_model)
+
+
+def load_adapter_weights(model: Segmenter, folder: Path, *, first_block: int) -> Adapter:
+    """Put a saved adapter on the base it was made for.
+
+    Raises:
+        InputError: the folder's weights are damaged or belong to another layout.
+    """
+    model.first_block = first_block
+    try:
+        peft_model = PeftModel.from_pretrained(model, str(folder), is_trainable=True)
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{folder} holds no adapter for this model ({reason}).") from error
+    return Adapter(model, peft_model)
+
+
+def _allowed(projection: FusedProjection, weight: Tensor) -> Tensor:
+    """Mark the entries of ``lora_B`` (rows of the projection, 2 rank) that may differ from 0."""
+    rank = weight.shape[1] // 2
+    allowed = torch.zeros_like(weight, dtype=torch.bool)
+    allowed[projection.query_rows.to(weight.device), :rank] = True
+    allowed[projection.value_rows.to(weight.device), rank:] = True
+    return allowed
