@@ -14,22 +14,36 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
-from transformers.models.sam.modeling_sam import SamAttention, SamMaskDecoder, SamPromptEncoder
+from transformers.models.sam.modeling_sam import (
+    SamAttention,
+    SamMaskDecoder,
+    SamPositionalEmbedding,
+    SamPromptEncoder,
+)
 
 from pointsam.models.segmenter import Embedding, ImageTerms, MaskLogits
 
 
 def image_terms(
-    prompt_encoder: SamPromptEncoder, mask_decoder: SamMaskDecoder, embedding: Embedding
+    prompt_encoder: SamPromptEncoder,
+    mask_decoder: SamMaskDecoder,
+    position_encoder: SamPositionalEmbedding,
+    embedding: Embedding,
 ) -> ImageTerms:
     """Compute what all instances of one image share.
+
+    Args:
+        prompt_encoder: of the family.
+        mask_decoder: of the family.
+        position_encoder: of the cells; SAM 2 keeps it apart from that of the points.
+        embedding: of one image.
 
     Returns:
         ``keys`` (cells channels), ``position`` (cells channels), and of the first layer
         ``key``, ``value``, ``query`` (heads cells head_channels).
     """
     [image] = embedding.image
-    position = _cell_position(prompt_encoder, size=image.shape[-1]).to(image.dtype)
+    position = _cell_position(position_encoder, size=image.shape[-1]).to(image.dtype)
     keys = image.flatten(1).T + prompt_encoder.no_mask_embed.weight
     first = mask_decoder.transformer.layers[0]
     to_image, to_token = first.cross_attn_token_to_image, first.cross_attn_image_to_token
@@ -69,14 +83,14 @@ def decode_instances(
 
 
 def _cell_position(
-    prompt_encoder: SamPromptEncoder, *, size: int
+    position_encoder: SamPositionalEmbedding, *, size: int
 ) -> Float[Tensor, "cells channels"]:
     """Encode the centre of every cell of a square map, row by row."""
-    weight = prompt_encoder.shared_embedding.positional_embedding
+    weight = position_encoder.positional_embedding
     centre = (torch.arange(size, device=weight.device) + 0.5) / size
     x, y = torch.meshgrid(centre, centre, indexing="xy")
     with torch.autocast(weight.device.type, enabled=False):
-        encoded: Tensor = prompt_encoder.shared_embedding(torch.stack([x, y], dim=-1)[None])
+        encoded: Tensor = position_encoder(torch.stack([x, y], dim=-1)[None])
     return encoded[0].flatten(0, 1)
 
 
@@ -236,5 +250,5 @@ def _unfold_conv(features: Tensor, conv: torch.nn.ConvTranspose2d) -> Tensor:
     """Apply a 2x2, stride 2 transposed convolution: ``... channels`` to ``... 4 channels_out``."""
     weight = conv.weight.permute(0, 2, 3, 1).flatten(1)
     assert conv.bias is not None
-    spread: Tensor = features @ weight + conv.bias.repeat(4)
-    return spread.unflatten(-1, (4, -1))
+    spread: Tensor = (features @ weight + conv.bias.repeat(4)).unflatten(-1, (4, -1))
+    return spread

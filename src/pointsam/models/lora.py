@@ -1,5 +1,6 @@
 """LoRA on the queries and values of attention: put on, taken off, saved, loaded, merged."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ class Adapter:
         self._model = model
         self._peft = peft_model
         for projection in model.fused_projections():
-            weight = model.get_parameter(f"{projection.name}.lora_B.default.weight")
+            weight = model.peft_root.get_parameter(f"{projection.name}.lora_B.default.weight")
             allowed = _allowed(projection, weight)
             if weight.requires_grad:
                 weight.register_hook(lambda grad, allowed=allowed: grad * allowed.to(grad))
@@ -106,9 +107,9 @@ def attach_adapter(model: Segmenter, *, rank: int, first_block: int, seed: int) 
         bias="none",
     )
     # peft draws from the global generator.
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _peft_on_newer_transformers():
         torch.manual_seed(seed)
-        peft_model = get_peft_model(model, config)
+        peft_model = get_peft_model(model.peft_root, config)
     return Adapter(model, peft_model)
 
 
@@ -120,11 +121,20 @@ def load_adapter_weights(model: Segmenter, folder: Path, *, first_block: int) ->
     """
     model.first_block = first_block
     try:
-        peft_model = PeftModel.from_pretrained(model, str(folder), is_trainable=True)
+        with _peft_on_newer_transformers():
+            peft_model = PeftModel.from_pretrained(model.peft_root, str(folder), is_trainable=True)
     except (SafetensorError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder} holds no adapter for this model ({reason}).") from error
     return Adapter(model, peft_model)
+
+
+@contextmanager
+def _peft_on_newer_transformers() -> Iterator[None]:
+    """Hush the one warning about a name that peft still asks the library's models for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield
 
 
 def _allowed(projection: FusedProjection, weight: Tensor) -> Tensor:

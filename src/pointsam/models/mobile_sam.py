@@ -54,11 +54,13 @@ class MobileSam(Segmenter):
     def encode_adapted(self, stem: Stem) -> Embedding:
         """Run the attention blocks at stride 16 and the neck."""
         [features] = stem.tensors
-        return Embedding(self.image_encoder.above(features, block=self.first_block))
+        image = self.image_encoder.above(features, block=self.first_block, run=self.run_block)
+        return Embedding(image)
 
     def prepare(self, embedding: Embedding) -> ImageTerms:
         """Compute what all instances of one image share."""
-        return image_terms(self.prompt_encoder, self.mask_decoder, embedding)
+        position = self.prompt_encoder.shared_embedding
+        return image_terms(self.prompt_encoder, self.mask_decoder, position, embedding)
 
     def fused_projections(self) -> tuple[FusedProjection, ...]:
         """Name the attention projections from ``first_block`` on, in the encoder's order."""

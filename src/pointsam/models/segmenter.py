@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from pointsam.prompts import PADDING, PointPrompts
 
@@ -69,10 +70,10 @@ class MaskLogits:
 
 @dataclass(frozen=True, eq=False)
 class FusedProjection:
-    """One linear layer that gives queries, keys and values at once."""
+    """One linear layer that gives queries or values; where it is fused, keys as well."""
 
     name: str
-    """Of the module in the segmenter."""
+    """Of the module, counted from the segmenter's ``peft_root``."""
     query_rows: Int[Tensor, " rows"]
     value_rows: Int[Tensor, " rows"]
 
@@ -90,6 +91,13 @@ class Segmenter(nn.Module, ABC):
     """First block of the encoder that an adapter may change; what is below is frozen."""
     chunk_size: int = 4
     """Most instances decoded at once; small chunks stay in a processor's cache."""
+    checkpointing: bool = False
+    """Whether the backward pass computes each adapted block again in place of storing it."""
+
+    @property
+    def peft_root(self) -> nn.Module:
+        """Give the module that peft wraps, from which an adapter's names are counted."""
+        return self
 
     @property
     def device(self) -> torch.device:
@@ -155,6 +163,14 @@ class Segmenter(nn.Module, ABC):
     @abstractmethod
     def fused_projections(self) -> tuple[FusedProjection, ...]:
         """Name the attention projections from ``first_block`` on, in the encoder's order."""
+
+    def run_block(self, block: nn.Module, features: Tensor) -> Tensor:
+        """Run one block of the adapted part, stored or, with ``checkpointing``, computed twice."""
+        if self.checkpointing and torch.is_grad_enabled():
+            recomputed: Tensor = checkpoint(block, features, use_reentrant=False)
+            return recomputed
+        output: Tensor = block(features)
+        return output
 
     def feature_map(self, embedding: Embedding) -> Float[Tensor, "images channels rows cols"]:
         """Give the map that point features are read from."""

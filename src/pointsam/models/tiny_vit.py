@@ -7,7 +7,7 @@ Source: TinyViT (arXiv:2207.10666) and MobileSAM (arXiv:2306.14289), whose relea
 the sizes: the last stage does not shrink the map, so both last stages are at stride 16.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -61,14 +61,18 @@ class TinyViT(nn.Module):
         raise ValueError(f"block {block} is none of the encoder's {self.block_count}.")
 
     def above(
-        self, features: Float[Tensor, "images rows cols channels"], *, block: int
+        self,
+        features: Float[Tensor, "images rows cols channels"],
+        *,
+        block: int,
+        run: Callable[[nn.Module, Tensor], Tensor] = nn.Module.__call__,
     ) -> Float[Tensor, "images channels rows cols"]:
-        """Run the numbered block and all that follows, the neck included."""
+        """Run the numbered block and all that follows, the neck included, each through `run`."""
         reached = False
         for index, unit in self._units():
             reached = reached or index == block
             if reached:
-                features = unit(features)
+                features = run(unit, features)
         embedding: Tensor = self.neck(features)
         return embedding.permute(0, 3, 1, 2)
 
