@@ -1,0 +1,168 @@
+"""Which part of a scene each object is segmented in: decided on the ground, not in the file.
+
+Everything here is in the *global grid*: the scene's own pixels, counted from the origin of its
+coordinate system instead of the file's corner. A scene cut or padded by any number of pixels
+keeps the global grid, so its windows stay where they are on the ground.
+"""
+
+from dataclasses import dataclass
+from math import floor
+
+import numpy as np
+from jaxtyping import Float
+
+Box = tuple[int, int, int, int]
+"""``(x0, y0, x1, y1)`` in pixels of the global grid; ``x1`` and ``y1`` are outside."""
+
+Transform = tuple[float, float, float, float, float, float]
+"""``(a, b, c, d, e, f)``: map x = a col + b row + c, map y = d col + e row + f."""
+
+WINDOW_MULTIPLE = 64
+"""A window's side is a multiple of this, so that it halves and its lattice is whole pixels."""
+
+SNAP = 8
+"""Windows that are centred on an object lie on multiples of their side over this: near objects
+share one, and each is still centred to a sixteenth of the side."""
+
+_PHASE_SLACK = 1e-3
+"""Of a pixel. Corners are whole pixels in most grids; rounding must not tip them to and fro."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of the scene that the model sees at once."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def box(self) -> Box:
+        """Corners."""
+        return self.x, self.y, self.x + self.width, self.y + self.height
+
+    @property
+    def name(self) -> str:
+        """A file name that no other window of the scene has."""
+        return f"x{self.x}_y{self.y}_w{self.width}_h{self.height}"
+
+    def holds(self, box: tuple[float, float, float, float], *, margin: float = 0) -> bool:
+        """Say whether `box` is inside, at least `margin` pixels from every border."""
+        x0, y0, x1, y1 = self.box
+        left, top, right, bottom = box
+        return (
+            left >= x0 + margin
+            and top >= y0 + margin
+            and right <= x1 - margin
+            and bottom <= y1 - margin
+        )
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where a scene lies in the global grid."""
+
+    x: int
+    y: int
+    """Global position of the scene's first pixel."""
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, transform: Transform, size: tuple[int, int]) -> "Grid":
+        """Count the scene's corner in pixels from the map's origin.
+
+        A grid that is off the origin by a part of a pixel keeps that part: it is the same for
+        every file cut from it.
+
+        Args:
+            transform: of the scene, pixel corners to map.
+            size: height and width in pixels.
+
+        Raises:
+            ValueError: the transform has no inverse.
+        """
+        a, b, c, d, e, f = transform
+        area = a * e - b * d
+        if not area:
+            raise ValueError(f"the transform {transform} squeezes pixels to nothing.")
+        x, y = (e * c - b * f) / area, (a * f - d * c) / area
+        height, width = size
+        return cls(floor(x + _PHASE_SLACK), floor(y + _PHASE_SLACK), width, height)
+
+    @property
+    def box(self) -> Box:
+        """Corners."""
+        return self.x, self.y, self.x + self.width, self.y + self.height
+
+    @property
+    def whole(self) -> Window:
+        """The scene as one window."""
+        return Window(self.x, self.y, self.width, self.height)
+
+    def fits(self, side: int) -> bool:
+        """Say whether one window of `side` pixels would show the whole scene."""
+        return max(self.width, self.height) <= side
+
+
+def place(points: Float[np.ndarray, "points 2"], grid: Grid, *, side: int) -> Window:
+    """Choose the window in which one object's points are most central.
+
+    The candidates overlap by half and lie on multiples of half their side in the global grid, so
+    a single point is always at least a quarter of the side from the border. Points that span more
+    get a window around them, doubled until it holds them.
+
+    Args:
+        points: ``(x, y)`` of one object, in the global grid; at least one.
+        grid: the scene; one that is no larger than a window is one window.
+        side: of a window, in scene pixels; a multiple of WINDOW_MULTIPLE.
+    """
+    if grid.fits(side):
+        return grid.whole
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = side // 2
+    x, y = (floor(middle / half + 0.5) * half - half for middle in (low + high) / 2)
+    window = Window(x, y, side, side)
+    extent = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+    while not window.holds(extent, margin=window.width / 8):
+        window = centred(extent, side=2 * window.width)
+    return window
+
+
+def centred(box: tuple[float, float, float, float], *, side: int) -> Window:
+    """Put a window of `side` pixels around the middle of `box`, on the lattice of such windows."""
+    step = side // SNAP
+    x, y = (
+        floor((low + high - side) / 2 / step + 0.5) * step
+        for low, high in zip(box[:2], box[2:], strict=True)
+    )
+    return Window(x, y, side, side)
+
+
+def touches(box: Box, window: Window, grid: Grid, *, within: float) -> bool:
+    """Say whether `box` comes `within` pixels of a border of `window` that has scene beyond it."""
+    near_low = [box[i] < window.box[i] + within and window.box[i] > grid.box[i] for i in (0, 1)]
+    near_high = [box[i] > window.box[i] - within and window.box[i] < grid.box[i] for i in (2, 3)]
+    return any(near_low + near_high)
+
+
+def follow(box: Box, window: Window, *, moved: bool, largest: int) -> Window | None:
+    """Choose the next window for an object whose mask ran into the border of `window`.
+
+    Args:
+        box: of the mask as far as it was seen.
+        window: in which it was seen.
+        moved: whether `window` was centred on the object already; if not, and if the mask fills
+            no more than half of it, one of the same side around the mask comes first.
+        largest: side above which no window is made.
+
+    Returns:
+        A window around the mask, of the same side or twice that, or None above `largest`.
+    """
+    span = max(box[2] - box[0], box[3] - box[1])
+    if not moved and 2 * span <= window.width:
+        return centred(box, side=window.width)
+    if 2 * window.width > largest:
+        return None
+    return centred(box, side=2 * window.width)
