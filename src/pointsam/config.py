@@ -10,7 +10,7 @@ from pointsam.errors import InputError
 from pointsam.files import replacing
 
 Regime = Literal["pointsam", "self-training", "supervised"]
-Precision = Literal["float32", "bfloat16", "float16"]
+Precision = Literal["float32", "bfloat16"]
 
 
 class Settings(BaseModel):
@@ -90,7 +90,7 @@ class WatchSettings(Settings):
     """When a run is measured against the frozen model, and when it is stopped."""
 
     interval: int = Field(10, ge=1, description="steps between two measurements")
-    window: int = Field(12, ge=2, description="measurements that are judged together")
+    window: int = Field(6, ge=2, description="measurements that are judged together")
     least_agreement: float = Field(
         0.4, ge=0, le=1, description="median IoU with the frozen model's masks"
     )

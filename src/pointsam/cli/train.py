@@ -1,0 +1,152 @@
+"""``pointsam train``: images and points in, an adapter folder out."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+SETTING_FLAGS = {
+    "regime": "regime",
+    "seed": "seed",
+    "precision": "precision",
+    "model": "model.name",
+    "side": "model.side",
+    "rank": "model.rank",
+    "first_block": "model.first_block",
+    "batch_size": "data.batch_size",
+    "epochs": "schedule.epochs",
+    "lr": "schedule.lr",
+}
+"""Flags that are short for a setting."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "train",
+        help="adapt a model to your images from points",
+        description=(
+            "Adapt a SAM to your images from point labels alone. The output folder is the adapter: "
+            "give it to 'pointsam evaluate' and 'pointsam predict' as --adapter."
+        ),
+        epilog=(
+            "example: pointsam train --images NWPU/Images --points NWPU_points_train_1.json "
+            "--output runs/nwpu --epochs 1"
+        ),
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument("--images", type=Path, required=True, help="folder the file names are in")
+    files.add_argument("--points", type=Path, required=True, help="point file")
+    files.add_argument(
+        "--annotations", type=Path, help="COCO masks; read by --regime supervised alone"
+    )
+    files.add_argument("--output", type=Path, required=True, help="new adapter folder")
+    files.add_argument("--config", type=Path, help="YAML of settings; flags go over it")
+    files.add_argument(
+        "--skip-broken", action="store_true", help="leave images out that cannot be read"
+    )
+    settings = parser.add_argument_group("settings")
+    settings.add_argument("--regime", choices=["pointsam", "self-training", "supervised"])
+    settings.add_argument("--model", help="base model: a name or a checkpoint file")
+    settings.add_argument("--side", type=int, help="side of the model's input, in pixels")
+    settings.add_argument("--epochs", type=float, help="passes over the images, e.g. 0.5")
+    settings.add_argument("--lr", type=float, help="learning rate")
+    settings.add_argument("--batch-size", type=int, help="images in one optimizer step")
+    settings.add_argument("--rank", type=int, help="LoRA rank of queries and of values")
+    settings.add_argument("--first-block", type=int, help="first adapted block of the encoder")
+    settings.add_argument("--seed", type=int)
+    settings.add_argument("--precision", choices=["float32", "bfloat16"])
+    settings.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="STAGE.NAME=VALUE",
+        help="any other setting, e.g. teacher.most_negatives=0 (repeatable)",
+    )
+    machine = parser.add_argument_group("machine")
+    machine.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
+    machine.add_argument("--threads", type=int, help="processor threads; all cores if not given")
+    machine.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    machine.add_argument(
+        "--save-every", type=int, default=50, metavar="STEPS", help="steps between saved states"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train."""
+    import sys
+
+    from pointsam.cli.arguments import chosen_device, set_threads
+    from pointsam.config import train_settings
+    from pointsam.files import sha256_of
+    from pointsam.training.figure import draw_epoch
+    from pointsam.training.run import RunInputs, run_training
+    from pointsam.training.watch import RunCollapsedError
+
+    set_threads(args.threads)
+    settings = train_settings(_settings(args), source=str(args.config or "settings"))
+    data = _read_data(args, supervised=settings.regime == "supervised")
+    files = [args.points] + ([args.annotations] if settings.regime == "supervised" else [])
+    inputs = RunInputs(
+        data=data,
+        images=args.images,
+        sources={path.name: sha256_of(path) for path in files},
+        output=args.output,
+        device=chosen_device(args.device),
+    )
+    try:
+        run_training(
+            inputs,
+            settings,
+            resume=args.resume,
+            save_every=args.save_every,
+            epoch_end=draw_epoch,
+        )
+    except RunCollapsedError as error:
+        print(f"pointsam: stopped: {error}", file=sys.stderr)
+        return 1
+    print(f"adapter: {args.output}")
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Lay flags over ``--set`` over the file."""
+    import yaml
+
+    from pointsam.config import merged, read_settings
+    from pointsam.errors import InputError
+
+    values = read_settings(args.config) if args.config else {}
+    given = [text.partition("=") for text in args.overrides]
+    for name, equals, value in given:
+        if not equals:
+            raise InputError(f"--set {name} has no value: write STAGE.NAME=VALUE.")
+        values = merged(values, _nested(name, yaml.safe_load(value)))
+    for flag, name in SETTING_FLAGS.items():
+        value = getattr(args, flag)
+        if value is not None:
+            values = merged(values, _nested(name, value))
+    return values
+
+
+def _nested(name: str, value: Any) -> dict[str, Any]:
+    """Turn ``a.b`` and a value into ``{a: {b: value}}``."""
+    for part in reversed(name.split(".")):
+        value = {part: value}
+    nested: dict[str, Any] = value
+    return nested
+
+
+def _read_data(args: argparse.Namespace, *, supervised: bool) -> Any:
+    """Read the points, and the masks where the regime learns from them; check every image."""
+    from pointsam.cli.arguments import readable_images
+    from pointsam.data.annotations import pair, read_coco, read_points
+    from pointsam.errors import InputError
+
+    data = read_points(args.points)
+    if supervised:
+        if args.annotations is None:
+            raise InputError("--regime supervised learns from masks: give --annotations FILE.")
+        data = pair(read_coco(args.annotations), data)
+    return readable_images(data, args.images, skip_broken=args.skip_broken)

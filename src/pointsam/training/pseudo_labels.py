@@ -1,0 +1,136 @@
+"""The teacher: its masks of the weak view are the student's targets, where they are believed."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from pointsam.config import TeacherSettings
+from pointsam.data.sample import Sample
+from pointsam.frames import LOW_RES_STRIDE
+from pointsam.masks import threshold
+from pointsam.models.joint import JointMasks, decode_jointly
+from pointsam.models.lora import Adapter, AdapterState
+from pointsam.models.segmenter import Embedding, Segmenter, Stem
+from pointsam.prompts import POSITIVE, PointPrompts
+
+
+@dataclass(frozen=True, eq=False)
+class PseudoLabels:
+    """The teacher's masks of one image, and which of them the student learns from."""
+
+    masks: Bool[Tensor, "instances rows cols"]
+    """In the low-res frame of the view they were made from."""
+    believed: Bool[Tensor, " instances"]
+    joint: JointMasks
+
+
+class Teacher:
+    """Gives pseudo-labels, without gradient; shares the base model with the student.
+
+    Its adapter is the student's, a slow average of it, or none (the frozen SAM).
+    """
+
+    def __init__(self, model: Segmenter, adapter: Adapter, settings: TeacherSettings) -> None:
+        self._model = model
+        self._adapter = adapter
+        self._settings = settings
+        self.slow: AdapterState | None = adapter.state() if settings.weights == "ema" else None
+        """Average of the student's adapters, where the teacher is one."""
+
+    @torch.no_grad()
+    def label(self, stem: Stem, samples: Sequence[Sample]) -> list[PseudoLabels]:
+        """Label the weak views of some images: encode once, decode, calibrate, decode again."""
+        with self._weights():
+            embedding = self._model.encode_adapted(stem)
+        return self._label(embedding, samples)
+
+    @torch.no_grad()
+    def label_frozen(self, stem: Stem, samples: Sequence[Sample]) -> list[PseudoLabels]:
+        """Label as the frozen SAM would, by the same rules: what a run is watched against."""
+        with self._adapter.disabled():
+            embedding = self._model.encode_adapted(stem)
+        return self._label(embedding, samples)
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Take one step towards the student, after the optimizer's."""
+        if self.slow is None:
+            return
+        decay = self._settings.ema_decay
+        for name, parameter in self._adapter.named_parameters().items():
+            self.slow[name].lerp_(parameter, 1 - decay)
+
+    @contextmanager
+    def _weights(self) -> Iterator[None]:
+        """Put the teacher's adapter on inside the block."""
+        if self._settings.weights == "frozen":
+            chosen: AbstractContextManager[None] = self._adapter.disabled()
+        elif self.slow is not None:
+            chosen = self._adapter.holding(self.slow)
+        else:
+            chosen = nullcontext()
+        with chosen:
+            yield
+
+    def _label(self, embedding: Embedding, samples: Sequence[Sample]) -> list[PseudoLabels]:
+        labels = []
+        for index, sample in enumerate(samples):
+            prompts = sample.prompts.to(embedding.image.device)
+            joint = decode_jointly(
+                self._model,
+                embedding.one(index),
+                prompts,
+                iou_threshold=self._settings.iou_threshold,
+                most_negatives=self._settings.most_negatives,
+            )
+            masks = threshold(joint.low_res_logits)
+            believed = believable(masks, prompts) & (
+                joint.iou_prediction >= self._settings.least_iou_prediction
+            )
+            labels.append(PseudoLabels(masks, believed, joint))
+        return labels
+
+
+def believable(
+    masks: Bool[Tensor, "instances rows cols"], prompts: PointPrompts
+) -> Bool[Tensor, " instances"]:
+    """Say which masks agree with all the clicks that are known about them.
+
+    A mask must hold its own positive points and no positive point of another instance:
+    instances do not overlap, so a mask that holds a neighbour's click is wrong, whatever the
+    model thinks of it. Without this, a mask that floods its neighbours teaches flooding.
+
+    Args:
+        masks: in the low-res frame.
+        prompts: the annotator's, in the model frame.
+    """
+    if not len(prompts):
+        return masks.new_zeros(0)
+    points, owner = prompts.positives()
+    col, row = (points / LOW_RES_STRIDE).long().clamp(0, masks.shape[-1] - 1).unbind(-1)
+    holds = masks[:, row, col]
+    own = owner[None, :] == torch.arange(len(masks), device=owner.device)[:, None]
+    has_positive = (prompts.labels == POSITIVE).any(dim=1)
+    return has_positive & (holds | ~own).all(dim=1) & ~(holds & ~own).any(dim=1)
+
+
+def median_area(labels: Sequence[PseudoLabels]) -> float:
+    """Give the median area of the believed pseudo-masks, in low-res pixels; 0 without any."""
+    areas = torch.cat([label.masks.sum(dim=(1, 2))[label.believed] for label in labels])
+    return float(areas.float().median()) if len(areas) else 0.0
+
+
+def mean_agreement(
+    labels: Sequence[PseudoLabels], others: Sequence[PseudoLabels]
+) -> Float[Tensor, ""]:
+    """Give the mean IoU between two teachers' masks of the same instances; NaN without any."""
+    ious = []
+    for one, other in zip(labels, others, strict=True):
+        both = (one.masks & other.masks).sum(dim=(1, 2))
+        either = (one.masks | other.masks).sum(dim=(1, 2))
+        ious.append(both / either.clamp(min=1))
+    return torch.cat(ious).mean()

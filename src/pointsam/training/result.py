@@ -1,0 +1,106 @@
+"""What a run leaves: an adapter folder that says what it was made of."""
+
+import hashlib
+import json
+import platform
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Self
+
+from safetensors.torch import save_file
+
+from pointsam.config import TrainSettings
+from pointsam.data.records import Dataset, ImageRecord
+from pointsam.errors import InputError
+from pointsam.files import replacing
+from pointsam.models.adapter_card import PROTOTYPES_NAME, AdapterCard
+from pointsam.models.checkpoints import base_hash
+from pointsam.models.segmenter import Segmenter
+from pointsam.prompts import POSITIVE
+from pointsam.training.step import Learner
+
+_LIBRARIES = ("pointsam", "torch", "transformers", "peft", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class AdapterWriter:
+    """Writes the state of a run's adapter, as often as wanted, into one folder."""
+
+    folder: Path
+    card: AdapterCard
+
+    @classmethod
+    def for_run(
+        cls,
+        folder: Path,
+        model: Segmenter,
+        settings: TrainSettings,
+        records: Sequence[ImageRecord],
+        sources: Mapping[str, str],
+    ) -> Self:
+        """Describe a run before it begins; `model` carries no adapter yet."""
+        first_block = settings.model.first_block
+        card = AdapterCard(
+            family=model.family,
+            base=settings.model.name,
+            base_hash=base_hash(model),
+            side=settings.model.side,
+            first_block=model.first_block if first_block is None else first_block,
+            rank=settings.model.rank,
+            settings=settings.model_dump(mode="json"),
+            data={
+                "images": len(records),
+                "instances": sum(len(record.instances) for record in records),
+                "sources": dict(sources),
+            },
+            versions={name: version(name) for name in _LIBRARIES}
+            | {"python": platform.python_version()},
+        )
+        return cls(folder, card)
+
+    def save(self, learner: Learner, *, step: int) -> None:
+        """Write the adapter after `step` steps; each file is replaced in one go."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".adapter.") as name:
+            learner.adapter.save(Path(name))
+            for file in sorted(Path(name).iterdir()):
+                file.replace(self.folder / file.name)
+        if learner.regularizer is not None:
+            with replacing(self.folder / PROTOTYPES_NAME) as temporary:
+                save_file({"prototypes": learner.regularizer.target.cpu()}, temporary)
+        data = {**self.card.data, "steps": step}
+        self.card.model_copy(update={"data": data}).save(self.folder)
+
+
+def trainable(data: Dataset) -> list[ImageRecord]:
+    """Keep the images that have an instance with a positive point.
+
+    Raises:
+        InputError: there is none.
+    """
+    records = [record for record in data.images if record.instances]
+    for record in records:
+        for instance in record.instances:
+            if not any(label == POSITIVE for _, _, label in instance.points):
+                raise InputError(
+                    f"{record.file_name}: instance {instance.id} has no positive point; give it "
+                    "one, or list its points as background_points of the image."
+                )
+    if not records:
+        raise InputError("no image has an instance with a point: there is nothing to train on.")
+    return records
+
+
+def data_key(
+    sources: Mapping[str, str], records: Sequence[ImageRecord], settings: TrainSettings
+) -> str:
+    """Identify what a run is over, so that a state is resumed by the run it belongs to."""
+    content = {
+        "sources": dict(sources),
+        "images": [record.file_name for record in records],
+        "settings": settings.model_dump(mode="json"),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

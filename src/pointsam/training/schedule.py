@@ -1,0 +1,48 @@
+"""Which images a step sees, and how fast it learns: pure functions of the step."""
+
+from dataclasses import dataclass
+from math import ceil
+
+import torch
+
+from pointsam.config import ScheduleSettings
+from pointsam.randomness import addressed_generator
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of a run over `images` images; nothing in it depends on what came before."""
+
+    images: int
+    batch_size: int
+    schedule: ScheduleSettings
+    seed: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps of one pass over the images; the last batch may be smaller."""
+        return ceil(self.images / self.batch_size)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return max(1, round(self.schedule.epochs * self.steps_per_epoch))
+
+    def epoch(self, step: int) -> int:
+        """Number the pass, from 0, that a step belongs to."""
+        return step // self.steps_per_epoch
+
+    def batch(self, step: int) -> list[int]:
+        """Name the images of a step; each pass has an order of its own."""
+        generator = addressed_generator(self.seed, "order", self.epoch(step))
+        order = torch.randperm(self.images, generator=generator)
+        start = step % self.steps_per_epoch * self.batch_size
+        return order[start : start + self.batch_size].tolist()
+
+    def lr(self, step: int) -> float:
+        """Give the learning rate: linear warm-up, then tenfold falls."""
+        done = (step + 1) / self.steps_per_epoch
+        warmup = self.schedule.warmup_epochs
+        falls = sum(done > epoch for epoch in self.schedule.decay_epochs)
+        rise = min(1.0, done / warmup) if warmup else 1.0
+        return self.schedule.lr * rise * 0.1**falls

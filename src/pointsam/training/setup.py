@@ -1,0 +1,90 @@
+"""From settings to what a step needs: teacher, target prototypes, learner."""
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from pointsam.config import TrainSettings
+from pointsam.errors import InputError
+from pointsam.models.lora import Adapter
+from pointsam.models.segmenter import Segmenter
+from pointsam.randomness import addressed_generator
+from pointsam.training.prototypes import PrototypeRegularizer, point_features, target_prototypes
+from pointsam.training.pseudo_labels import Teacher
+from pointsam.training.state import read_state
+from pointsam.training.step import Learner
+from pointsam.training.views import Views, encoded_stems
+
+
+def make_learner(
+    model: Segmenter,
+    adapter: Adapter,
+    views: Views,
+    settings: TrainSettings,
+    *,
+    resume_from: Path | None,
+) -> Learner:
+    """Put together what a step needs.
+
+    Args:
+        model: with `adapter` on it.
+        adapter: still changing nothing, or about to be loaded from `resume_from`.
+        views: of the training images.
+        settings: of the run.
+        resume_from: state of the run to go on with; it holds the target prototypes.
+    """
+    regularizer = None
+    if settings.loss.prototype:
+        if resume_from is None:
+            target = _frozen_prototypes(model, adapter, views, settings)
+        else:
+            target = read_state(resume_from)["prototypes"]["target"].to(model.device)
+        regularizer = PrototypeRegularizer(
+            target,
+            capacity=settings.prototypes.bank,
+            least_clusters=settings.prototypes.least_clusters,
+        )
+    supervised = settings.regime == "supervised"
+    return Learner(
+        model=model,
+        adapter=adapter,
+        stems=partial(encoded_stems, model),
+        teacher=None if supervised else Teacher(model, adapter, settings.teacher),
+        regularizer=regularizer,
+        weights=settings.loss,
+        precision=settings.precision,
+    )
+
+
+@torch.no_grad()
+def _frozen_prototypes(
+    model: Segmenter, adapter: Adapter, views: Views, settings: TrainSettings
+) -> Float[Tensor, "target channels"]:
+    """Cluster the frozen model's point features of some training images.
+
+    Source: PointSAM (arXiv:2409.13401), "Prototype-based Regularization", offline part.
+    """
+    generator = addressed_generator(settings.seed, "target prototypes")
+    order = torch.randperm(len(views.records), generator=generator)
+    features = []
+    for index in tqdm(
+        order[: settings.prototypes.images].tolist(), desc="target prototypes", unit="image"
+    ):
+        view = views(index, 0)
+        with adapter.disabled():
+            embedding = model.encode_adapted(encoded_stems(model, [view], "weak"))
+        [feature_map] = model.feature_map(embedding)
+        prompts = view.sample.prompts.to(model.device)
+        features.append(point_features(feature_map, view.sample.frame, prompts))
+    found = torch.cat(features)
+    if len(found) < settings.prototypes.least_clusters:
+        raise InputError(
+            f"{len(found)} positive points are too few for {settings.prototypes.least_clusters} "
+            "prototypes: give more points, lower prototypes.least_clusters, or set "
+            "loss.prototype to 0."
+        )
+    return target_prototypes(found, least_clusters=settings.prototypes.least_clusters)

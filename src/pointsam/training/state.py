@@ -1,0 +1,85 @@
+"""What a killed run needs to go on exactly where it was."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from pointsam.errors import InputError
+from pointsam.files import replacing
+from pointsam.training.step import Learner
+from pointsam.training.watch import Watch
+
+STATE_NAME = "state.pt"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainState:
+    """Everything that changes while a run goes on.
+
+    Random draws are addressed by seed, pass and image, and the learning rate is a function of the
+    step, so neither is here.
+    """
+
+    learner: Learner
+    optimizer: torch.optim.Optimizer
+    watch: Watch
+
+    def save(self, path: Path, *, step: int, data_key: str) -> None:
+        """Write the state after `step` finished steps; the file is replaced in one go."""
+        teacher, regularizer = self.learner.teacher, self.learner.regularizer
+        state = {
+            "step": step,
+            "data_key": data_key,
+            "adapter": self.learner.adapter.state(),
+            "optimizer": self.optimizer.state_dict(),
+            "slow": teacher.slow if teacher else None,
+            "prototypes": regularizer.state_dict() if regularizer else None,
+            "watch": self.watch.state(),
+        }
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
+
+    def load(self, path: Path, *, data_key: str) -> int:
+        """Take a saved state up; give the number of finished steps.
+
+        Raises:
+            FileNotFoundError: there is none.
+            InputError: it is damaged, or of a run over other data.
+        """
+        state = read_state(path)
+        if state["data_key"] != data_key:
+            raise InputError(
+                f"{path} belongs to a run over other images or points: resume with the files it "
+                "began with, or start anew in another output folder."
+            )
+        self.learner.adapter.load_state(state["adapter"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        teacher, regularizer = self.learner.teacher, self.learner.regularizer
+        if teacher is not None and state["slow"] is not None:
+            teacher.slow = {
+                name: tensor.to(self.learner.model.device) for name, tensor in state["slow"].items()
+            }
+        if regularizer is not None and state["prototypes"] is not None:
+            regularizer.load_state_dict(state["prototypes"])
+        self.watch.load_state(state["watch"])
+        return int(state["step"])
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Read a saved state.
+
+    Raises:
+        FileNotFoundError: there is none.
+        InputError: the file is damaged.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path} to resume from: run without --resume.")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} is damaged ({reason}): start anew.") from error
+    return state

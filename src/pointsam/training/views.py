@@ -1,0 +1,65 @@
+"""Views of the training images, made when they are needed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from pointsam.config import TrainSettings
+from pointsam.data.augment import training_sample
+from pointsam.data.dataset import load_sample
+from pointsam.data.records import ImageRecord
+from pointsam.data.sample import Sample, TrainingSample
+from pointsam.models.segmenter import Segmenter, Stem
+from pointsam.randomness import addressed_generator
+from pointsam.training.step import Look
+
+
+@dataclass(frozen=True)
+class Views:
+    """A finite pool of views of each image; the same pool in every pass and every run."""
+
+    records: Sequence[ImageRecord]
+    folder: Path
+    settings: TrainSettings
+
+    def __call__(self, index: int, epoch: int) -> TrainingSample:
+        """Give the view of an image that a pass uses, with its most instances at most."""
+        record = self.records[index]
+        settings = self.settings
+        sample = load_sample(
+            record,
+            self.folder,
+            side=settings.model.side,
+            with_masks=settings.regime == "supervised",
+        )
+        view = training_sample(sample, seed=settings.seed, view=epoch % settings.data.views)
+        generator = addressed_generator(settings.seed, "instances", record.id, epoch)
+        return limit_instances(view, settings.data.most_instances, generator=generator)
+
+
+def limit_instances(
+    view: TrainingSample, most: int, *, generator: torch.Generator
+) -> TrainingSample:
+    """Draw `most` of the instances where there are more; they keep their order."""
+    sample = view.sample
+    if len(sample.prompts) <= most:
+        return view
+    kept = torch.randperm(len(sample.prompts), generator=generator)[:most].sort().values
+    places = kept.tolist()
+    limited: Sample = replace(
+        sample,
+        prompts=sample.prompts[kept],
+        instance_ids=tuple(sample.instance_ids[i] for i in places),
+        categories=tuple(sample.categories[i] for i in places),
+        masks=None if sample.masks is None else sample.masks[kept],
+    )
+    masks = None if view.low_res_masks is None else view.low_res_masks[kept]
+    return replace(view, sample=limited, low_res_masks=masks)
+
+
+def encoded_stems(model: Segmenter, views: Sequence[TrainingSample], look: Look) -> Stem:
+    """Run the frozen part of the encoder on one look of some views."""
+    pixels = [view.sample.pixels if look == "weak" else view.strong_pixels for view in views]
+    return model.encode_frozen(model.normalise(pixels))
