@@ -47,6 +47,7 @@ class LogitMap:
         above, below, down = _taps(box[1], box[3], self.corner[1], self.scale[1], self.logits, 0)
         values = self.logits.astype(np.float32)
         rows = values[above] * (1 - down[:, None]) + values[below] * down[:, None]
+        rendered: Float[np.ndarray, "height width"]
         rendered = rows[:, left] * (1 - across) + rows[:, right] * across
         x0, y0, x1, y1 = self.box
         rendered[(np.arange(box[1], box[3]) < y0) | (np.arange(box[1], box[3]) >= y1)] = -np.inf

@@ -1,0 +1,198 @@
+"""Windows of a raster file as RGB, whatever its size; the file is never read as a whole."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from jaxtyping import Bool, Float, UInt8
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.windows import Window as FileWindow
+
+from pointsam.errors import InputError
+from pointsam.prediction.windows import Grid, Transform, Window
+
+BLANK = (124, 116, 104)
+"""What is shown where there is no image: SAM's mean colour, which is zero in its input."""
+
+CACHE_BYTES = 128 * 2**20
+"""Of GDAL's blocks."""
+
+STRIP = 512
+"""Rows read at once when a window is averaged down."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """An open raster and how its bands become RGB."""
+
+    path: Path
+    dataset: rasterio.DatasetReader
+    bands: tuple[int, int, int]
+    """Numbers, from 1, of the bands shown as red, green and blue."""
+    stretch: tuple[float, float] | None
+    """Values shown as 0 and 255; None where the file holds bytes already."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.dataset.height, self.dataset.width
+
+    @property
+    def transform(self) -> Transform:
+        """Pixel corners to map; the identity where the file has none."""
+        a, b, c, d, e, f = self.dataset.transform[:6]
+        return a, b, c, d, e, f
+
+    @property
+    def crs(self) -> str | None:
+        """Coordinate system as WKT; None where the file has none."""
+        return self.dataset.crs.to_wkt() if self.dataset.crs else None
+
+    @property
+    def grid(self) -> Grid:
+        """Where the scene lies in the global grid."""
+        return Grid.of(self.transform, self.size)
+
+    def read(self, window: Window, *, shrink: int = 1) -> UInt8[np.ndarray, "height width 3"]:
+        """Show a window as RGB, BLANK where the scene ends or has no data.
+
+        Args:
+            window: in the global grid; it may reach over the scene's borders.
+            shrink: scene pixels averaged to one, along each side; divides the window's sides.
+        """
+        shape = (window.height // shrink, window.width // shrink, 3)
+        pixels = np.empty(shape, dtype=np.uint8)
+        step = max(1, STRIP // shrink)
+        for top in range(0, shape[0], step):
+            rows = min(step, shape[0] - top)
+            strip = Window(window.x, window.y + top * shrink, window.width, rows * shrink)
+            native = self._read_native(strip)
+            blocks = native.reshape(rows, shrink, shape[1], shrink, 3)
+            pixels[top : top + rows] = (
+                native if shrink == 1 else np.rint(blocks.mean(axis=(1, 3), dtype=np.float32))
+            )
+        return pixels
+
+    def _read_native(self, window: Window) -> UInt8[np.ndarray, "height width 3"]:
+        pixels = np.empty((window.height, window.width, 3), dtype=np.uint8)
+        pixels[:] = BLANK
+        grid = self.grid
+        x0, y0 = max(window.x, grid.x), max(window.y, grid.y)
+        x1, y1 = min(window.box[2], grid.box[2]), min(window.box[3], grid.box[3])
+        if x0 >= x1 or y0 >= y1:
+            return pixels
+        part = FileWindow(x0 - grid.x, y0 - grid.y, x1 - x0, y1 - y0)
+        try:
+            values = self.dataset.read(list(self.bands), window=part)
+            known = self._known(values, part)
+        except RasterioIOError as error:
+            raise InputError(
+                f"{self.path} is damaged (at column {x0 - grid.x}, row {y0 - grid.y}: {error}): "
+                "get it again, or copy it with gdal_translate."
+            ) from error
+        shown = np.moveaxis(self._show(values), 0, -1)
+        target = pixels[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x]
+        target[known] = shown[known]
+        return pixels
+
+    def _known(self, values: np.ndarray, part: FileWindow) -> Bool[np.ndarray, "height width"]:
+        """Mark the pixels that hold data."""
+        known: Bool[np.ndarray, "height width"] = np.ones(values.shape[1:], dtype=bool)
+        flags = (self.dataset.mask_flag_enums[band - 1] for band in self.bands)
+        if any(MaskFlags.all_valid not in flag for flag in flags):
+            known &= self.dataset.dataset_mask(window=part) > 0
+        if np.issubdtype(values.dtype, np.floating):
+            known &= np.isfinite(values).all(axis=0)
+        return known
+
+    def _show(self, values: np.ndarray) -> UInt8[np.ndarray, "3 height width"]:
+        """Turn band values into bytes."""
+        if self.stretch is None:
+            return values
+        low, high = self.stretch
+        scaled = (np.nan_to_num(values.astype(np.float32)) - low) * (255 / (high - low))
+        shown: UInt8[np.ndarray, "3 height width"] = np.rint(scaled.clip(0, 255)).astype(np.uint8)
+        return shown
+
+
+@contextmanager
+def open_scene(
+    path: Path,
+    *,
+    bands: tuple[int, int, int] | None = None,
+    stretch: tuple[float, float] | None = None,
+) -> Iterator[Scene]:
+    """Open a raster for windowed reading.
+
+    Args:
+        path: any format GDAL reads.
+        bands: shown as red, green, blue; the first three if not given, or the first, three times,
+            of a file with fewer.
+        stretch: band values shown as 0 and 255; must be given where the file does not hold bytes.
+
+    Raises:
+        FileNotFoundError: no such file.
+        InputError: not a raster, a band it does not have, or values that need a stretch.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no scene {path}: give the path of a raster file.")
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), warnings.catch_warnings():
+        # A plain image is a scene whose map is its pixels.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            dataset = rasterio.open(path)
+        except RasterioIOError as error:
+            raise InputError(f"{path} is no raster that GDAL reads: {error}.") from error
+        with dataset:
+            chosen = bands or ((1, 2, 3) if dataset.count >= 3 else (1, 1, 1))
+            scene = Scene(path, dataset, chosen, stretch)
+            _check(scene)
+            yield scene
+
+
+def georeferenced(path: Path) -> bool:
+    """Say whether a file is a raster with a place on a map."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            with rasterio.open(path) as dataset:
+                return dataset.crs is not None or not dataset.transform.is_identity
+        except RasterioIOError:
+            return False
+
+
+def _check(scene: Scene) -> None:
+    """Refuse bands and values that cannot be shown."""
+    dataset = scene.dataset
+    missing = [band for band in scene.bands if not 1 <= band <= dataset.count]
+    if missing:
+        raise InputError(
+            f"{scene.path} has {dataset.count} bands, not {missing}: bands are counted from 1."
+        )
+    if ColorInterp.palette in [dataset.colorinterp[band - 1] for band in scene.bands]:
+        raise InputError(
+            f"{scene.path} holds colour numbers, not colours: "
+            "write RGB first with gdal_translate -expand rgb."
+        )
+    kinds = {dataset.dtypes[band - 1] for band in scene.bands}
+    if scene.stretch is None and kinds != {"uint8"}:
+        low, high = _percentiles(scene)
+        raise InputError(
+            f"{scene.path} holds {'/'.join(sorted(kinds))}, not bytes: say which values are black "
+            f"and white, for example --stretch {low:g},{high:g} (its 2nd and 98th percentile)."
+        )
+
+
+def _percentiles(scene: Scene) -> Float[np.ndarray, "2"]:
+    """Give the 2nd and 98th percentile of the values of a thumbnail."""
+    factor = max(1, max(scene.size) // 512)
+    shape = (len(scene.bands), scene.size[0] // factor or 1, scene.size[1] // factor or 1)
+    values = scene.dataset.read(list(scene.bands), out_shape=shape, masked=True)
+    known = values.compressed()
+    known = known[np.isfinite(known)]
+    return np.percentile(known, [2, 98]) if len(known) else np.array([0.0, 1.0])
