@@ -66,7 +66,7 @@ class TinyViT(nn.Module):
         *,
         block: int,
         run: Callable[[nn.Module, Tensor], Tensor] = nn.Module.__call__,
-    ) -> Float[Tensor, "images channels rows cols"]:
+    ) -> Float[Tensor, "images out_channels out_rows out_cols"]:
         """Run the numbered block and all that follows, the neck included, each through `run`."""
         reached = False
         for index, unit in self._units():
