@@ -1,0 +1,42 @@
+"""Images from disk, as 8-bit RGB; what cannot be read is said, never guessed."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pointsam.errors import InputError
+
+# Aerial images are larger than the size at which Pillow suspects an attack.
+Image.MAX_IMAGE_PIXELS = None
+
+_EIGHT_BIT = {"1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr"}
+
+
+def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
+    """Read an image as RGB, turned as its EXIF orientation says; alpha is dropped.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: not an image, truncated, or of a kind whose values 8 bits cannot hold.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no image {path}: check the image folder and the file name.")
+    try:
+        with Image.open(path) as image:
+            if image.mode not in _EIGHT_BIT:
+                raise InputError(
+                    f"{path} has {image.mode} pixels, expected 8-bit grey or colour: "
+                    "convert it to 8 bits first."
+                )
+            upright = ImageOps.exif_transpose(image)
+            return np.array(upright.convert("RGB"))
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path} is not an image that can be read.") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is damaged ({error}): get it again, or use --skip-broken.") from (
+            error
+        )

@@ -1,0 +1,128 @@
+"""All forms of a mask: logits, bool maps, RLE, polygons, label rasters, and counts of pixels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from pycocotools import mask as coco_mask
+from torch import Tensor
+
+
+def threshold(mask_logits: Float[Tensor, "*batch rows cols"]) -> Bool[Tensor, "*batch rows cols"]:
+    """Turn logits into masks: the only place where a mask is decided."""
+    return mask_logits > 0
+
+
+def pairwise_iou(
+    masks: Bool[Tensor, "instances rows cols"],
+) -> Float[Tensor, "instances instances"]:
+    """Give the IoU of every two masks as one matrix product; that of an empty mask is 0."""
+    pixels = masks.flatten(1).to(torch.float32)
+    both = pixels @ pixels.T
+    area = pixels.sum(dim=1)
+    either = area[:, None] + area[None, :] - both
+    return both / either.clamp(min=1)
+
+
+@dataclass(frozen=True, eq=False)
+class PixelCounts:
+    """What the scores of each mask are made of."""
+
+    both: Int[Tensor, " instances"]
+    """Pixels in the predicted and in the true mask."""
+    predicted: Int[Tensor, " instances"]
+    target: Int[Tensor, " instances"]
+
+    @property
+    def iou(self) -> Float[Tensor, " instances"]:
+        """Give both over either; 0 where both masks are empty."""
+        return _ratio(self.both, self.predicted + self.target - self.both)
+
+    @property
+    def f1(self) -> Float[Tensor, " instances"]:
+        """Give the harmonic mean of precision and recall."""
+        return _ratio(2 * self.both, self.predicted + self.target)
+
+    @property
+    def precision(self) -> Float[Tensor, " instances"]:
+        """Give the share of the prediction that is true; 0 for an empty prediction."""
+        return _ratio(self.both, self.predicted)
+
+    @property
+    def recall(self) -> Float[Tensor, " instances"]:
+        """Give the share of the truth that is predicted."""
+        return _ratio(self.both, self.target)
+
+
+def count_pixels(
+    predicted: Bool[Tensor, "instances rows cols"], target: Bool[Tensor, "instances rows cols"]
+) -> PixelCounts:
+    """Count the pixels of each pair of masks."""
+    return PixelCounts(
+        both=(predicted & target).sum(dim=(1, 2)),
+        predicted=predicted.sum(dim=(1, 2)),
+        target=target.sum(dim=(1, 2)),
+    )
+
+
+def overlap_rate(masks: Bool[Tensor, "instances rows cols"]) -> float:
+    """Give the share of the masked pixels of one image that two or more masks claim."""
+    claims = masks.sum(dim=0)
+    masked = int((claims > 0).sum())
+    return int((claims > 1).sum()) / masked if masked else 0.0
+
+
+def rasterise(
+    segmentation: Sequence[Sequence[float]] | Mapping[str, Any], size: tuple[int, int]
+) -> Bool[np.ndarray, "height width"]:
+    """Draw COCO's polygons (of one or several parts) or RLE (compressed or not) as a mask.
+
+    Args:
+        segmentation: as in the annotation's ``segmentation``.
+        size: height and width of the image, in pixels.
+
+    Raises:
+        ValueError: neither form, or an RLE of another size.
+    """
+    height, width = size
+    if isinstance(segmentation, Mapping):
+        if tuple(segmentation.get("size", ())) != size:
+            raise ValueError(f"RLE of size {segmentation.get('size')} in an image of {list(size)}")
+        runs = dict(segmentation)
+        if isinstance(runs.get("counts"), list):
+            runs = coco_mask.frPyObjects(runs, height, width)
+        return np.asarray(coco_mask.decode(runs), dtype=bool)
+    polygons = [list(map(float, polygon)) for polygon in segmentation]
+    if any(len(polygon) < 6 or len(polygon) % 2 for polygon in polygons):
+        raise ValueError("a polygon needs x and y of at least three corners")
+    if not polygons:
+        return np.zeros(size, dtype=bool)
+    parts = coco_mask.frPyObjects(polygons, height, width)
+    return np.asarray(coco_mask.decode(coco_mask.merge(parts)), dtype=bool)
+
+
+def to_rle(mask: Bool[np.ndarray, "height width"]) -> dict[str, Any]:
+    """Write a mask as a compressed COCO RLE that JSON can hold."""
+    runs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return {"size": [int(n) for n in runs["size"]], "counts": runs["counts"].decode("ascii")}
+
+
+def label_raster(
+    mask_logits: Float[Tensor, "instances rows cols"],
+) -> Int[np.ndarray, "rows cols"]:
+    """Number each pixel by its instance, from 1; 0 is background.
+
+    A pixel that several masks claim goes to the one with the highest logit there.
+    """
+    if not len(mask_logits):
+        return np.zeros(tuple(mask_logits.shape[1:]), dtype=np.int64)
+    best, owner = mask_logits.max(dim=0)
+    return torch.where(threshold(best), owner + 1, 0).cpu().numpy()
+
+
+def _ratio(part: Int[Tensor, " n"], whole: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Divide in float64; nothing of nothing is 0."""
+    return part.double() / whole.clamp(min=1).double()
