@@ -1,0 +1,259 @@
+"""Objects of a scene of any size, window by window.
+
+The unit of work is a window of the lattice with the objects that are most central in it. An
+object's mask depends on the scene and on its own points, not on the other objects asked for nor
+on the file's corner; who owns a shared pixel is decided later, from the logits.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from pointsam.data.records import ImageRecord
+from pointsam.errors import InputError
+from pointsam.frames import LOW_RES_STRIDE, ModelFrame
+from pointsam.models.segmenter import Embedding, Segmenter
+from pointsam.prediction.logit_maps import LogitMap, clicked_extent, crop_logits
+from pointsam.prediction.rasters import Scene
+from pointsam.prediction.windows import WINDOW_MULTIPLE, Grid, Window, follow, place, touches
+from pointsam.prompts import NEGATIVE, POSITIVE, PointPrompts
+
+DECODED_AT_ONCE = 64
+"""Objects whose full logits are held at once: 17 MB at the usual side."""
+
+MOST_BACKGROUND = 8
+"""Background clicks of the scene that serve one object: the nearest in its window."""
+
+BORDER_LOGITS = 2
+"""A mask this near the border of its window, in low-res pixels, may go on beyond it."""
+
+LARGEST_WINDOW = 8192
+"""Scene pixels of the widest window an object can get; a longer object is cut and marked so."""
+
+
+@dataclass(frozen=True, eq=False)
+class SceneObject:
+    """One object to be segmented."""
+
+    index: int
+    """Place among all objects of the scene; one less than its number in the instance raster."""
+    id: int
+    """As in the point file."""
+    category: str
+    points: Float[np.ndarray, "points 2"]
+    """``(x, y)`` in the global grid, where a pixel's centre is at a half."""
+    labels: Int[np.ndarray, " points"]
+
+    @property
+    def positives(self) -> Float[np.ndarray, "positives 2"]:
+        """Points on the object."""
+        positives: Float[np.ndarray, "positives 2"] = self.points[self.labels == POSITIVE]
+        return positives
+
+
+@dataclass(frozen=True, eq=False)
+class SceneMask:
+    """What was found for one object."""
+
+    index: int
+    """Of the object."""
+    logits: LogitMap | None
+    """None where the mask is empty."""
+    score: float
+    """SAM's own estimate of the mask's IoU."""
+    window: int
+    """Side, in scene pixels, of the window it was decoded in: above the model's side, the object
+    was seen at a lower resolution."""
+    cut: bool
+    """Whether the mask may go on beyond the largest window."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScenePoints:
+    """All prompts of a scene, in the global grid."""
+
+    objects: tuple[SceneObject, ...]
+    background: Float[np.ndarray, "clicks 2"]
+    outside: tuple[int, ...]
+    """Ids of objects that were left out: none of their positive points is on the scene."""
+
+
+def scene_points(record: ImageRecord, grid: Grid) -> ScenePoints:
+    """Move the prompts of a scene from its image frame to the global grid.
+
+    Raises:
+        InputError: no object has a positive point on the scene.
+    """
+    shift = np.array([grid.x + 0.5, grid.y + 0.5])
+    objects: list[SceneObject] = []
+    outside = []
+    for instance in record.instances:
+        values = np.array(instance.points, dtype=float).reshape(-1, 3)
+        points, labels = values[:, :2] + shift, values[:, 2].astype(int)
+        inside = (points >= grid.box[:2]).all(axis=1) & (points < grid.box[2:]).all(axis=1)
+        if not (inside & (labels == POSITIVE)).any():
+            outside.append(instance.id)
+            continue
+        kept = SceneObject(
+            len(objects), instance.id, instance.category, points[inside], labels[inside]
+        )
+        objects.append(kept)
+    if not objects:
+        raise InputError(
+            f"none of the {len(record.instances)} objects has a positive point on "
+            f"{record.file_name} ({grid.width} x {grid.height} px): are the points of this scene?"
+        )
+    background = np.array(record.background_points, dtype=float).reshape(-1, 2) + shift
+    return ScenePoints(tuple(objects), background, tuple(outside))
+
+
+def scene_tasks(
+    objects: Sequence[SceneObject], grid: Grid, *, side: int
+) -> dict[Window, list[SceneObject]]:
+    """Give each needed window its objects, windows in reading order.
+
+    Raises:
+        InputError: a side that windows cannot have.
+    """
+    if side < WINDOW_MULTIPLE or side % WINDOW_MULTIPLE:
+        raise InputError(f"window side {side} is no multiple of {WINDOW_MULTIPLE} px.")
+    tasks: dict[Window, list[SceneObject]] = {}
+    for scene_object in objects:
+        window = place(scene_object.positives, grid, side=side)
+        tasks.setdefault(window, []).append(scene_object)
+    return dict(sorted(tasks.items(), key=lambda task: (task[0].y, task[0].x, task[0].width)))
+
+
+@torch.no_grad()
+def segment_task(
+    model: Segmenter,
+    scene: Scene,
+    window: Window,
+    objects: Sequence[SceneObject],
+    *,
+    background: Float[np.ndarray, "clicks 2"],
+    largest: int = LARGEST_WINDOW,
+) -> list[SceneMask]:
+    """Segment the objects of one window, and around it those that run into its border.
+
+    Args:
+        model: any segmenter.
+        scene: open.
+        window: of the lattice.
+        objects: that are most central in it.
+        background: clicks on no object, in the global grid.
+        largest: side of the widest window an object can get, in scene pixels.
+    """
+    masks: list[SceneMask] = []
+    waiting: dict[tuple[Window, bool], list[SceneObject]] = {(window, False): list(objects)}
+    while waiting:
+        # Small windows first: no window that was seen gets another object later.
+        seen, moved = min(waiting, key=lambda key: (key[1], key[0].width))
+        members = waiting.pop((seen, moved))
+        view = _View.of(model, scene, seen)
+        for answer in view.answers(model, members, background):
+            onward = _onward(answer, scene.grid, moved=moved, largest=largest)
+            if isinstance(onward, Window):
+                waiting.setdefault((onward, True), []).append(answer.scene_object)
+            else:
+                masks.append(onward)
+    return sorted(masks, key=lambda mask: mask.index)
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """The decoder's answer for one object in one window."""
+
+    scene_object: SceneObject
+    window: Window
+    scale: tuple[float, float]
+    low_res_logits: Float[np.ndarray, "rows cols"]
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A window as the model sees it."""
+
+    window: Window
+    shrink: int
+    frame: ModelFrame
+    embedding: Embedding
+
+    @classmethod
+    def of(cls, model: Segmenter, scene: Scene, window: Window) -> "_View":
+        """Read a window, averaged down by a power of two where it is that much too large."""
+        shrink = 1
+        longest = max(window.width, window.height)
+        while longest >= 2 * shrink * model.side and not (
+            window.width % (2 * shrink) or window.height % (2 * shrink)
+        ):
+            shrink *= 2
+        pixels = scene.read(window, shrink=shrink)
+        height, width, _ = pixels.shape
+        frame = ModelFrame((height, width), side=model.side)
+        resized = np.ascontiguousarray(frame.resize(pixels).transpose(2, 0, 1))
+        return cls(window, shrink, frame, model.encode([torch.from_numpy(resized)]))
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Scene pixels under one low-res pixel."""
+        across, down = self.frame.scale_xy
+        return LOW_RES_STRIDE * self.shrink / across, LOW_RES_STRIDE * self.shrink / down
+
+    def answers(
+        self,
+        model: Segmenter,
+        objects: Sequence[SceneObject],
+        background: Float[np.ndarray, "clicks 2"],
+    ) -> Iterator[_Answer]:
+        """Decode objects, a bounded number at once."""
+        x0, y0, x1, y1 = self.window.box
+        inside = (background >= (x0, y0)).all(axis=1) & (background < (x1, y1)).all(axis=1)
+        for start in range(0, len(objects), DECODED_AT_ONCE):
+            chunk = objects[start : start + DECODED_AT_ONCE]
+            rows = [self._row(scene_object, background[inside]) for scene_object in chunk]
+            prompts = PointPrompts.from_rows(rows)
+            prompts = prompts.with_points(self.frame.to_model(prompts.points))
+            decoded = model.decode(self.embedding, prompts.to(model.device))
+            logits = decoded.low_res_logits[:, 0].float().cpu().numpy()
+            scores = decoded.iou_prediction[:, 0].tolist()
+            for scene_object, mask, score in zip(chunk, logits, scores, strict=True):
+                yield _Answer(scene_object, self.window, self.scale, mask, score)
+
+    def _row(
+        self, scene_object: SceneObject, background: Float[np.ndarray, "clicks 2"]
+    ) -> list[tuple[float, float, int]]:
+        """Give one object's points in the window, and the nearest background clicks, as read."""
+        middle = scene_object.positives.mean(axis=0)
+        nearest = np.argsort(((background - middle) ** 2).sum(axis=1), kind="stable")
+        clicks = background[nearest[:MOST_BACKGROUND]]
+        points = np.concatenate([scene_object.points, clicks])
+        labels = np.concatenate([scene_object.labels, np.full(len(clicks), NEGATIVE)])
+        x0, y0, x1, y1 = self.window.box
+        inside = (points >= (x0, y0)).all(axis=1) & (points < (x1, y1)).all(axis=1)
+        # SAM counts pixels by their index: the first one's centre is 0, not a half.
+        read = (points - (x0, y0)) / self.shrink - 0.5
+        rows = zip(read[inside].tolist(), labels[inside].tolist(), strict=True)
+        return [(x, y, label) for (x, y), label in rows]
+
+
+def _onward(answer: _Answer, grid: Grid, *, moved: bool, largest: int) -> Window | SceneMask:
+    """Accept an answer, or say in which window to ask again."""
+    window, positives = answer.window, answer.scene_object.positives
+    extent = clicked_extent(answer.low_res_logits, positives, window, scale=answer.scale)
+    cut = extent is not None and touches(
+        extent, window, grid, within=BORDER_LOGITS * answer.scale[0]
+    )
+    if cut and extent is not None:
+        low = np.minimum(extent[:2], np.floor(positives.min(axis=0)).astype(int)).tolist()
+        high = np.maximum(extent[2:], np.ceil(positives.max(axis=0)).astype(int)).tolist()
+        onward = follow((*low, *high), window, moved=moved, largest=largest)
+        if onward is not None:
+            return onward
+    logits = crop_logits(answer.low_res_logits, window, scale=answer.scale)
+    side = max(window.width, window.height)
+    return SceneMask(answer.scene_object.index, logits, answer.score, side, cut)
