@@ -1,4 +1,4 @@
-"""Randomness is addressed, not streamed: a draw depends on what it is for, not on what was drawn."""
+"""Randomness is addressed, not streamed: a draw depends on its use, not on earlier draws."""
 
 import hashlib
 

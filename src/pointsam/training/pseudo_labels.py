@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from pointsam.config import TeacherSettings
 from pointsam.data.sample import Sample
@@ -100,9 +101,10 @@ def believable(
 ) -> Bool[Tensor, " instances"]:
     """Say which masks agree with all the clicks that are known about them.
 
-    A mask must hold its own positive points and no positive point of another instance:
-    instances do not overlap, so a mask that holds a neighbour's click is wrong, whatever the
-    model thinks of it. Without this, a mask that floods its neighbours teaches flooding.
+    A mask must hold its own positive points, to a low-res pixel, and no positive point of
+    another instance: instances do not overlap, so a mask that holds a neighbour's click is wrong,
+    whatever the model thinks of it. Without this, a mask that floods its neighbours teaches
+    flooding.
 
     Args:
         masks: in the low-res frame.
@@ -113,9 +115,10 @@ def believable(
     points, owner = prompts.positives()
     col, row = (points / LOW_RES_STRIDE).long().clamp(0, masks.shape[-1] - 1).unbind(-1)
     holds = masks[:, row, col]
+    nearly_holds = F.max_pool2d(masks[:, None].float(), 3, stride=1, padding=1)[:, 0, row, col] > 0
     own = owner[None, :] == torch.arange(len(masks), device=owner.device)[:, None]
     has_positive = (prompts.labels == POSITIVE).any(dim=1)
-    return has_positive & (holds | ~own).all(dim=1) & ~(holds & ~own).any(dim=1)
+    return has_positive & (nearly_holds | ~own).all(dim=1) & ~(holds & ~own).any(dim=1)
 
 
 def median_area(labels: Sequence[PseudoLabels]) -> float:

@@ -1,0 +1,137 @@
+"""Weak view (geometry, moves image and points alike) and strong view (colour, moves nothing)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from pointsam.data.sample import Sample, TrainingSample
+from pointsam.frames import LOW_RES_STRIDE
+from pointsam.randomness import addressed_generator
+
+Picture = UInt8[np.ndarray, "height width 3"]
+
+# OpenCV's own threads would change nothing but fight with torch's for the cores.
+cv2.setNumThreads(1)
+
+
+def training_sample(sample: Sample, *, seed: int, view: int) -> TrainingSample:
+    """Give one of an image's views; the same seed and number give the same view.
+
+    Args:
+        sample: as loaded; with masks where the regime learns from them.
+        seed: of the run.
+        view: number of the view in the image's pool.
+    """
+    weak = weak_view(sample, addressed_generator(seed, "weak", sample.image_id, view))
+    strong = strong_view(weak.pixels, addressed_generator(seed, "strong", sample.image_id, view))
+    masks = None if weak.masks is None else low_res_masks(weak)
+    return TrainingSample(replace(weak, masks=None), strong, view, masks)
+
+
+def weak_view(sample: Sample, generator: torch.Generator) -> Sample:
+    """Flip the image along each axis with even odds; points and masks go with it."""
+    height, width = sample.frame.resized_size
+    pixels, masks = sample.pixels, sample.masks
+    points = sample.prompts.points.clone()
+    across, down = (torch.rand(2, generator=generator) < 0.5).tolist()
+    for flip, axis, last in ((across, 0, width - 1), (down, 1, height - 1)):
+        if flip:
+            pixels = pixels.flip(2 - axis)
+            masks = None if masks is None else masks.flip(2 - axis)
+            points[..., axis] = last - points[..., axis]
+    # A click on the last pixel's outer half lies half a pixel beyond zero after the flip.
+    points = points.clamp(min=0)
+    return replace(sample, pixels=pixels, masks=masks, prompts=sample.prompts.with_points(points))
+
+
+def strong_view(
+    pixels: UInt8[Tensor, "3 height width"], generator: torch.Generator
+) -> UInt8[Tensor, "3 height width"]:
+    """Change the colours; every object stays where it is.
+
+    Each change is made or not by a draw of its own, brightness and contrast nearly always.
+
+    Source: the kinds of change are those of PointSAM's release; their ranges are ours.
+    """
+    picture = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
+    for chance, change in _CHANGES:
+        draws = torch.rand(5, generator=generator).tolist()
+        if draws[0] < chance:
+            picture = change(picture, draws[1:])
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
+
+
+def low_res_masks(sample: Sample) -> Bool[Tensor, "instances rows cols"]:
+    """Bring a sample's masks to the low-res frame: pixels that are more than half covered."""
+    assert sample.masks is not None
+    side = sample.frame.side
+    height, width = sample.frame.resized_size
+    if not len(sample.masks):
+        return torch.zeros(0, side // LOW_RES_STRIDE, side // LOW_RES_STRIDE, dtype=torch.bool)
+    cover = F.interpolate(
+        sample.masks[:, None].float(), (height, width), mode="bilinear", antialias=True
+    )
+    cover = F.pad(cover, (0, side - width, 0, side - height))
+    return F.avg_pool2d(cover, LOW_RES_STRIDE)[:, 0] > 0.5
+
+
+def _brightness_contrast(picture: Picture, draws: list[float]) -> Picture:
+    contrast, brightness = 0.7 + 0.6 * draws[0], 60 * (draws[1] - 0.5)
+    mean = float(picture.mean())
+    levels = (np.arange(256) - mean) * contrast + mean + brightness
+    return _look_up(picture, levels)
+
+
+def _posterize(picture: Picture, draws: list[float]) -> Picture:
+    """Keep 4 to 7 bits of each channel."""
+    dropped = 1 + int(4 * draws[0])
+    return _look_up(picture, np.arange(256) >> dropped << dropped)
+
+
+def _solarize(picture: Picture, draws: list[float]) -> Picture:
+    """Invert the levels above a bound in the upper half."""
+    levels = np.arange(256)
+    return _look_up(picture, np.where(levels < 128 + 127 * draws[0], levels, 255 - levels))
+
+
+def _equalize(picture: Picture, draws: list[float]) -> Picture:
+    """Flatten each channel's histogram."""
+    return np.stack([cv2.equalizeHist(picture[..., c]) for c in range(3)], axis=-1)
+
+
+def _sharpen(picture: Picture, draws: list[float]) -> Picture:
+    """Add what a blur takes away."""
+    amount = 0.2 + 0.8 * draws[0]
+    blurred = cv2.GaussianBlur(picture, (0, 0), 1.5)
+    return np.asarray(cv2.addWeighted(picture, 1 + amount, blurred, -amount, 0))
+
+
+def _shadow(picture: Picture, draws: list[float]) -> Picture:
+    """Darken one side of a line through the image."""
+    height, width = picture.shape[:2]
+    y, x = np.ogrid[:height, :width]
+    angle = 2 * np.pi * draws[0]
+    distance = (x / width - draws[1]) * np.cos(angle) + (y / height - draws[2]) * np.sin(angle)
+    light = np.where(distance > 0, 0.5 + 0.3 * draws[3], 1.0)
+    return (picture * light[..., None]).astype(np.uint8)
+
+
+def _look_up(picture: Picture, levels: np.ndarray) -> Picture:
+    return np.asarray(cv2.LUT(picture, np.clip(levels, 0, 255).astype(np.uint8)))
+
+
+_CHANGES: tuple[tuple[float, Callable[[Picture, list[float]], Picture]], ...] = (
+    (0.2, _posterize),
+    (0.2, _equalize),
+    (0.2, _sharpen),
+    (0.2, _solarize),
+    (0.8, _brightness_contrast),
+    (0.3, _shadow),
+)
+"""Chance and kind, in the order they are made."""

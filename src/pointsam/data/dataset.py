@@ -1,0 +1,81 @@
+"""From a record to a sample: the image read, resized, and its points moved with it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from pointsam.data.images import read_image
+from pointsam.data.records import ImageRecord
+from pointsam.data.sample import Sample
+from pointsam.errors import InputError
+from pointsam.frames import ModelFrame
+from pointsam.masks import rasterise
+from pointsam.prompts import NEGATIVE, PointPrompts
+
+
+def load_sample(
+    record: ImageRecord,
+    folder: Path,
+    *,
+    side: int,
+    stride: int = 16,
+    with_masks: bool = False,
+) -> Sample:
+    """Read one image and bring it and its points to the model frame.
+
+    Args:
+        record: of the image; its background points join every instance's row.
+        folder: that the file name is in.
+        side: of the model's input, in pixels.
+        stride: of the image embedding, in pixels.
+        with_masks: also draw the annotated masks, in the image frame.
+
+    Raises:
+        FileNotFoundError: the image is not there.
+        InputError: it cannot be read, or is not of the size that the record states.
+    """
+    path = folder / record.file_name
+    image = read_image(path)
+    if image.shape[:2] != record.size:
+        raise InputError(
+            f"{path} is {image.shape[0]} x {image.shape[1]} px (height x width), its annotations "
+            f"say {record.size[0]} x {record.size[1]}: are they of another version of the image?"
+        )
+    frame = ModelFrame(record.size, side, stride)
+    background = [(x, y, NEGATIVE) for x, y in record.background_points]
+    prompts = PointPrompts.from_rows(
+        [[*instance.points, *background] for instance in record.instances]
+    )
+    # A click on the outer half of the first pixel is a click on that pixel.
+    points = frame.to_model(prompts.points.clamp(min=0))
+    return Sample(
+        image_id=record.id,
+        file_name=record.file_name,
+        frame=frame,
+        pixels=torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1),
+        prompts=prompts.with_points(points),
+        instance_ids=tuple(instance.id for instance in record.instances),
+        categories=tuple(instance.category for instance in record.instances),
+        masks=draw_masks([record])[0] if with_masks else None,
+    )
+
+
+def draw_masks(records: Iterable[ImageRecord]) -> list[Bool[Tensor, "instances height width"]]:
+    """Draw the annotated masks of each image, in the image frame.
+
+    Raises:
+        InputError: an instance has no mask.
+    """
+    drawn = []
+    for record in records:
+        masks = np.zeros((len(record.instances), *record.size), dtype=bool)
+        for mask, instance in zip(masks, record.instances, strict=True):
+            if instance.segmentation is None:
+                raise InputError(f"instance {instance.id} of {record.file_name} has no mask.")
+            mask[:] = rasterise(instance.segmentation, record.size)
+        drawn.append(torch.from_numpy(masks))
+    return drawn
