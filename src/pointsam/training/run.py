@@ -1,6 +1,5 @@
 """A whole training run: from files to an adapter folder, resumable at any moment."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Never
@@ -12,13 +11,13 @@ from pointsam.data.records import Dataset
 from pointsam.files import refuse_existing
 from pointsam.models.checkpoints import load_segmenter
 from pointsam.models.lora import attach_adapter
+from pointsam.training.figure import draw_epoch
 from pointsam.training.log import RunLog
 from pointsam.training.loop import Progress, make_optimizer, train
 from pointsam.training.result import AdapterWriter, data_key, trainable
 from pointsam.training.schedule import Plan
 from pointsam.training.setup import make_learner
 from pointsam.training.state import STATE_NAME, TrainState
-from pointsam.training.step import Learner
 from pointsam.training.views import Views
 from pointsam.training.watch import RunCollapsedError, Watch
 
@@ -39,17 +38,12 @@ class RunInputs:
     device: str = "cpu"
 
 
-EpochEnd = Callable[[Learner, Views, int], None]
-"""Called after each pass with its number, to draw its figure."""
-
-
 def run_training(
     inputs: RunInputs,
     settings: TrainSettings,
     *,
     resume: bool = False,
     save_every: int = 50,
-    epoch_end: EpochEnd | None = None,
 ) -> None:
     """Adapt a model to images with points, and leave an adapter folder.
 
@@ -58,7 +52,6 @@ def run_training(
         settings: of the run.
         resume: go on from the state in the output folder.
         save_every: optimizer steps between two saved states.
-        epoch_end: draws a figure after each pass.
 
     Raises:
         InputError: the data has nothing to train on, or the output exists.
@@ -106,8 +99,8 @@ def run_training(
             epoch_ends = done % plan.steps_per_epoch == 0 or done == plan.steps
             if epoch_ends or done % save_every == 0:
                 save(done)
-            if epoch_ends and epoch_end is not None:
-                epoch_end(learner, views, progress.epoch)
+            if epoch_ends:
+                draw_epoch(learner, views, progress.epoch, inputs.output / "figures")
     except RunCollapsedError as error:
         raise RunCollapsedError(f"{error}. {inputs.output} holds the last good adapter.") from error
     finally:
