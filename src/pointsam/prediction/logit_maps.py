@@ -10,9 +10,11 @@ from math import ceil, floor
 
 import numpy as np
 import shapely
+import torch
 from jaxtyping import Bool, Float, Int, UInt32
 from scipy import ndimage
 
+from pointsam.masks import threshold
 from pointsam.prediction.windows import Box, Window
 
 STRIP = 1024
@@ -70,7 +72,7 @@ def crop_logits(
         window: that was segmented.
         scale: scene pixels under one logit, along x and along y.
     """
-    box = _extent(low_res_logits > 0)
+    box = _extent(_positive(low_res_logits))
     if box is None:
         return None
     x0, y0, x1, y1 = box
@@ -116,7 +118,7 @@ def clicked_extent(
     """
     cells = np.floor((points - (window.x, window.y)) / scale).astype(int)[:, ::-1]
     cells = cells.clip(0, np.array(low_res_logits.shape) - 1)
-    box = _extent(clicked_part(low_res_logits > 0, cells))
+    box = _extent(clicked_part(_positive(low_res_logits), cells))
     if box is None:
         return None
     return (
@@ -163,7 +165,7 @@ class Overlaps:
 
     def labels(self, box: Box) -> UInt32[np.ndarray, "height width"]:
         """Give, for each pixel of `box`, one more than the number of its owner, or 0."""
-        best = np.zeros((box[3] - box[1], box[2] - box[0]), dtype=np.float32)
+        best = np.full((box[3] - box[1], box[2] - box[0]), -np.inf, dtype=np.float32)
         labels = np.zeros(best.shape, dtype=np.uint32)
         near = self._tree.query(shapely.box(*box)).tolist()
         for index in sorted(self._order[place] for place in near):
@@ -172,7 +174,7 @@ class Overlaps:
                 continue
             rows, cols = _inside(part, box)
             logits = self._maps[index].render(part)
-            wins = logits > best[rows, cols]
+            wins = _positive(logits) & (logits > best[rows, cols])
             best[rows, cols][wins] = logits[wins]
             labels[rows, cols][wins] = index + 1
         return labels
@@ -182,7 +184,7 @@ class Overlaps:
         if self._exclusive:
             owned = self.labels(box) == index + 1
         else:
-            owned = self._maps[index].render(box) > 0
+            owned = _positive(self._maps[index].render(box))
         return owned
 
 
@@ -206,6 +208,11 @@ def _taps(
     place = ((np.arange(start, stop) + 0.5 - corner) / scale - 0.5).clip(0, count - 1)
     low = np.floor(place).astype(int)
     return low, np.minimum(low + 1, count - 1), (place - low).astype(np.float32)
+
+
+def _positive(logits: Float[np.ndarray, "rows cols"]) -> Bool[np.ndarray, "rows cols"]:
+    """Decide a mask as the rest of the package does."""
+    return threshold(torch.from_numpy(logits)).numpy()
 
 
 def _extent(mask: Bool[np.ndarray, "rows cols"]) -> Box | None:

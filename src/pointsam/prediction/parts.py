@@ -1,0 +1,107 @@
+"""What a scene run has done so far, window by window, so that a killed or divided run goes on.
+
+A run's folder holds ``run.json`` (what is being done) and ``parts/``, one file for each finished
+window with the logits of its objects. Parts of several machines are joined by copying them into
+one folder. They can be deleted once the outputs are written.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from pointsam.errors import InputError
+from pointsam.files import refuse_existing, replacing
+from pointsam.prediction.logit_maps import LogitMap
+from pointsam.prediction.scenes import SceneMask
+from pointsam.prediction.windows import Window
+
+RUN_NAME = "run.json"
+PARTS_NAME = "parts"
+
+
+def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
+    """Make a run's folder, or check that the one there is of the same run.
+
+    Args:
+        folder: of the run.
+        manifest: what decides the masks: scene, points, model, settings.
+        resume: go on in a folder that exists.
+
+    Raises:
+        InputError: the folder exists and is not to be resumed, or is of another run.
+    """
+    path = folder / RUN_NAME
+    manifest = json.loads(json.dumps(manifest))  # tuples are lists there, as in the file
+    if not (resume and path.is_file()):
+        refuse_existing(folder)
+        (folder / PARTS_NAME).mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(manifest, indent=1))
+        return
+    try:
+        found = json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}): start again in another folder.") from error
+    other = sorted(key for key in manifest if found.get(key) != manifest[key])
+    if other:
+        raise InputError(
+            f"{folder} is of a run with another {', another '.join(other)}: "
+            "give what it was started with, or another output folder."
+        )
+
+
+def part_path(folder: Path, window: Window) -> Path:
+    """Name the file of a window; it exists once the window is finished."""
+    return folder / PARTS_NAME / f"{window.name}.npz"
+
+
+def write_part(path: Path, masks: list[SceneMask]) -> None:
+    """Save the masks of one window, all or nothing."""
+    known = [mask.logits for mask in masks if mask.logits is not None]
+    shapes = [(0, 0) if mask.logits is None else mask.logits.logits.shape for mask in masks]
+    values = [logits.logits.ravel() for logits in known]
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            index=np.array([mask.index for mask in masks], dtype=np.int64),
+            score=np.array([mask.score for mask in masks], dtype=np.float64),
+            window=np.array([mask.window for mask in masks], dtype=np.int64),
+            cut=np.array([mask.cut for mask in masks], dtype=bool),
+            shape=np.array(shapes, dtype=np.int64).reshape(-1, 2),
+            place=np.array([(*logits.corner, *logits.scale) for logits in known]).reshape(-1, 4),
+            logits=np.concatenate([*values, np.zeros(0, dtype=np.float16)]),
+        )
+
+
+def read_part(path: Path) -> list[SceneMask]:
+    """Load the masks of one window.
+
+    Raises:
+        FileNotFoundError: the window is not finished.
+        InputError: the file is damaged.
+    """
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        shapes = arrays["shape"].tolist()
+        ends = np.cumsum([rows * cols for rows, cols in shapes])[:-1]
+        pieces = np.split(arrays["logits"], ends) if shapes else []
+        places = iter(arrays["place"].tolist())
+        maps: list[LogitMap | None] = []
+        for (rows, cols), piece in zip(shapes, pieces, strict=True):
+            if not rows:
+                maps.append(None)
+                continue
+            x, y, across, down = next(places)
+            maps.append(LogitMap(piece.reshape(rows, cols), (x, y), (across, down)))
+        names = ("index", "score", "window", "cut")
+        rest = zip(*(arrays[name].tolist() for name in names), strict=True)
+        return [
+            SceneMask(index, logits, score, window, cut)
+            for logits, (index, score, window, cut) in zip(maps, rest, strict=True)
+        ]
+    except (BadZipFile, KeyError, ValueError, EOFError, StopIteration) as error:
+        raise InputError(f"{path} is damaged: delete it and resume the run.") from error

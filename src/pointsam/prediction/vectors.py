@@ -1,0 +1,199 @@
+"""Masks of a scene as maps: polygons with attributes, and a raster of instance numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyogrio
+import rasterio
+import shapely
+from jaxtyping import Bool, Float
+from rasterio import features
+from rasterio.crs import CRS
+from rasterio.shutil import copy as copy_raster
+from rasterio.warp import transform as transform_points
+
+from pointsam.files import replacing
+from pointsam.prediction.logit_maps import Overlaps, meet
+from pointsam.prediction.rasters import CACHE_BYTES, Scene
+from pointsam.prediction.scenes import SceneMask, SceneObject
+from pointsam.prediction.windows import Box, Grid, Transform
+
+LAYER = "instances"
+BLOCK = 512
+"""Side of the tiles of the instance raster, in pixels."""
+
+DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile"}
+
+
+@dataclass(frozen=True, eq=False)
+class Outlines:
+    """One row an object: its polygon and what is known of it."""
+
+    polygons: np.ndarray
+    """Shapely multi-polygons in map coordinates, along pixel edges; empty where the mask is."""
+    area_px: Float[np.ndarray, " objects"]
+    area_m2: Float[np.ndarray, " objects"]
+    """On the ground, whatever the projection stretches; NaN without a coordinate system."""
+
+
+def trace(
+    mask: Bool[np.ndarray, "height width"], *, corner: tuple[int, int] = (0, 0)
+) -> shapely.MultiPolygon:
+    """Outline a mask along its pixels' edges; parts that touch at a corner only are two.
+
+    Args:
+        mask: of one object; may have holes, several parts, or nothing.
+        corner: ``(x, y)`` of its first pixel's outer corner.
+    """
+    found = features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4)
+    parts = [shapely.Polygon(s["coordinates"][0], s["coordinates"][1:]) for s, _ in found]
+    shifted: shapely.MultiPolygon = shapely.transform(
+        shapely.MultiPolygon(parts), lambda points: points + corner
+    )
+    return shifted
+
+
+def outline(overlaps: Overlaps, count: int, scene: Scene) -> Outlines:
+    """Turn the masks of all objects into polygons on the map."""
+    grid = scene.grid
+    pixels = np.empty(count, dtype=object)
+    area_px = np.zeros(count)
+    for index in range(count):
+        box = overlaps.box(index)
+        mask = np.zeros((0, 0), dtype=bool) if box is None else overlaps.mask(index)
+        area_px[index] = mask.sum()
+        corner = (0, 0) if box is None else (box[0] - grid.x, box[1] - grid.y)
+        pixels[index] = trace(mask, corner=corner) if mask.any() else shapely.MultiPolygon()
+    polygons = shapely.transform(pixels, lambda points: to_map(points, scene.transform))
+    return Outlines(polygons, area_px, ground_areas(polygons, scene.crs))
+
+
+def to_map(
+    points: Float[np.ndarray, "points 2"], transform: Transform
+) -> Float[np.ndarray, "points 2"]:
+    """Move points from pixel edges of the file to its map."""
+    a, b, c, d, e, f = transform
+    columns, rows = points[:, 0], points[:, 1]
+    return np.stack([a * columns + b * rows + c, d * columns + e * rows + f], axis=1)
+
+
+def ground_areas(polygons: np.ndarray, crs: str | None) -> Float[np.ndarray, " objects"]:
+    """Measure polygons in square metres on the ellipsoid.
+
+    Through Lambert's azimuthal equal-area projection around their middle: a Web Mercator square
+    metre at 60 degrees north is a quarter of one, and a degree is none.
+    """
+    system = CRS.from_wkt(crs) if crs else None
+    if system is None or not (system.is_geographic or system.is_projected):
+        return np.full(len(polygons), np.nan)  # or a site's own, tied to no place on earth
+    bounds = shapely.total_bounds(polygons)
+    if not np.isfinite(bounds).all():
+        return np.zeros(len(polygons))  # all empty
+    middle = [(bounds[0] + bounds[2]) / 2], [(bounds[1] + bounds[3]) / 2]
+    [longitude], [latitude] = transform_points(system, "EPSG:4326", *middle)
+    flat = f"+proj=laea +lat_0={latitude} +lon_0={longitude} +datum=WGS84 +units=m"
+    moved = shapely.transform(
+        polygons,
+        lambda points: np.stack(transform_points(system, flat, *points.T), axis=1),
+    )
+    measured: Float[np.ndarray, " objects"] = shapely.area(moved)
+    return measured
+
+
+def write_polygons(
+    path: Path,
+    outlines: Outlines,
+    objects: Sequence[SceneObject],
+    masks: Sequence[SceneMask],
+    *,
+    crs: str | None,
+) -> None:
+    """Write one feature an object, as GeoPackage, GeoJSON or Shapefile after the file's ending.
+
+    Fields: instance (its number in the raster), point_id, class, score, area_m2, area_px, window
+    (side of the window it was seen in, in pixels) and cut (1 where it may go on beyond).
+    """
+    fields = {
+        "instance": np.array([o.index + 1 for o in objects], dtype=np.int64),
+        "point_id": np.array([o.id for o in objects], dtype=np.int64),
+        "class": np.array([o.category for o in objects], dtype=object),
+        "score": np.array([m.score for m in masks], dtype=np.float64).round(4),
+        "area_m2": outlines.area_m2.round(3),
+        "area_px": outlines.area_px,
+        "window": np.array([m.window for m in masks], dtype=np.int32),
+        "cut": np.array([m.cut for m in masks], dtype=np.int32),
+    }
+    geometry = outlines.polygons.copy()
+    geometry[shapely.is_empty(geometry)] = None
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / path.name
+        pyogrio.raw.write(
+            str(temporary),
+            np.array(shapely.to_wkb(geometry), dtype=object),
+            list(fields.values()),
+            list(fields),
+            geometry_type="MultiPolygon",
+            crs=crs,
+            driver=DRIVERS[path.suffix],
+            # Released tools warn of the newest version of the format.
+            dataset_options={"VERSION": "1.2"} if path.suffix == ".gpkg" else None,
+            layer=LAYER if path.suffix == ".gpkg" else path.stem,
+        )
+        for written in sorted(Path(folder).iterdir()):  # a Shapefile is several files
+            written.replace(path.parent / written.name)
+
+
+def write_labels(path: Path, overlaps: Overlaps, scene: Scene) -> None:
+    """Write the instance numbers of all pixels, 0 where there is none, as a tiled GeoTIFF (COG).
+
+    Block by block: its memory does not grow with the scene.
+    """
+    height, width = scene.size
+    profile = {
+        "driver": "GTiff",
+        "count": 1,
+        "dtype": "uint32",
+        "height": height,
+        "width": width,
+        "nodata": 0,
+        "transform": scene.dataset.transform,
+        "crs": scene.dataset.crs,
+    }
+    layout = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate"}
+    layout |= {"sparse_ok": True, "bigtiff": "if_safer"}
+    with (
+        replacing(path) as final,
+        TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder,
+        rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES),
+    ):
+        plain = Path(folder) / path.name
+        with rasterio.open(plain, "w", **profile, **layout) as out:
+            for block in _blocks(scene.grid):
+                labels = overlaps.labels(block)
+                if labels.any():
+                    x, y = block[0] - scene.grid.x, block[1] - scene.grid.y
+                    where = rasterio.windows.Window(x, y, labels.shape[1], labels.shape[0])
+                    out.write(labels, 1, window=where)
+        copy_raster(
+            plain,
+            final,
+            driver="COG",
+            compress="deflate",
+            overview_resampling="nearest",
+            blocksize=BLOCK,
+            bigtiff="if_safer",
+        )
+
+
+def _blocks(grid: Grid) -> list[Box]:
+    """Cut the scene into the tiles of the instance raster."""
+    x0, y0, x1, y1 = grid.box
+    blocks = (
+        meet((x, y, x + BLOCK, y + BLOCK), grid.box)
+        for y in range(y0, y1, BLOCK)
+        for x in range(x0, x1, BLOCK)
+    )
+    return [block for block in blocks if block is not None]
