@@ -5,8 +5,20 @@ shown, and every comparison would pass: two unlike images differ by 0.07 % in th
 small MobileSAM as torch makes it, by about 20 % once its weights are doubled.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from transformers import (
+    Sam2Config,
+    Sam2HieraDetConfig,
+    Sam2Model,
+    Sam2VisionConfig,
+    SamConfig,
+    SamHQConfig,
+    SamHQModel,
+    SamModel,
+)
 
 from pointsam.models.mobile_sam import MobileSam
 from pointsam.models.tiny_vit import TinyViTSizes
@@ -77,3 +89,70 @@ def drawn_prompts(side: int, counts: list[int], seed: int = 0) -> PointPrompts:
 def relative_error(found: Tensor, expected: Tensor) -> float:
     """Distance over the expected tensor's spread: a constant answer scores badly."""
     return ((found - expected).norm() / (expected - expected.mean()).norm()).item()
+
+
+def vit_config(side: int, **changes: Any) -> dict[str, Any]:
+    """Four blocks, two of them global; windows of five do not divide the map."""
+    values = {
+        "hidden_size": 48,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "mlp_dim": 96,
+        "image_size": side,
+        "window_size": 5,
+        "global_attn_indexes": [1, 3],
+    }
+    return values | changes
+
+
+def small_library_sam(side: int = 128, seed: int = 0, **vision: Any) -> SamModel:
+    config = SamConfig(
+        vision_config=vit_config(side, **vision),
+        prompt_encoder_config={"image_size": side},
+        mask_decoder_config={"layer_norm_eps": 1e-5},
+    )
+    return _made(SamModel, config, seed)
+
+
+def small_library_hq(side: int = 128, seed: int = 0) -> SamHQModel:
+    config = SamHQConfig(
+        vision_config=vit_config(side),
+        prompt_encoder_config={"image_size": side},
+        mask_decoder_config={"vit_dim": 48},
+    )
+    return _made(SamHQModel, config, seed)
+
+
+def small_library_sam2(side: int = 128, seed: int = 0, **decoder: Any) -> Sam2Model:
+    channels = [16, 32, 64, 128]
+    backbone = Sam2HieraDetConfig(
+        hidden_size=16,
+        image_size=[side, side],
+        blocks_per_stage=[1, 2, 3, 2],
+        embed_dim_per_stage=channels,
+        num_attention_heads_per_stage=[1, 2, 4, 8],
+        window_size_per_stage=[8, 4, 14, 7],
+        global_attention_blocks=[4],
+    )
+    vision = Sam2VisionConfig(
+        backbone_config=backbone,
+        backbone_channel_list=channels[::-1],
+        backbone_feature_sizes=[[side // stride] * 2 for stride in (4, 8, 16)],
+    )
+    config = Sam2Config(
+        vision_config=vision,
+        prompt_encoder_config={"image_size": side},
+        mask_decoder_config=decoder,
+    )
+    return _made(Sam2Model, config, seed)
+
+
+def _made(kind: type[nn.Module], config: Any, seed: int) -> Any:
+    """Make a model of the library with weights that do not vanish."""
+    for part in (config, *vars(config).values()):
+        if hasattr(part, "initializer_range"):
+            part.initializer_range = 0.05
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = kind(config)
+    return spread(model, seed)

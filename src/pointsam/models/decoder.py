@@ -3,8 +3,7 @@
 What the image alone decides is computed once an image, not once an instance: the keys, values
 and queries of the first layer. In the other layers the projections of the 4096 cells are folded
 into the few tokens they meet (``(x W) . q = x . (W q)``): fewer products and fewer stored
-activations. The mask head runs on cells as matrix products; only its last, one-channel map is put
-back in order.
+activations.
 
 Source: segment_anything, modeling/{mask_decoder,transformer}.py, for what is computed; the
 order of the products is ours, equal up to rounding.
@@ -21,6 +20,7 @@ from transformers.models.sam.modeling_sam import (
     SamPromptEncoder,
 )
 
+from pointsam.models.mask_head import in_order, mask_kernels, upscale
 from pointsam.models.segmenter import Embedding, ImageTerms, MaskLogits
 
 
@@ -40,7 +40,7 @@ def image_terms(
 
     Returns:
         ``keys`` (cells channels), ``position`` (cells channels), and of the first layer
-        ``key``, ``value``, ``query`` (heads cells head_channels).
+        ``key``, ``value``, ``query`` (heads cells head_channels). A family may append its own.
     """
     [image] = embedding.image
     position = _cell_position(position_encoder, size=image.shape[-1]).to(image.dtype)
@@ -70,16 +70,32 @@ def decode_instances(
     multimask: bool,
 ) -> MaskLogits:
     """Decode instances of one image that all have the same number of points."""
-    prompts = _embed_prompts(prompt_encoder, points, labels, boxes=boxes)
     output = torch.cat([mask_decoder.iou_token.weight, mask_decoder.mask_tokens.weight])
-    tokens = torch.cat([output.expand(len(prompts), -1, -1), prompts.to(output.dtype)], dim=1)
-    tokens, keys = _two_way(mask_decoder, tokens, terms)
+    tokens, keys = attend(
+        prompt_encoder, mask_decoder, terms, points, labels, boxes=boxes, output=output
+    )
     wanted = slice(1, None) if multimask else slice(0, 1)
     iou_prediction = mask_decoder.iou_prediction_head(tokens[:, 0])
     mask_tokens = tokens[:, 1 : 1 + mask_decoder.num_mask_tokens][:, wanted]
-    heads = mask_decoder.output_hypernetworks_mlps[wanted]
-    kernels = torch.stack([head(mask_tokens[:, i]) for i, head in enumerate(heads)], dim=1)
-    return MaskLogits(_mask_head(mask_decoder, keys, kernels), iou_prediction[:, wanted])
+    kernels = mask_kernels(mask_tokens, mask_decoder.output_hypernetworks_mlps[wanted])
+    logits = in_order(upscale(mask_decoder, keys) @ kernels.transpose(1, 2))
+    return MaskLogits(logits, iou_prediction[:, wanted])
+
+
+def attend(
+    prompt_encoder: SamPromptEncoder,
+    mask_decoder: SamMaskDecoder,
+    terms: ImageTerms,
+    points: Float[Tensor, "instances points 2"],
+    labels: Int[Tensor, "instances points"],
+    *,
+    boxes: Float[Tensor, "instances 4"] | None,
+    output: Float[Tensor, "outputs channels"],
+) -> tuple[Float[Tensor, "instances tokens channels"], Float[Tensor, "instances cells channels"]]:
+    """Let the family's output tokens and the prompts meet the image; output tokens come first."""
+    prompts = _embed_prompts(prompt_encoder, points, labels, boxes=boxes)
+    tokens = torch.cat([output.expand(len(prompts), -1, -1), prompts.to(output.dtype)], dim=1)
+    return _two_way(mask_decoder, tokens, terms)
 
 
 def _cell_position(
@@ -123,7 +139,7 @@ def _two_way(
     terms: ImageTerms,
 ) -> tuple[Float[Tensor, "instances tokens channels"], Float[Tensor, "instances cells channels"]]:
     """Let tokens and cells attend to each other, layer by layer."""
-    shared, position, first_key, first_value, first_query = terms.tensors
+    shared, position, first_key, first_value, first_query = terms.tensors[:5]
     transformer = mask_decoder.transformer
     queries, keys, located = tokens, shared, shared + position
     for index, layer in enumerate(transformer.layers):
@@ -155,6 +171,13 @@ def _two_way(
     return transformer.layer_norm_final_attn(queries), keys
 
 
+def _output(attention: SamAttention) -> torch.nn.Linear:
+    """Give the last projection, which the library renamed with SAM 2."""
+    layer = attention.o_proj if hasattr(attention, "o_proj") else attention.out_proj
+    assert isinstance(layer, torch.nn.Linear)
+    return layer
+
+
 def _heads(attention: SamAttention, projected: Tensor) -> Tensor:
     """Split ``... tokens channels`` into ``... heads tokens head_channels``."""
     split: Tensor = projected.unflatten(-1, (attention.num_attention_heads, -1))
@@ -179,7 +202,7 @@ def _read_shared(
         heads[None], key[None], value[None], scale=attention.scaling
     )[0]
     attended = attended.unflatten(1, (len(queries), -1)).permute(1, 2, 0, 3).flatten(2)
-    projected: Tensor = attention.out_proj(attended)
+    projected: Tensor = _output(attention)(attended)
     return projected
 
 
@@ -197,7 +220,7 @@ def _read_cells(
     mixed = (scores.softmax(dim=-1).to(keys.dtype) @ keys).unflatten(1, (count, -1))
     value_weight = attention.v_proj.weight.unflatten(0, (count, -1))
     attended = torch.einsum("nhtc,hdc->nthd", mixed, value_weight).flatten(2)
-    projected: Tensor = attention.out_proj(attended + attention.v_proj.bias)
+    projected: Tensor = _output(attention)(attended + attention.v_proj.bias)
     return projected
 
 
@@ -219,36 +242,7 @@ def _write_cells(
         scores = key @ shared_query.transpose(1, 2)
     weights = scores.softmax(dim=2).flatten(1, 2)
     value = _heads(attention, attention.v_proj(queries))
-    output = _fold(attention, value, attention.out_proj.weight.T)
-    update: Tensor = weights.to(output.dtype).transpose(1, 2) @ output + attention.out_proj.bias
+    projection = _output(attention)
+    output = _fold(attention, value, projection.weight.T)
+    update: Tensor = weights.to(output.dtype).transpose(1, 2) @ output + projection.bias
     return update
-
-
-def _mask_head(
-    mask_decoder: SamMaskDecoder,
-    keys: Float[Tensor, "instances cells channels"],
-    kernels: Float[Tensor, "instances masks channels_out"],
-) -> Float[Tensor, "instances masks rows cols"]:
-    """Upscale the cells four times and project them on each mask's kernel.
-
-    A transposed convolution whose kernel equals its stride is one matrix product a cell: the
-    four (then sixteen) finer pixels stay beside their cell until there is one channel left.
-    """
-    size = int(keys.shape[1] ** 0.5)
-    norm = mask_decoder.upscale_layer_norm
-    fine = _unfold_conv(keys, mask_decoder.upscale_conv1)
-    fine = F.gelu(F.layer_norm(fine, norm.normalized_shape, norm.weight, norm.bias, norm.eps))
-    fine = F.gelu(_unfold_conv(fine, mask_decoder.upscale_conv2))
-    logits: Tensor = fine.flatten(1, 3) @ kernels.transpose(1, 2)
-    # cells are (row, col); then (dy, dx) of the first convolution, then of the second
-    logits = logits.unflatten(1, (size, size, 2, 2, 2, 2))
-    ordered = logits.permute(0, 7, 1, 3, 5, 2, 4, 6)
-    return ordered.reshape(len(keys), kernels.shape[1], size * 4, size * 4)
-
-
-def _unfold_conv(features: Tensor, conv: torch.nn.ConvTranspose2d) -> Tensor:
-    """Apply a 2x2, stride 2 transposed convolution: ``... channels`` to ``... 4 channels_out``."""
-    weight = conv.weight.permute(0, 2, 3, 1).flatten(1)
-    assert conv.bias is not None
-    spread: Tensor = (features @ weight + conv.bias.repeat(4)).unflatten(-1, (4, -1))
-    return spread
