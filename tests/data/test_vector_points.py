@@ -1,0 +1,99 @@
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+from rasterio.crs import CRS
+from rasterio.warp import transform
+
+from pointsam.data.vector_points import read_vector_points
+from pointsam.errors import InputError
+
+UTM = CRS.from_epsg(32631).to_wkt()
+PLACE = {
+    "file_name": "scene.tif",
+    "size": (100, 200),
+    "transform": (0.5, 0.0, 1000.0, 0.0, -0.5, 5000.0),
+    "crs": UTM,
+}
+
+
+def _write(path, places, *, crs="EPSG:32631", kind=shapely.Point, **fields):
+    geometry = np.array([shapely.to_wkb(kind(place)) for place in places], dtype=object)
+    pyogrio.raw.write(
+        path,
+        geometry,
+        [np.array(column) for column in fields.values()],
+        list(fields),
+        geometry_type=kind.__name__,
+        crs=crs,
+    )
+    return path
+
+
+@pytest.mark.parametrize("ending", [".gpkg", ".geojson", ".shp"])
+def test_each_click_is_an_object_in_pixels(tmp_path, ending):
+    path = _write(tmp_path / f"a{ending}", [(1000.25, 4999.75), (1001.0, 4990.0)])
+    record = read_vector_points(path, **PLACE)
+    assert record.size == (100, 200)
+    assert [instance.points for instance in record.instances] == [
+        ((0.0, 0.0, 1),),
+        ((1.5, 19.5, 1),),
+    ]
+    first = 1 if ending == ".gpkg" else 0
+    assert [instance.id for instance in record.instances] == [first, first + 1]
+    assert record.instances[0].category == "object"
+
+
+def test_instances_labels_and_classes_come_from_fields(tmp_path):
+    places = [(1000.25 + i, 4999.75) for i in range(4)]
+    path = _write(
+        tmp_path / "a.gpkg",
+        places,
+        Instance=np.array([7.0, 7.0, 9.0, np.nan]),
+        LABEL=np.array([1, 0, 1, 0]),
+        category=np.array(["ship", "ship", "tank", None], dtype=object),
+    )
+    record = read_vector_points(path, **PLACE)
+    assert [(i.id, i.category, i.points) for i in record.instances] == [
+        (7, "ship", ((0.0, 0.0, 1), (2.0, 0.0, 0))),
+        (9, "tank", ((4.0, 0.0, 1),)),
+    ]
+    assert record.background_points == ((6.0, 0.0),)
+
+
+def test_points_in_another_system_are_moved(tmp_path):
+    [longitude], [latitude] = transform(UTM, "EPSG:4326", [1010.25], [4989.75])
+    path = _write(tmp_path / "a.geojson", [(longitude, latitude)], crs="EPSG:4326")
+    [instance] = read_vector_points(path, **PLACE).instances
+    assert instance.points[0][:2] == pytest.approx((20, 20), abs=0.01)
+
+
+def test_multi_points_are_several_objects_named_from_one(tmp_path):
+    path = _write(
+        tmp_path / "a.gpkg", [[(1000.25, 4999.75), (1001.25, 4999.75)]], kind=shapely.MultiPoint
+    )
+    assert [i.id for i in read_vector_points(path, **PLACE).instances] == [1, 2]
+
+
+def test_a_file_without_features_has_no_objects(tmp_path):
+    path = _write(tmp_path / "a.gpkg", [])
+    assert read_vector_points(path, **PLACE).instances == ()
+
+
+def test_what_is_no_point_file_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no point file"):
+        read_vector_points(tmp_path / "missing.gpkg", **PLACE)
+    (tmp_path / "a.gpkg").write_text("nothing")
+    with pytest.raises(InputError, match="no vector file"):
+        read_vector_points(tmp_path / "a.gpkg", **PLACE)
+    lines = _write(tmp_path / "b.gpkg", [[(0, 0), (1, 1)]], kind=shapely.LineString)
+    with pytest.raises(InputError, match="holds LineString shapes"):
+        read_vector_points(lines, **PLACE)
+    labels = _write(tmp_path / "c.gpkg", [(1000.0, 4999.0)], label=np.array([3]))
+    with pytest.raises(InputError, match="feature 1 has label 3"):
+        read_vector_points(labels, **PLACE)
+    alone = _write(
+        tmp_path / "d.gpkg", [(1000.0, 4999.0)], label=np.array([0]), instance=np.array([4])
+    )
+    with pytest.raises(InputError, match="instance 4 has no positive point"):
+        read_vector_points(alone, **PLACE)
