@@ -1,0 +1,190 @@
+"""A scene from points to files, in steps that a killed run or another machine can take up."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pointsam.data.records import ImageRecord
+from pointsam.errors import InputError
+from pointsam.models.checkpoints import LORA_MARK, base_hash
+from pointsam.models.segmenter import Segmenter
+from pointsam.prediction.logit_maps import Overlaps
+from pointsam.prediction.parts import begin, part_path, read_part, write_part
+from pointsam.prediction.rasters import Scene
+from pointsam.prediction.scenes import (
+    LARGEST_WINDOW,
+    SceneMask,
+    SceneObject,
+    ScenePoints,
+    scene_points,
+    scene_tasks,
+    segment_task,
+)
+from pointsam.prediction.vectors import outline, write_labels, write_polygons
+from pointsam.prediction.windows import Window
+
+LABELS_NAME = "instances.tif"
+POLYGON_NAMES = ("instances.gpkg", "instances.geojson")
+SHAPEFILE_NAME = "instances.shp"
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """What decides the masks of a scene, besides scene, points and model."""
+
+    window: int
+    """Side of a window, in scene pixels."""
+    largest: int = LARGEST_WINDOW
+    """Side of the widest window an object can get, in scene pixels."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which of a run's windows this machine does."""
+
+    number: int = 1
+    """From 1."""
+    of: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of:
+            raise InputError(f"shard {self.number}/{self.of}: give i/n with i from 1 to n.")
+
+
+@dataclass(frozen=True)
+class SceneSummary:
+    """What a finished run found."""
+
+    objects: int
+    empty: int
+    """Objects without a mask."""
+    cut: int
+    """Objects that may go on beyond their largest window."""
+    outside: int
+    """Objects of the point file that are not on the scene."""
+    windows: int
+    """Windows of the lattice that held points."""
+
+
+class SceneRun:
+    """One scene, its points and a model: which windows are needed, and what was found there."""
+
+    def __init__(
+        self, model: Segmenter, scene: Scene, record: ImageRecord, settings: SceneSettings
+    ) -> None:
+        self._model = model
+        self._scene = scene
+        self._settings = settings
+        self.points: ScenePoints = scene_points(record, scene.grid)
+        self._tasks = scene_tasks(self.points.objects, scene.grid, side=settings.window)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """All windows with points, in the order in which they are done."""
+        return tuple(self._tasks)
+
+    def segment(self, folder: Path, *, shard: Shard, resume: bool) -> Iterator[Window]:
+        """Do the windows of one shard that are not done yet, and give each when it is saved.
+
+        Args:
+            folder: of the run; shards may share one.
+            shard: every n-th window.
+            resume: go on in a folder that exists.
+
+        Raises:
+            InputError: `folder` exists and is not to be resumed, or is of another run.
+        """
+        begin(folder, self.manifest(), resume=resume or shard.of > 1)
+        for window in self.windows[shard.number - 1 :: shard.of]:
+            path = part_path(folder, window)
+            if not path.is_file():
+                write_part(path, self._segment(window))
+            yield window
+
+    def missing(self, folder: Path) -> list[Window]:
+        """List the windows that are not done."""
+        return [w for w in self.windows if not part_path(folder, w).is_file()]
+
+    def finish(self, folder: Path, *, allow_overlap: bool, shapefile: bool) -> SceneSummary:
+        """Decide who owns which pixel and write the outputs.
+
+        Args:
+            folder: of the run, with all windows done.
+            allow_overlap: keep masks as decoded; the raster then shows the highest logit.
+            shapefile: also write one.
+        """
+        found = [m for window in self.windows for m in read_part(part_path(folder, window))]
+        masks = sorted(found, key=lambda mask: mask.index)
+        objects = self.points.objects
+        maps = [mask.logits for mask in masks]
+        overlaps = Overlaps(maps, within=self._scene.grid.box, exclusive=not allow_overlap)
+        outlines = outline(overlaps, len(objects), self._scene)
+        for name in (*POLYGON_NAMES, *([SHAPEFILE_NAME] if shapefile else [])):
+            write_polygons(folder / name, outlines, objects, masks, crs=self._scene.crs)
+        write_labels(folder / LABELS_NAME, overlaps, self._scene)
+        return SceneSummary(
+            objects=len(objects),
+            empty=int((outlines.area_px == 0).sum()),
+            cut=sum(mask.cut for mask in masks),
+            outside=len(self.points.outside),
+            windows=len(self.windows),
+        )
+
+    def manifest(self) -> dict[str, Any]:
+        """Say what decides the masks, so that two runs are not mixed."""
+        scene = self._scene
+        return {
+            "scene": {
+                "bytes": scene.path.stat().st_size,
+                "size": scene.size,
+                "transform": scene.transform,
+                "crs": scene.crs,
+            },
+            "points": _points_hash(self.points),
+            "model": {
+                "base": base_hash(self._model),
+                "adapter": _adapter_hash(self._model),
+                "side": self._model.side,
+            },
+            "bands": scene.bands,
+            "stretch": scene.stretch,
+            "window": self._settings.window,
+            "largest_window": self._settings.largest,
+        }
+
+    def _segment(self, window: Window) -> list[SceneMask]:
+        return segment_task(
+            self._model,
+            self._scene,
+            window,
+            self._tasks[window],
+            background=self.points.background,
+            largest=self._settings.largest,
+        )
+
+
+def _points_hash(points: ScenePoints) -> str:
+    """Name a set of prompts by its content."""
+    digest = hashlib.sha256()
+    for scene_object in points.objects:
+        digest.update(_described(scene_object).encode())
+    digest.update(np.ascontiguousarray(points.background).tobytes())
+    return digest.hexdigest()
+
+
+def _described(scene_object: SceneObject) -> str:
+    place = (scene_object.points.tolist(), scene_object.labels.tolist())
+    return repr((scene_object.id, scene_object.category, *place))
+
+
+def _adapter_hash(model: Segmenter) -> str | None:
+    """Name the adapter on a model by its weights; None where there is none."""
+    weights = {name: value for name, value in model.state_dict().items() if LORA_MARK in name}
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode() + weights[name].detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest() if weights else None
