@@ -12,16 +12,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from pycocotools import mask as coco_mask
-
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Point, Segmentation
 from pointsam.errors import InputError
 from pointsam.files import replacing
-from pointsam.masks import rasterise
+from pointsam.masks import count_drawn
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 Entry = dict[str, Any]
+
+_NEEDED: dict[str, dict[str, type]] = {
+    "images": {"id": int, "file_name": str, "height": int, "width": int},
+    "annotations": {"id": int, "image_id": int, "category_id": int},
+    "categories": {"id": int, "name": str},
+}
+"""Keys of the lists of a COCO file, and what they hold."""
 
 
 def read_coco(path: Path) -> Dataset:
@@ -79,7 +83,10 @@ def read_points(path: Path) -> Dataset:
         if not entry.get("points"):
             dropped.append(f"{name} has no points")
             continue
-        points = tuple(_point(p, _size(path, image), name) for p in entry["points"])
+        points = _points(entry["points"], _size(path, image), name)
+        if not any(label == POSITIVE for _, _, label in points):
+            dropped.append(f"{name} has no positive point")
+            continue
         instances.setdefault(entry["image_id"], []).append(
             InstanceRecord(
                 id=entry["id"], category=content["names"][entry["category_id"]], points=points
@@ -169,7 +176,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"no annotation file {path}.")
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not JSON ({error}).") from error
     missing = [
@@ -201,16 +208,17 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _check_keys(path: Path, content: dict[str, Any]) -> None:
-    needed = {
-        "images": ("id", "file_name", "height", "width"),
-        "annotations": ("id", "image_id", "category_id"),
-        "categories": ("id", "name"),
-    }
-    for kind, keys in needed.items():
+    for kind, keys in _NEEDED.items():
         for place, entry in enumerate(content[kind]):
             lacking = [key for key in keys if not isinstance(entry, dict) or key not in entry]
             if lacking:
                 raise InputError(f"{path}: {kind}[{place}] has no {', '.join(lacking)}.")
+            wrong = [key for key, needed in keys.items() if not isinstance(entry[key], needed)]
+            if wrong:
+                raise InputError(
+                    f"{path}: {kind}[{place}] has {wrong[0]} {entry[wrong[0]]!r}, expected "
+                    f"{'text' if keys[wrong[0]] is str else 'a whole number'}."
+                )
 
 
 def _refuse_twice(path: Path, what: str, values: Iterable[Any]) -> None:
@@ -221,9 +229,15 @@ def _refuse_twice(path: Path, what: str, values: Iterable[Any]) -> None:
 
 def _size(path: Path, image: Entry) -> tuple[int, int]:
     height, width = image["height"], image["width"]
-    if not all(isinstance(n, int) and n > 0 for n in (height, width)):
+    if min(height, width) < 1:
         raise InputError(f"{path}: {image['file_name']} has height {height} and width {width}.")
     return height, width
+
+
+def _points(values: Any, size: tuple[int, int], name: str) -> tuple[Point, ...]:
+    if not isinstance(values, list):
+        raise InputError(f"{name}: points {values} are not a list of [x, y, label].")
+    return tuple(_point(point, size, name) for point in values)
 
 
 def _point(values: Any, size: tuple[int, int], name: str) -> Point:
@@ -243,9 +257,7 @@ def _point(values: Any, size: tuple[int, int], name: str) -> Point:
 
 def _is_empty(segmentation: Segmentation, size: tuple[int, int], name: str) -> bool:
     try:
-        if isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), str):
-            return int(coco_mask.area(segmentation)) == 0
-        return not np.any(rasterise(segmentation, size))
+        return count_drawn(segmentation, size) == 0
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{name} has a mask that cannot be drawn: {error}.") from error
 
@@ -260,9 +272,10 @@ def _dataset(
     for image in content["images"]:
         size = _size(path, image)
         name = f"{path}: background points of {image['file_name']}"
-        background = [
-            _point([*point, NEGATIVE], size, name) for point in image.get("background_points", ())
-        ]
+        places = image.get("background_points") or []
+        if not isinstance(places, list) or not all(isinstance(p, list) for p in places):
+            raise InputError(f"{name}: {places} is not a list of [x, y].")
+        background = _points([[*place, NEGATIVE] for place in places], size, name)
         images.append(
             ImageRecord(
                 id=image["id"],

@@ -50,8 +50,10 @@ def load_sample(
     prompts = PointPrompts.from_rows(
         [[*instance.points, *background] for instance in record.instances]
     )
-    # A click on the outer half of the first pixel is a click on that pixel.
-    points = frame.to_model(prompts.points.clamp(min=0))
+    # A click on the outer half of the first or the last pixel is a click on that pixel.
+    height, width = record.size
+    last = prompts.points.new_tensor([width - 0.5, height - 0.5])
+    points = frame.to_model(prompts.points.clamp(min=torch.zeros(2), max=last))
     return Sample(
         image_id=record.id,
         file_name=record.file_name,
