@@ -1,0 +1,176 @@
+"""The library's front door: an image and points in, masks out, all of them arrays."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+
+from pointsam.errors import InputError
+from pointsam.frames import ModelFrame
+from pointsam.masks import threshold
+from pointsam.models.adapter_card import read_card
+from pointsam.models.checkpoints import load_adapter, load_segmenter
+from pointsam.models.lora import Adapter
+from pointsam.models.segmenter import Embedding, Segmenter
+from pointsam.prompts import PADDING, POSITIVE, PointPrompts
+
+USUAL_SIDE = 1024
+"""Side of the model's input where no adapter says otherwise, in pixels."""
+
+SHOWN_AT_ONCE = 16
+"""Instances whose logits are brought to the image frame at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Masks of the instances of one image, in the order of the points."""
+
+    masks: Bool[np.ndarray, "instances height width"]
+    """In the image frame."""
+    scores: Float[np.ndarray, " instances"]
+    """SAM's own estimate of each mask's IoU."""
+    low_res_logits: Float[np.ndarray, "instances rows cols"]
+    """What the masks come from: a mask is where they are positive."""
+
+
+class Predictor:
+    """A model, adapted or not, that remembers the last image it has seen."""
+
+    def __init__(self, model: Segmenter, adapter: Adapter | None = None) -> None:
+        self.model = model
+        self.adapter = adapter
+        self._seen: tuple[bytes, ModelFrame, Embedding] | None = None
+
+    def predict(
+        self,
+        image: UInt8[np.ndarray, "height width 3"],
+        points: Float[np.ndarray, "instances points 2"] | Float[np.ndarray, "instances 2"],
+        labels: Int[np.ndarray, "instances points"] | None = None,
+    ) -> Prediction:
+        """Segment one instance for each row of points.
+
+        An image is encoded once: calls with the same pixels go on from its embedding.
+
+        Args:
+            image: RGB.
+            points: ``(x, y)`` in pixels, an integer being the middle of a pixel; one point an
+                instance, or one row of points.
+            labels: 1 on the object, 0 off it, -1 no point (shorter rows); all 1 if not given.
+
+        Raises:
+            InputError: points off the image, other labels, or a row without a positive point.
+        """
+        prompts = _prompts(points, labels, size=(image.shape[0], image.shape[1]))
+        frame, embedding = self._encode(image)
+        prompts = prompts.with_points(frame.to_model(prompts.points)).to(self.model.device)
+        with torch.no_grad():
+            decoded = self.model.decode(embedding, prompts)
+            logits = decoded.low_res_logits[:, 0].float()
+            masks = np.zeros((len(logits), *frame.image_size), dtype=bool)
+            for start in range(0, len(logits), SHOWN_AT_ONCE):
+                part = slice(start, start + SHOWN_AT_ONCE)
+                masks[part] = threshold(frame.logits_to_image(logits[part])).cpu().numpy()
+        scores = decoded.iou_prediction[:, 0].float().cpu().numpy()
+        return Prediction(masks, scores, logits.cpu().numpy())
+
+    def embedding(
+        self, image: UInt8[np.ndarray, "height width 3"]
+    ) -> Float[np.ndarray, "channels rows cols"]:
+        """Give the image embedding, one cell every 16 pixels of the model's input."""
+        return self._encode(image)[1].image[0].float().cpu().numpy()
+
+    @contextmanager
+    def direct(self) -> Iterator[None]:
+        """Make the model the one without the adapter inside a ``with`` block.
+
+        Raises:
+            InputError: there is no adapter.
+        """
+        if self.adapter is None:
+            raise InputError("no adapter is loaded: the model is the direct one already.")
+        self.forget()
+        try:
+            with self.adapter.disabled():
+                yield
+        finally:
+            self.forget()
+
+    def forget(self) -> None:
+        """Let go of the last image."""
+        self._seen = None
+
+    def _encode(self, image: UInt8[np.ndarray, "height width 3"]) -> tuple[ModelFrame, Embedding]:
+        content = hashlib.blake2b(repr(image.shape).encode())
+        content.update(np.ascontiguousarray(image).data)
+        key = content.digest()
+        if self._seen is None or self._seen[0] != key:
+            frame = ModelFrame((image.shape[0], image.shape[1]), side=self.model.side)
+            resized = np.ascontiguousarray(frame.resize(image).transpose(2, 0, 1))
+            with torch.no_grad():
+                embedding = self.model.encode([torch.from_numpy(resized)])
+            self._seen = key, frame, embedding
+        return self._seen[1], self._seen[2]
+
+
+def load(
+    name: str = "mobile_sam",
+    *,
+    adapter: str | Path | None = None,
+    side: int | None = None,
+    device: str = "cpu",
+) -> Predictor:
+    """Load a model, and an adapter on it, ready to predict.
+
+    Args:
+        name: as ``--model`` of the command line: a known name or a checkpoint file.
+        adapter: folder that ``pointsam train`` wrote.
+        side: of the model's input, in pixels; the adapter's own, or 1024.
+        device: ``cpu``, ``cuda``, ``cuda:1``, ...
+
+    Raises:
+        FileNotFoundError: no such model or adapter.
+        InputError: damaged files, or an adapter of another base.
+    """
+    folder = None if adapter is None else Path(adapter)
+    fitting = read_card(folder).side if folder is not None else USUAL_SIDE
+    model = load_segmenter(name, side=side or fitting, device=device)
+    if folder is None:
+        return Predictor(model)
+    return Predictor(model.eval(), load_adapter(model, folder))
+
+
+def _prompts(
+    points: Float[np.ndarray, "instances points 2"] | Float[np.ndarray, "instances 2"],
+    labels: Int[np.ndarray, "instances points"] | None,
+    *,
+    size: tuple[int, int],
+) -> PointPrompts:
+    """Check points and labels."""
+    rows = torch.from_numpy(np.array(points, dtype=np.float32))
+    if rows.ndim == 2:
+        rows = rows[:, None]
+    kinds = torch.full(rows.shape[:2], POSITIVE) if labels is None else torch.from_numpy(labels)
+    kinds = kinds.long()
+    if kinds.shape != rows.shape[:2]:
+        raise InputError(
+            f"labels are {tuple(kinds.shape)}, points {tuple(rows.shape)}: "
+            "give one label a point, instances by points."
+        )
+    if ((kinds < PADDING) | (kinds > POSITIVE)).any():
+        raise InputError(f"labels are 1, 0 or -1, got {kinds.unique().tolist()}.")
+    without = (~(kinds == POSITIVE).any(dim=1)).nonzero()[:, 0].tolist()
+    if without:
+        raise InputError(f"instance {without[0]} has no positive point.")
+    height, width = size
+    limits = rows.new_tensor([width, height])
+    off = ((rows < -0.5) | (rows >= limits)).any(dim=2) & (kinds != PADDING)
+    off |= rows.isnan().any(dim=2) & (kinds != PADDING)
+    if off.any():
+        first = rows[off][0].tolist()
+        raise InputError(f"point {first} (x, y) is off the image, which is {width} x {height} px.")
+    return PointPrompts(rows.nan_to_num().clamp(min=0), kinds)

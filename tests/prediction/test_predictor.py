@@ -1,0 +1,122 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from colour_model import ColourModel
+
+import pointsam
+from pointsam import InputError, Predictor, load
+from pointsam.models.adapter_card import AdapterCard
+from pointsam.models.checkpoints import base_hash
+from pointsam.models.lora import attach_adapter
+
+
+@pytest.fixture
+def image():
+    drawn = np.full((48, 64, 3), 30, dtype=np.uint8)
+    drawn[8:24, 8:24] = 200
+    drawn[28:40, 40:60] = 120
+    return drawn
+
+
+def test_points_give_masks_in_the_image_frame(image):
+    found = Predictor(ColourModel()).predict(image, np.array([[16.0, 16.0], [50.0, 34.0]]))
+    assert found.masks.shape == (2, 48, 64)
+    assert found.masks[0][8:24, 8:24].mean() > 0.9
+    assert not found.masks[0][28:].any()
+    assert found.masks[1][34, 50]
+    assert found.scores.tolist() == pytest.approx([0.9, 0.9])
+    assert found.low_res_logits.shape == (2, 16, 16)
+
+
+def test_an_image_is_encoded_once_for_many_calls(image):
+    model = ColourModel()
+    predictor = Predictor(model)
+    for _ in range(3):
+        predictor.predict(image.copy(), np.array([[16.0, 16.0]]))
+    predictor.embedding(image)
+    assert model.encoded == 1
+    image[0, 0] += 1
+    predictor.predict(image, np.array([[16.0, 16.0]]))
+    predictor.predict(image.reshape(64, 48, 3), np.array([[16.0, 16.0]]))
+    assert model.encoded == 3
+
+
+def test_no_points_give_no_masks(image):
+    found = Predictor(ColourModel()).predict(image, np.zeros((0, 2)))
+    assert found.masks.shape == (0, 48, 64)
+
+
+def test_rows_may_be_of_several_points_and_end_early(image):
+    predictor = Predictor(ColourModel())
+    points = np.array([[[16.0, 16.0], [2.0, 2.0]], [[50.0, 34.0], [np.nan, np.nan]]])
+    found = predictor.predict(image, points, np.array([[1, 0], [1, -1]]))
+    alone = predictor.predict(image, points[:, 0])
+    assert np.array_equal(found.masks, alone.masks)
+
+
+@pytest.mark.parametrize(
+    ("points", "labels", "message"),
+    [
+        ([[70.0, 5.0]], None, r"point \[70.0, 5.0\] \(x, y\) is off the image"),
+        ([[np.nan, 5.0]], None, "is off the image"),
+        ([[5.0, 5.0]], [[0]], "instance 0 has no positive point"),
+        ([[5.0, 5.0]], [[2]], "labels are 1, 0 or -1"),
+        ([[5.0, 5.0]], [[1, 1]], "one label a point"),
+    ],
+)
+def test_points_that_cannot_be_are_refused(image, points, labels, message):
+    kinds = None if labels is None else np.array(labels)
+    with pytest.raises(InputError, match=message):
+        Predictor(ColourModel()).predict(image, np.array(points), kinds)
+
+
+def test_the_embedded_model_and_an_adapter_load(image, tmp_path):
+    points = np.array([[16.0, 16.0]])
+    plain = load(side=128)
+    adapter = attach_adapter(plain.model, rank=2, first_block=4, seed=0)
+    with torch.no_grad():
+        for name, parameter in adapter.named_parameters().items():
+            if "lora_B" in name:
+                parameter += 0.3
+    adapter_free = base_hash(plain.model)
+    for projection in plain.model.fused_projections():
+        weight = plain.model.get_parameter(f"{projection.name}.lora_B.default.weight")
+        allowed = torch.zeros_like(weight)
+        allowed[projection.query_rows, :2] = allowed[projection.value_rows, 2:] = 1
+        weight.data *= allowed
+    adapter.save(tmp_path)
+    AdapterCard(
+        family="mobile_sam",
+        base="mobile_sam",
+        base_hash=adapter_free,
+        side=128,
+        first_block=4,
+        rank=2,
+        settings={},
+    ).save(tmp_path)
+
+    adapted = load("mobile_sam", adapter=tmp_path)
+    assert adapted.model.side == 128
+    changed = adapted.predict(image, points).low_res_logits
+    with adapted.direct():
+        direct = adapted.predict(image, points).low_res_logits
+    expected = load(side=128).predict(image, points).low_res_logits
+    assert np.array_equal(direct, expected)
+    assert not np.allclose(changed, expected)
+    assert np.array_equal(adapted.predict(image, points).low_res_logits, changed)
+
+
+def test_without_an_adapter_the_model_is_direct_already(image):
+    with pytest.raises(InputError, match="direct one already"), Predictor(ColourModel()).direct():
+        pass
+
+
+def test_importing_the_package_does_not_import_torch():
+    code = "import sys, pointsam; dir(pointsam); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert set(dir(pointsam)) == set(pointsam.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = pointsam.nothing
