@@ -1,0 +1,172 @@
+"""``pointsam predict`` on a georeferenced scene, or with points from a vector file."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pointsam.data.records import ImageRecord
+    from pointsam.prediction.rasters import Scene
+    from pointsam.prediction.scene_run import SceneSummary, Shard
+
+
+def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe what a scene takes beside image, points, model and output."""
+    scene = parser.add_argument_group(
+        "scenes", "for a georeferenced raster of any size, read window by window"
+    )
+    scene.add_argument(
+        "--window",
+        type=int,
+        metavar="PX",
+        help="scene pixels the model sees at once; the side of its input if not given",
+    )
+    scene.add_argument(
+        "--largest-window",
+        type=int,
+        metavar="PX",
+        default=8192,
+        help="widest view an object that is cut by its window may get (default: %(default)s)",
+    )
+    scene.add_argument(
+        "--bands", type=_bands, metavar="R,G,B", help="bands shown as red, green, blue, from 1"
+    )
+    scene.add_argument(
+        "--stretch",
+        type=_stretch,
+        metavar="LOW,HIGH",
+        help="values shown as black and white; needed where the scene does not hold bytes",
+    )
+    scene.add_argument(
+        "--allow-overlap",
+        action="store_true",
+        help="keep masks that overlap; else a pixel goes to the highest logit",
+    )
+    scene.add_argument("--shapefile", action="store_true", help="also write a Shapefile")
+    scene.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="do the I-th of N shares of the windows; shards may share one output folder",
+    )
+    scene.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a run that was killed, or join shards once all are done",
+    )
+
+
+def is_scene(image: Path, points: Path | None) -> bool:
+    """Say whether an image belongs on a map, or its points come from one."""
+    from pointsam.data.vector_points import ENDINGS
+    from pointsam.prediction.rasters import georeferenced
+
+    return (points is not None and points.suffix.lower() in ENDINGS) or georeferenced(image)
+
+
+def run_scene(args: argparse.Namespace) -> int:
+    """Segment a scene; reads image, points, output, model, adapter, device and the above."""
+    from tqdm import tqdm
+
+    from pointsam.cli.arguments import chosen_device, set_threads
+    from pointsam.prediction.predictor import load
+    from pointsam.prediction.rasters import open_scene
+    from pointsam.prediction.scene_run import SceneRun, SceneSettings
+
+    set_threads(args.threads)
+    shard = _shard(args.shard)
+    with open_scene(args.image, bands=args.bands, stretch=args.stretch) as scene:
+        record = _read_points(args.points, scene)
+        predictor = load(args.model, adapter=args.adapter, device=chosen_device(args.device))
+        model = predictor.model
+        settings = SceneSettings(args.window or model.side, args.largest_window)
+        run = SceneRun(model, scene, record, settings)
+        todo = run.windows[shard.number - 1 :: shard.of]
+        for _ in tqdm(
+            run.segment(args.output, shard=shard, resume=args.resume),
+            total=len(todo),
+            unit="window",
+        ):
+            pass
+        missing = run.missing(args.output)
+        if missing:
+            print(
+                f"shard {shard.number}/{shard.of} is done; {len(missing)} of {len(run.windows)} "
+                f"windows are left to the others. Then: pointsam predict ... --resume"
+            )
+            return 0
+        summary = run.finish(
+            args.output, allow_overlap=args.allow_overlap, shapefile=args.shapefile
+        )
+    _report(summary, args.output)
+    return 0
+
+
+def _report(summary: "SceneSummary", output: Path) -> None:
+    print(f"{summary.objects} objects in {summary.windows} windows, {summary.empty} without a mask")
+    if summary.cut:
+        print(f"{summary.cut} reach beyond --largest-window and may be cut (field 'cut')")
+    if summary.outside:
+        print(f"{summary.outside} objects of the point file are not on this scene")
+    print(f"outputs: {output}/instances.gpkg, .geojson, .tif")
+
+
+def _read_points(path: Path, scene: "Scene") -> "ImageRecord":
+    """Read the scene's points, from a vector file or a COCO point file."""
+    from pointsam.data.annotations import read_points
+    from pointsam.data.vector_points import ENDINGS, read_vector_points
+    from pointsam.errors import InputError
+
+    if path.suffix.lower() in ENDINGS:
+        return read_vector_points(
+            path,
+            file_name=scene.path.name,
+            size=scene.size,
+            transform=scene.transform,
+            crs=scene.crs,
+        )
+    images = [i for i in read_points(path).images if Path(i.file_name).name == scene.path.name]
+    if not images:
+        raise InputError(f"{path} has no points for an image named {scene.path.name}.")
+    if images[0].size != scene.size:
+        raise InputError(
+            f"{path} says {scene.path.name} is {images[0].size} px (height, width), "
+            f"it is {scene.size}."
+        )
+    return images[0]
+
+
+def _shard(text: str | None) -> "Shard":
+    """Read ``I/N``."""
+    from pointsam.errors import InputError
+    from pointsam.prediction.scene_run import Shard
+
+    if text is None:
+        return Shard()
+    number, slash, of = text.partition("/")
+    if not (slash and number.isdecimal() and of.isdecimal()):
+        raise InputError(f"--shard {text}: give I/N, for example 1/4.")
+    return Shard(int(number), int(of))
+
+
+def _bands(text: str) -> tuple[int, int, int]:
+    """Read three band numbers."""
+    parts = text.split(",")
+    if len(parts) != 3:
+        raise argparse.ArgumentTypeError(f"{text!r}: give three band numbers, as 4,3,2")
+    try:
+        red, green, blue = (int(part) for part in parts)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: give three band numbers, as 4,3,2") from error
+    return red, green, blue
+
+
+def _stretch(text: str) -> tuple[float, float]:
+    """Read two values, the lower first."""
+    low, _, high = text.partition(",")
+    try:
+        values = float(low), float(high)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: give two values, as 0,3000") from error
+    if not values[0] < values[1]:
+        raise argparse.ArgumentTypeError(f"{text!r}: the first value must be the lower one")
+    return values
