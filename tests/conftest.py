@@ -1,12 +1,14 @@
-"""What every test has: a profile of Hypothesis, and the data that is not shipped."""
+"""What every test has: one thread, a profile of Hypothesis, and the data that is not shipped."""
 
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 settings.register_profile("exact", deadline=None, derandomize=True)
 settings.load_profile("exact")
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -14,5 +16,5 @@ def shared() -> Path:
     """Folder beside the project with real data; its tests are skipped where it is absent."""
     folder = Path(__file__).parents[2] / "shared"
     if not folder.is_dir():
-        pytest.skip(f"no real data: {folder} is absent")
+        pytest.skip("needs ../shared (real images and weights)")
     return folder
