@@ -1,7 +1,7 @@
 """Settings of a training run, one class a stage; bad values and unknown keys are refused."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -131,7 +131,7 @@ class TrainSettings(Settings):
         return given
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _check(self) -> "TrainSettings":
         if sorted(self.schedule.decay_epochs) != list(self.schedule.decay_epochs):
             raise ValueError(f"decay_epochs must rise, got {self.schedule.decay_epochs}")
         return self

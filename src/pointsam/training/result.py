@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Self
 
 from safetensors.torch import save_file
 
@@ -40,7 +39,7 @@ class AdapterWriter:
         settings: TrainSettings,
         records: Sequence[ImageRecord],
         sources: Mapping[str, str],
-    ) -> Self:
+    ) -> "AdapterWriter":
         """Describe a run before it begins; `model` carries no adapter yet."""
         first_block = settings.model.first_block
         card = AdapterCard(

@@ -52,8 +52,8 @@ class TrainState:
         state = read_state(path)
         if state["data_key"] != data_key:
             raise InputError(
-                f"{path} belongs to a run over other images or points: resume with the files it "
-                "began with, or start anew in another output folder."
+                f"{path} belongs to a run over other images, points or settings: resume with those "
+                "it began with, or start anew in another output folder."
             )
         self.learner.adapter.load_state(state["adapter"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -1,0 +1,157 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.training.drawn import settings, write_dataset
+
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError
+from pointsam.models.adapter_card import read_card
+from pointsam.models.checkpoints import load_adapter, load_segmenter
+from pointsam.training.log import RunLog, read_log
+from pointsam.training.run import RunInputs, run_training
+from pointsam.training.watch import RunCollapsedError, Watch
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> RunInputs:
+    data, images, _ = write_dataset(tmp_path)
+    return RunInputs(data, images, {"points.json": "hash"}, tmp_path / "out")
+
+
+def elsewhere(inputs: RunInputs, name: str) -> RunInputs:
+    return RunInputs(inputs.data, inputs.images, inputs.sources, inputs.output.parent / name)
+
+
+def losses(folder: Path) -> list[list[str]]:
+    """All of the log but the wall times."""
+    rows = read_log(folder)
+    return [[v for k, v in row.items() if not k.startswith("seconds")] for row in rows]
+
+
+@pytest.mark.parametrize("regime", ["pointsam", "self-training"])
+def test_resumed_run_equals_the_unbroken_one_to_the_bit(inputs, monkeypatch, regime):
+    chosen = settings(regime=regime)
+    run_training(inputs, chosen, save_every=3)
+
+    broken = elsewhere(inputs, "broken")
+    write = RunLog.write
+
+    def killed(self, progress):
+        if progress.step == 4:
+            raise KeyboardInterrupt
+        write(self, progress)
+
+    monkeypatch.setattr(RunLog, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(broken, chosen, save_every=3)
+    monkeypatch.setattr(RunLog, "write", write)
+    run_training(broken, chosen, save_every=3, resume=True)
+
+    assert len(losses(inputs.output)) == 8
+    assert losses(broken.output) == losses(inputs.output)
+    weights = "adapter_model.safetensors"
+    assert (broken.output / weights).read_bytes() == (inputs.output / weights).read_bytes()
+
+
+def test_same_seed_same_adapter_other_seed_another(inputs):
+    weights = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        out = elsewhere(inputs, name)
+        run_training(out, settings(seed=seed))
+        weights.append((out.output / "adapter_model.safetensors").read_bytes())
+    assert weights[0] == weights[1] != weights[2]
+
+
+def test_result_is_a_folder_that_loads_and_says_what_it_is(inputs):
+    run_training(inputs, settings())
+    card = read_card(inputs.output)
+    assert (card.family, card.side, card.rank, card.first_block) == ("mobile_sam", 128, 4, 4)
+    assert card.data["images"] == 4
+    assert card.data["instances"] == 12
+    assert card.data["steps"] == 8
+    adapter = load_adapter(load_segmenter("mobile_sam", side=128), inputs.output)
+    assert any(p.any() for n, p in adapter.named_parameters().items() if "lora_B" in n)
+    assert (inputs.output / "figures" / "epoch-002.png").is_file()
+    assert (inputs.output / "target_prototypes.safetensors").is_file()
+
+
+def test_existing_output_is_refused(inputs):
+    inputs.output.mkdir()
+    (inputs.output / "thesis.txt").write_text("precious")
+    with pytest.raises(InputError, match="exists already"):
+        run_training(inputs, settings())
+    assert [p.name for p in inputs.output.iterdir()] == ["thesis.txt"]
+
+
+def test_resume_of_other_data_is_refused(inputs):
+    run_training(inputs, settings())
+    fewer = RunInputs(Dataset(inputs.data.images[:2]), inputs.images, inputs.sources, inputs.output)
+    with pytest.raises(InputError, match="over other images, points or settings"):
+        run_training(fewer, settings(), resume=True)
+
+
+def test_resume_of_nothing_is_refused(inputs):
+    with pytest.raises(FileNotFoundError, match="without --resume"):
+        run_training(inputs, settings(), resume=True)
+
+
+def test_no_instances_is_refused_by_name(inputs):
+    empty = RunInputs(Dataset(()), inputs.images, {}, inputs.output)
+    with pytest.raises(InputError, match="nothing to train on"):
+        run_training(empty, settings())
+
+
+def test_collapse_stops_the_run_and_keeps_the_last_good_adapter(inputs, monkeypatch):
+    good = elsewhere(inputs, "good")
+    chosen = settings(watch={"interval": 1, "window": 2})
+    run_training(good, chosen)
+
+    # From the third step on, the measurement says that the masks have withered.
+    add = Watch.add
+    seen = []
+
+    def withered(self, measurement):
+        seen.append(measurement)
+        add(self, replace(measurement, agreement=0.0) if len(seen) > 2 else measurement)
+
+    monkeypatch.setattr(Watch, "add", withered)
+    with pytest.raises(RunCollapsedError, match="holds the last good adapter"):
+        run_training(inputs, chosen, save_every=1)
+    assert read_card(inputs.output).data["steps"] == 2
+    assert len(read_log(inputs.output)) < len(read_log(good.output))
+
+
+def test_supervised_run_learns_the_drawn_masks(tmp_path):
+    from tests.training.drawn import sample
+
+    from pointsam.data.records import ImageRecord, InstanceRecord
+    from pointsam.masks import to_rle
+
+    data, images, _ = write_dataset(tmp_path)
+    records = []
+    for record in data.images:
+        masks = sample(record.id, 3).masks
+        instances = tuple(
+            InstanceRecord(i.id, i.category, i.points, to_rle(mask.numpy()))
+            for i, mask in zip(record.instances, masks, strict=True)
+        )
+        records.append(ImageRecord(record.id, record.file_name, record.size, instances))
+    out = RunInputs(Dataset(tuple(records), ("square",)), images, {}, tmp_path / "out")
+    run_training(out, settings(regime="supervised", schedule={"epochs": 8, "warmup_epochs": 0}))
+    dice = [float(row["loss dice"]) for row in read_log(out.output)]
+    assert sum(dice[-4:]) < sum(dice[:4])
+
+
+def test_state_survives_a_truncated_file(inputs):
+    run_training(inputs, settings())
+    path = inputs.output / "state.pt"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match="damaged"):
+        run_training(inputs, settings(), resume=True)
+
+
+def test_saved_state_holds_no_code(inputs):
+    run_training(inputs, settings())
+    assert torch.load(inputs.output / "state.pt", weights_only=True)["step"] == 8
