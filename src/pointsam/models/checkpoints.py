@@ -1,50 +1,57 @@
-"""From a name or a file to a loaded model, and the identity of a base."""
+"""From a name, a file or a folder to a loaded model, and the identity of a base."""
 
 import hashlib
+import re
 from importlib import resources
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
+from transformers import Sam2Model, SamModel
 
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing, replacing, sha256_of
+from pointsam.models import official_sam2, official_vit
 from pointsam.models.adapter_card import read_card
+from pointsam.models.hub import fetch_model
+from pointsam.models.library_folder import load_folder
 from pointsam.models.lora import Adapter, load_adapter_weights
 from pointsam.models.mobile_sam import MobileSam
-from pointsam.models.official import State, from_official, to_official
+from pointsam.models.official import from_official, to_official
+from pointsam.models.registry import KNOWN_MODELS
+from pointsam.models.sam import Sam
+from pointsam.models.sam2 import Sam2
 from pointsam.models.segmenter import Segmenter
+from pointsam.models.state_files import State, fill, read_state
 
+EMBEDDED = "mobile_sam"
+"""Name of the model that ships with the package."""
 EMBEDDED_SHA256 = "0a769ba1e0262623318f129b4aae91d73ea2235cbbad16afc1a1a8d15446ceda"
-"""Of the MobileSAM file that ships with the package."""
+"""Of its file."""
 
 LORA_MARK = "lora_"
 """What an adapter's own parameters have in their names."""
 
+_CHECKPOINT_SUFFIXES = {".pt", ".pth", ".bin", ".ckpt", ".safetensors"}
+_HUB_NAME = re.compile(r"^[\w.-]+/[\w.-]+$")
+_MOBILE_SAM_MARK = "image_encoder.patch_embed.seq."
+
 
 def load_segmenter(name: str, *, side: int = 1024, device: str = "cpu") -> Segmenter:
-    """Load a model by name or from a file, frozen, in float32.
+    """Load a model, frozen, in float32.
 
     Args:
-        name: ``mobile_sam`` (ships with the package) or the path of a released MobileSAM
-            checkpoint, ``.pt``, ``.pth`` or ``.safetensors``.
+        name: a known name (``pointsam models`` lists them), the path of a released checkpoint
+            file or of a folder in the format of ``transformers``, or ``owner/name`` on the hub.
         side: side of the model's input, in pixels.
         device: where the weights go.
 
     Raises:
-        InputError: no such model, or a file that is none, is damaged or holds NaN.
+        FileNotFoundError: neither a name nor a path.
+        InputError: weights that are none, are damaged, do not fit, or cannot be downloaded.
     """
-    state = _embedded_state() if name == "mobile_sam" else read_state(Path(name))
-    if not any(key.startswith("image_encoder.patch_embed.seq.") for key in state):
-        raise InputError(
-            f"{name} holds no MobileSAM under its released names "
-            f"(its first key is {next(iter(state), 'missing')!r})."
-        )
-    model = MobileSam(side=side)
-    _fill(model, from_official(state), name)
+    model = _by_name(name, side=side)
     return model.requires_grad_(False).eval().to(device)
 
 
@@ -63,33 +70,6 @@ def load_adapter(model: Segmenter, folder: Path) -> Adapter:
             f"not on this model ({model.family}, {found[:12]}): give --model the base it names."
         )
     return load_adapter_weights(model, folder, first_block=card.first_block)
-
-
-def read_state(path: Path) -> State:
-    """Read a state dict without ever running code that a file brings along.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        InputError: not a checkpoint, damaged, or one that only unpickling code could read.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"no model {str(path)!r}: give a known name (mobile_sam) or a checkpoint file."
-        )
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{path} is no checkpoint that can be read safely ({reason}): give a file of plain "
-            "tensors, .safetensors or a state dict saved by torch."
-        ) from error
-    state = loaded.get("model", loaded) if isinstance(loaded, dict) else loaded
-    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
-        raise InputError(f"{path} holds no state dict: expected a mapping of names to tensors.")
-    return state
 
 
 def export_official(model: Segmenter, path: Path) -> None:
@@ -128,6 +108,48 @@ def base_hash(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def _by_name(name: str, *, side: int) -> Segmenter:
+    """Find out what `name` is, and load that."""
+    known, path = KNOWN_MODELS.get(name), Path(name)
+    if name == EMBEDDED:
+        return _from_state(_embedded_state(), name, side=side)
+    if known is not None and known.repo is not None:
+        return load_folder(fetch_model(known.repo), side=side, name=known.repo)
+    if path.is_dir():
+        return load_folder(path, side=side, name=path.name)
+    if path.is_file():
+        return _from_state(read_state(path), name, side=side)
+    if _HUB_NAME.match(name) and path.suffix not in _CHECKPOINT_SUFFIXES:
+        return load_folder(fetch_model(name), side=side, name=name)
+    raise FileNotFoundError(
+        f"no model {name!r}: give a known name ({', '.join(KNOWN_MODELS)}), a checkpoint file "
+        "or a model folder."
+    )
+
+
+def _from_state(state: State, name: str, *, side: int) -> Segmenter:
+    """Make the model whose released names a state dict has."""
+    try:
+        if any(key.startswith(_MOBILE_SAM_MARK) for key in state):
+            mobile = MobileSam(side=side)
+            fill(mobile, from_official(state), name)
+            return mobile
+        if official_vit.MARK in state:
+            vit = SamModel(official_vit.vit_config(state))
+            fill(vit, official_vit.from_official_vit(state), name)
+            return Sam(vit, side=side)
+        if official_sam2.MARK in state:
+            hiera = Sam2Model(official_sam2.sam2_config(state))
+            fill(hiera, official_sam2.from_official_sam2(state), name)
+            return Sam2(hiera, side=side)
+    except KeyError as error:
+        raise InputError(f"{name} is incomplete: missing {error.args[0]!r}.") from error
+    raise InputError(
+        f"{name} holds neither MobileSAM, SAM nor SAM 2 under their released names "
+        f"(its first key is {next(iter(state), 'missing')!r})."
+    )
+
+
 def _embedded_state() -> State:
     """Read the checkpoint that ships with the package, after a look at its hash."""
     file = resources.files("pointsam.models") / "weights" / "mobile_sam_fp16.safetensors"
@@ -139,24 +161,3 @@ def _embedded_state() -> State:
                 "install pointsam again."
             )
         return load_file(path)
-
-
-def _fill(model: nn.Module, state: State, name: str) -> None:
-    """Load a state dict whose names must all fit, and whose numbers must be numbers."""
-    expected = model.state_dict()
-    missing = sorted(expected.keys() - state.keys())
-    unexpected = sorted(state.keys() - expected.keys())
-    misfits = sorted(
-        key for key in expected.keys() & state.keys() if expected[key].shape != state[key].shape
-    )
-    if missing or unexpected or misfits:
-        raise InputError(
-            f"{name} does not fit {type(model).__name__}: missing {missing}, "
-            f"unexpected {unexpected}, of another shape {misfits}."
-        )
-    broken = sorted(key for key, tensor in state.items() if not tensor.isfinite().all())
-    if broken:
-        raise InputError(
-            f"{name} holds NaN or infinity in {broken}: the file is damaged, get it again."
-        )
-    model.load_state_dict({key: tensor.float() for key, tensor in state.items()})

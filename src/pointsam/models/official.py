@@ -4,7 +4,7 @@ import re
 
 from torch import Tensor
 
-State = dict[str, Tensor]
+from pointsam.models.state_files import State
 
 BATCHNORM_EPS = 1e-5
 

@@ -1,0 +1,58 @@
+"""Weights from the hub into the hub's own cache, and what is there already."""
+
+from pathlib import Path
+
+from huggingface_hub import snapshot_download, try_to_load_from_cache
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HFValidationError,
+    IncompleteSnapshotError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
+
+from pointsam.errors import InputError
+
+WANTED = ("config.json", "model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
+"""The files of a repository that a model is made of."""
+
+
+def fetch_model(repo: str) -> Path:
+    """Give the folder of a repository's weights, downloaded where they are not cached yet.
+
+    A download that is cut short leaves no file under its final name and goes on from where it
+    stopped the next time. ``HF_HUB_OFFLINE=1`` reads the cache alone, ``HF_HOME`` moves it.
+
+    Args:
+        repo: ``owner/name``.
+
+    Raises:
+        InputError: it cannot be had; the message says how to fetch it by hand.
+    """
+    try:
+        return Path(snapshot_download(repo, allow_patterns=list(WANTED)))
+    except GatedRepoError as error:
+        reason = "its owner asks for a registration: accept it there, then 'hf auth login'"
+        raise InputError(_by_hand(repo, reason)) from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise InputError(_by_hand(repo, "the hub knows no such model")) from error
+    except (LocalEntryNotFoundError, IncompleteSnapshotError) as error:
+        reason = "the hub cannot be reached and the cache does not hold it"
+        raise InputError(_by_hand(repo, reason)) from error
+    except OSError as error:
+        # connection lost, a status of the server, a full disk: all are OSErrors
+        raise InputError(_by_hand(repo, str(error).splitlines()[0])) from error
+
+
+def cached_weights(repo: str) -> Path | None:
+    """Give the cached weights of a repository, None where there are none."""
+    found = try_to_load_from_cache(repo, "model.safetensors")
+    return Path(found) if isinstance(found, str) else None
+
+
+def _by_hand(repo: str, reason: str) -> str:
+    """Say why a model is not there and how to get it without this program."""
+    return (
+        f"cannot get {repo}: {reason}. By hand, on a machine with a network: "
+        f"'hf download {repo} --local-dir FOLDER', then give --model FOLDER."
+    )

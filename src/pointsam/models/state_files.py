@@ -1,0 +1,68 @@
+"""Reading state dicts without running code, and filling a model with one, all faults at once."""
+
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from pointsam.errors import InputError
+
+State = dict[str, Tensor]
+
+
+def read_state(path: Path) -> State:
+    """Read a state dict without ever running code that a file brings along.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: not a checkpoint, damaged, or one that only unpickling code could read.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint file {str(path)!r}.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path} is no checkpoint that can be read safely ({reason}): give a file of plain "
+            "tensors, .safetensors or a state dict saved by torch."
+        ) from error
+    state = loaded.get("model", loaded) if isinstance(loaded, dict) else loaded
+    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
+        raise InputError(f"{path} holds no state dict: expected a mapping of names to tensors.")
+    return state
+
+
+def fill(model: nn.Module, state: State, name: str) -> None:
+    """Load a state dict whose names must all fit, and whose numbers must be numbers."""
+    expected = model.state_dict()
+    missing = sorted(expected.keys() - state.keys())
+    unexpected = sorted(state.keys() - expected.keys())
+    misfits = sorted(
+        key for key in expected.keys() & state.keys() if expected[key].shape != state[key].shape
+    )
+    if missing or unexpected or misfits:
+        raise InputError(
+            f"{name} does not fit {type(model).__name__}: missing {missing}, "
+            f"unexpected {unexpected}, of another shape {misfits}."
+        )
+    refuse_nan(state, name)
+    model.load_state_dict({key: tensor.float() for key, tensor in state.items()})
+
+
+def refuse_nan(state: State, name: str) -> None:
+    """Refuse weights that are no numbers.
+
+    Raises:
+        InputError: NaN or infinity, with the names of all parameters that hold any.
+    """
+    broken = sorted(key for key, tensor in state.items() if not tensor.isfinite().all())
+    if broken:
+        raise InputError(
+            f"{name} holds NaN or infinity in {broken}: the file is damaged, get it again."
+        )
