@@ -255,10 +255,13 @@ def _point(values: Any, size: tuple[int, int], name: str) -> Point:
     return float(x), float(y), int(label)
 
 
-def _is_empty(segmentation: Segmentation, size: tuple[int, int], name: str) -> bool:
+def _is_empty(segmentation: Any, size: tuple[int, int], name: str) -> bool:
+    polygons = isinstance(segmentation, list) and all(isinstance(p, list) for p in segmentation)
+    if not polygons and not isinstance(segmentation, dict):
+        raise InputError(f"{name} has a mask that is neither polygons nor an RLE.")
     try:
         return count_drawn(segmentation, size) == 0
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError) as error:
         raise InputError(f"{name} has a mask that cannot be drawn: {error}.") from error
 
 

@@ -31,7 +31,8 @@ def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
                     "convert it to 8 bits first."
                 )
             upright = ImageOps.exif_transpose(image)
-            return np.array(upright.convert("RGB"))
+            # By way of RGBA: straight from a palette with alpha, Pillow warns.
+            return np.array(upright.convert("RGBA").convert("RGB"))
     except UnidentifiedImageError as error:
         raise InputError(f"{path} is not an image that can be read.") from error
     except (OSError, SyntaxError, ValueError) as error:

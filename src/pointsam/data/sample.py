@@ -16,7 +16,7 @@ class Sample:
     image_id: int
     file_name: str
     frame: ModelFrame
-    pixels: UInt8[Tensor, "3 height width"]
+    pixels: UInt8[Tensor, "3 rows cols"]
     """RGB at ``frame.resized_size``."""
     prompts: PointPrompts
     """In the model frame; background clicks of the image are in every instance's row."""
