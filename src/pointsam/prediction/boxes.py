@@ -1,0 +1,169 @@
+"""From masks to oriented boxes, and how well two sets of oriented boxes agree.
+
+Pixel-edge convention: pixel ``(x, y)`` covers the square from ``(x, y)`` to ``(x + 1, y + 1)``, so
+the box of one pixel has side 1 and no mask but the empty one is degenerate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import atan2, degrees
+
+import cv2
+import numpy as np
+import shapely
+from jaxtyping import Bool, Float
+from scipy import ndimage
+
+from pointsam.prediction.logit_maps import clicked_part
+
+Corners = Float[np.ndarray, "4 2"]
+"""``(x, y)`` of a rectangle's corners in order around it."""
+
+
+@dataclass(frozen=True)
+class Trim:
+    """What is taken off a mask before its box is drawn."""
+
+    bridge: float = 0.0
+    """Parts thinner than this, in pixels, hold nothing together; 0 keeps all."""
+    one_part: bool = False
+    """Keep the part that was clicked, or the largest where none was."""
+
+
+def oriented_box(
+    mask: Bool[np.ndarray, "height width"],
+    *,
+    points: Float[np.ndarray, "points 2"],
+    trim: Trim,
+) -> Corners | None:
+    """Draw the smallest rectangle, at any angle, around a mask; None around an empty one.
+
+    Args:
+        mask: in the image frame.
+        points: ``(x, y)``, positive, as clicked; may be none.
+        trim: what is taken off first; a mask that would lose everything keeps everything.
+    """
+    kept = trimmed(mask, points=points, trim=trim)
+    rows = np.flatnonzero(kept.any(axis=1))
+    if not len(rows):
+        return None
+    left = kept[rows].argmax(axis=1)
+    right = kept.shape[1] - kept[rows][:, ::-1].argmax(axis=1)
+    columns = np.concatenate([left, left, right, right])
+    edges = np.stack([columns, np.concatenate([rows, rows + 1, rows, rows + 1])], axis=1)
+    return minimum_area_rectangle(edges.astype(float))
+
+
+def minimum_area_rectangle(points: Float[np.ndarray, "points 2"]) -> Corners:
+    """Find the rectangle of least area around points.
+
+    One of its sides lies along a side of their convex hull, so each of those is tried.
+
+    Args:
+        points: not all on one line.
+
+    Returns:
+        Corners clockwise as one sees them (y grows down); the first side is the longest.
+
+    Source: Freeman and Shapira, "Determining the minimum-area encasing rectangle for an arbitrary
+        closed curve" (1975).
+    """
+    hull = shapely.get_coordinates(shapely.convex_hull(shapely.MultiPoint(points)))
+    sides = np.diff(hull, axis=0)
+    along = sides / np.linalg.norm(sides, axis=1, keepdims=True)
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    u, v = hull @ along.T, hull @ across.T
+    low, high = np.stack([u.min(0), v.min(0)]), np.stack([u.max(0), v.max(0)])
+    # Of equal areas the first direction that is nearest to an axis: the answer is one.
+    areas = (high - low).prod(axis=0)
+    smallest = np.flatnonzero(areas <= areas.min() * (1 + 1e-9))
+    best = smallest[np.argmin(np.abs(along[smallest]).min(axis=1).round(9))]
+    u0, v0 = low[:, best]
+    u1, v1 = high[:, best]
+    turned = np.array([[u0, v0], [u1, v0], [u1, v1], [u0, v1]])
+    corners: Corners = turned @ np.stack([along[best], across[best]])
+    return corners if u1 - u0 >= v1 - v0 else np.roll(corners, -1, axis=0)
+
+
+def trimmed(
+    mask: Bool[np.ndarray, "height width"],
+    *,
+    points: Float[np.ndarray, "points 2"],
+    trim: Trim,
+) -> Bool[np.ndarray, "height width"]:
+    """Take thin bridges and parts that were not clicked off a mask."""
+    cells = np.floor(points + 0.5).astype(int).reshape(-1, 2)[:, ::-1]
+    cells = cells.clip(0, np.array(mask.shape) - 1)
+    kept = mask
+    if trim.bridge:
+        kept = _without_bridges(mask, cells, width=trim.bridge)
+    if trim.one_part:
+        kept = _one_part(kept, cells)
+    return kept if kept.any() else mask
+
+
+def box_values(corners: Corners) -> tuple[float, float, float, float, float]:
+    """Give centre x, centre y, width, height and angle of a rectangle.
+
+    The width is the longer side; the angle is that side's, in degrees in [-90, 90), clockwise as
+    one sees it, because y grows down.
+    """
+    width, height = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[1])
+    x, y = corners.mean(axis=0)
+    side = corners[1] - corners[0] if width >= height else corners[2] - corners[1]
+    angle = (degrees(atan2(side[1], side[0])) + 90) % 180 - 90
+    longer, shorter = max(width, height), min(width, height)
+    return float(x), float(y), float(longer), float(shorter), angle
+
+
+def rotated_iou(
+    boxes: Sequence[Corners], others: Sequence[Corners]
+) -> Float[np.ndarray, "boxes others"]:
+    """Give the IoU of every two convex quadrangles, by exact clipping of those that may meet."""
+    iou = np.zeros((len(boxes), len(others)))
+    if not len(boxes) or not len(others):
+        return iou
+    mine, theirs = shapely.polygons(np.stack(boxes)), shapely.polygons(np.stack(others))
+    rows, cols = shapely.STRtree(theirs).query(mine, predicate="intersects")
+    both = shapely.area(shapely.intersection(mine[rows], theirs[cols]))
+    either = shapely.area(mine)[rows] + shapely.area(theirs)[cols] - both
+    iou[rows, cols] = both / either
+    return iou
+
+
+def _without_bridges(
+    mask: Bool[np.ndarray, "height width"],
+    cells: np.ndarray,
+    *,
+    width: float,
+) -> Bool[np.ndarray, "height width"]:
+    """Cut a mask where it is thinner than `width` and keep the thick part that was clicked.
+
+    The thick core is what lies deeper than half the width. It grows back into the mask by as much
+    and a half, so that corners return and of a bridge no more than a stub.
+    """
+    padded = np.pad(mask, 1).astype(np.uint8)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    # The middle of a strip of `width` pixels is (width + 1) / 2 from the nearest pixel outside.
+    core = depth > width / 2
+    if not core.any():
+        return mask
+    kept = _one_part(core, cells)
+    away = cv2.distanceTransform((~kept).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    grown: Bool[np.ndarray, "height width"] = mask & (away <= 0.75 * width)
+    return _one_part(grown, cells)
+
+
+def _one_part(
+    mask: Bool[np.ndarray, "height width"], cells: np.ndarray
+) -> Bool[np.ndarray, "height width"]:
+    """Keep the clicked parts of a mask, or the largest."""
+    kept = clicked_part(mask, cells)
+    if not np.array_equal(kept, mask) or not mask.any():
+        return kept
+    parts, count = ndimage.label(mask, structure=np.ones((3, 3)))
+    clicked = mask[cells[:, 0], cells[:, 1]].any()
+    if clicked or count < 2:
+        return kept
+    largest: Bool[np.ndarray, "height width"] = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
+    return largest
