@@ -21,6 +21,10 @@ from transformers import (
 )
 
 from pointsam.models.mobile_sam import MobileSam
+from pointsam.models.sam import Sam
+from pointsam.models.sam2 import Sam2
+from pointsam.models.sam_hq import SamHQ
+from pointsam.models.segmenter import Segmenter
 from pointsam.models.tiny_vit import TinyViTSizes
 from pointsam.prompts import PointPrompts
 
@@ -156,3 +160,18 @@ def _made(kind: type[nn.Module], config: Any, seed: int) -> Any:
         torch.manual_seed(seed)
         model = kind(config)
     return spread(model, seed)
+
+
+def small_segmenter(family: str, *, side: int = 128, seed: int = 0) -> Segmenter:
+    """Give a small model of a family, built at `side`, with its weights."""
+    if family == "mobile_sam":
+        return small_mobile_sam(side, seed)
+    if family == "sam":
+        return Sam(small_library_sam(side, seed), side=side)
+    if family == "slimsam":
+        # as SlimSAM prunes: heads of a width that is no power of two, a narrow MLP
+        return Sam(small_library_sam(side, seed, hidden_size=28, mlp_dim=37), side=side)
+    if family == "sam_hq":
+        return SamHQ(small_library_hq(side, seed), side=side)
+    assert family == "sam2"
+    return Sam2(small_library_sam2(side, seed), side=side)

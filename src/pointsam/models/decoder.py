@@ -13,21 +13,21 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
-from transformers.models.sam.modeling_sam import (
-    SamAttention,
-    SamMaskDecoder,
-    SamPositionalEmbedding,
-    SamPromptEncoder,
-)
 
+from pointsam.models.library_types import (
+    Attention,
+    MaskDecoder,
+    PositionEncoder,
+    PromptEncoder,
+)
 from pointsam.models.mask_head import in_order, mask_kernels, upscale
 from pointsam.models.segmenter import Embedding, ImageTerms, MaskLogits
 
 
 def image_terms(
-    prompt_encoder: SamPromptEncoder,
-    mask_decoder: SamMaskDecoder,
-    position_encoder: SamPositionalEmbedding,
+    prompt_encoder: PromptEncoder,
+    mask_decoder: MaskDecoder,
+    position_encoder: PositionEncoder,
     embedding: Embedding,
 ) -> ImageTerms:
     """Compute what all instances of one image share.
@@ -60,8 +60,8 @@ def image_terms(
 
 
 def decode_instances(
-    prompt_encoder: SamPromptEncoder,
-    mask_decoder: SamMaskDecoder,
+    prompt_encoder: PromptEncoder,
+    mask_decoder: MaskDecoder,
     terms: ImageTerms,
     points: Float[Tensor, "instances points 2"],
     labels: Int[Tensor, "instances points"],
@@ -83,8 +83,8 @@ def decode_instances(
 
 
 def attend(
-    prompt_encoder: SamPromptEncoder,
-    mask_decoder: SamMaskDecoder,
+    prompt_encoder: PromptEncoder,
+    mask_decoder: MaskDecoder,
     terms: ImageTerms,
     points: Float[Tensor, "instances points 2"],
     labels: Int[Tensor, "instances points"],
@@ -99,7 +99,7 @@ def attend(
 
 
 def _cell_position(
-    position_encoder: SamPositionalEmbedding, *, size: int
+    position_encoder: PositionEncoder, *, size: int
 ) -> Float[Tensor, "cells channels"]:
     """Encode the centre of every cell of a square map, row by row."""
     weight = position_encoder.positional_embedding
@@ -111,7 +111,7 @@ def _cell_position(
 
 
 def _embed_prompts(
-    prompt_encoder: SamPromptEncoder,
+    prompt_encoder: PromptEncoder,
     points: Float[Tensor, "instances points 2"],
     labels: Int[Tensor, "instances points"],
     *,
@@ -134,7 +134,7 @@ def _embed_prompts(
 
 
 def _two_way(
-    mask_decoder: SamMaskDecoder,
+    mask_decoder: MaskDecoder,
     tokens: Float[Tensor, "instances tokens channels"],
     terms: ImageTerms,
 ) -> tuple[Float[Tensor, "instances tokens channels"], Float[Tensor, "instances cells channels"]]:
@@ -171,21 +171,21 @@ def _two_way(
     return transformer.layer_norm_final_attn(queries), keys
 
 
-def _output(attention: SamAttention) -> torch.nn.Linear:
+def _output(attention: Attention) -> torch.nn.Linear:
     """Give the last projection, which the library renamed with SAM 2."""
     layer = attention.o_proj if hasattr(attention, "o_proj") else attention.out_proj
     assert isinstance(layer, torch.nn.Linear)
     return layer
 
 
-def _heads(attention: SamAttention, projected: Tensor) -> Tensor:
+def _heads(attention: Attention, projected: Tensor) -> Tensor:
     """Split ``... tokens channels`` into ``... heads tokens head_channels``."""
     split: Tensor = projected.unflatten(-1, (attention.num_attention_heads, -1))
     return split.transpose(-3, -2)
 
 
 def _fold(
-    attention: SamAttention, tokens: Tensor, weight: Float[Tensor, "inner channels"]
+    attention: Attention, tokens: Tensor, weight: Float[Tensor, "inner channels"]
 ) -> Float[Tensor, "instances heads_tokens channels"]:
     """Push the tokens' heads back through the projection of the other side."""
     per_head = weight.unflatten(0, (attention.num_attention_heads, -1))
@@ -193,7 +193,7 @@ def _fold(
 
 
 def _read_shared(
-    attention: SamAttention, queries: Tensor, key: Tensor, value: Tensor
+    attention: Attention, queries: Tensor, key: Tensor, value: Tensor
 ) -> Float[Tensor, "instances tokens channels"]:
     """Attend from tokens to cells that are the same for all instances."""
     query = _heads(attention, attention.q_proj(queries))
@@ -207,7 +207,7 @@ def _read_shared(
 
 
 def _read_cells(
-    attention: SamAttention, queries: Tensor, located: Tensor, keys: Tensor
+    attention: Attention, queries: Tensor, located: Tensor, keys: Tensor
 ) -> Float[Tensor, "instances tokens channels"]:
     """Attend from tokens to each instance's own cells.
 
@@ -225,7 +225,7 @@ def _read_cells(
 
 
 def _write_cells(
-    attention: SamAttention,
+    attention: Attention,
     located: Tensor,
     placed: Tensor,
     queries: Tensor,

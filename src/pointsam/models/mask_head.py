@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
-from transformers.models.sam.modeling_sam import SamMaskDecoder
+
+from pointsam.models.library_types import MaskDecoder
 
 
 def mask_kernels(
@@ -23,7 +24,7 @@ def mask_kernels(
 
 
 def upscale(
-    mask_decoder: SamMaskDecoder,
+    mask_decoder: MaskDecoder,
     keys: Float[Tensor, "instances cells channels"],
     *,
     skips: tuple[Tensor, Tensor] | None = None,

@@ -55,7 +55,7 @@ class MobileSam(Segmenter):
         """Run the attention blocks at stride 16 and the neck."""
         [features] = stem.tensors
         image = self.image_encoder.above(features, block=self.first_block, run=self.run_block)
-        return Embedding(image)
+        return Embedding(image.to(self.dtype))
 
     def prepare(self, embedding: Embedding) -> ImageTerms:
         """Compute what all instances of one image share."""

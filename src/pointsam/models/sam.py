@@ -51,7 +51,7 @@ class Sam(Segmenter):
         [features] = stem.tensors
         for layer in self.sam.vision_encoder.layers[self.first_block :]:
             features = self.run_block(layer, features)
-        return Embedding(self.sam.vision_encoder.neck(features))
+        return Embedding(self.sam.vision_encoder.neck(features).to(self.dtype))
 
     def prepare(self, embedding: Embedding) -> ImageTerms:
         """Compute what all instances of one image share."""
@@ -62,7 +62,9 @@ class Sam(Segmenter):
         """Name the attention projections from ``first_block`` on, in the encoder's order."""
         layers = list(enumerate(self.sam.vision_encoder.layers))
         return tuple(
-            fused_projection(f"vision_encoder.layers.{index}.attn.qkv", layer.attn.qkv)
+            fused_projection(
+                f"vision_encoder.layers.{index}.attn.qkv", rows=layer.attn.qkv.out_features
+            )
             for index, layer in layers[self.first_block :]
         )
 

@@ -88,7 +88,10 @@ class Sam2(Segmenter):
         """Name the attention projections from ``first_block`` on, in the encoder's order."""
         blocks = list(enumerate(self._hiera.blocks))
         return tuple(
-            fused_projection(f"vision_encoder.backbone.blocks.{index}.attn.qkv", block.attn.qkv)
+            fused_projection(
+                f"vision_encoder.backbone.blocks.{index}.attn.qkv",
+                rows=block.attn.qkv.out_features,
+            )
             for index, block in blocks[self.first_block :]
         )
 

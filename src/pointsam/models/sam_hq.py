@@ -57,7 +57,8 @@ class SamHQ(Segmenter):
         for index, layer in layers[self.first_block :]:
             features = self.run_block(layer, features)
             early = [features] if index == self._early else early
-        return Embedding(self.sam.vision_encoder.neck(features), tuple(early))
+        image = self.sam.vision_encoder.neck(features).to(self.dtype)
+        return Embedding(image, tuple(early))
 
     def prepare(self, embedding: Embedding) -> ImageTerms:
         """Compute what all instances of one image share."""
@@ -70,7 +71,9 @@ class SamHQ(Segmenter):
         """Name the attention projections from ``first_block`` on, in the encoder's order."""
         layers = list(enumerate(self.sam.vision_encoder.layers))
         return tuple(
-            fused_projection(f"vision_encoder.layers.{index}.attn.qkv", layer.attn.qkv)
+            fused_projection(
+                f"vision_encoder.layers.{index}.attn.qkv", rows=layer.attn.qkv.out_features
+            )
             for index, layer in layers[self.first_block :]
         )
 

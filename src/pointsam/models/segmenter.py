@@ -35,7 +35,8 @@ class Embedding:
     """The encoder's output for some images."""
 
     image: Float[Tensor, "images channels rows cols"]
-    """The image embedding, one cell every ``stride`` pixels of the model frame."""
+    """The image embedding, one cell every ``stride`` pixels of the model frame; of the weights'
+    type, whatever the encoder computed in."""
     extras: tuple[Tensor, ...] = ()
     """What else the family's decoder reads (SAM 2: finer maps); each ``images ...``."""
 

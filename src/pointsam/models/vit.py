@@ -1,12 +1,12 @@
 """The plain ViT encoder of SAM and SAM-HQ, run piece by piece and at any side."""
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional as F
-from transformers.models.sam.modeling_sam import SamVisionEncoder
 
 from pointsam.errors import InputError
+from pointsam.models.library_types import PlainVit
 from pointsam.models.segmenter import FusedProjection
 
 
@@ -21,7 +21,7 @@ def require_side(side: int, *, multiple: int, family: str) -> None:
 
 
 def embed_patches(
-    encoder: SamVisionEncoder, pixels: Float[Tensor, "images 3 side side"]
+    encoder: PlainVit, pixels: Float[Tensor, "images 3 side side"]
 ) -> Float[Tensor, "images rows cols channels"]:
     """Give each patch its token, with the learned position stretched to the map at hand.
 
@@ -42,12 +42,7 @@ def embed_patches(
     return tokens + position
 
 
-def fused_projection(name: str, layer: nn.Linear) -> FusedProjection:
+def fused_projection(name: str, *, rows: int) -> FusedProjection:
     """Describe a projection whose rows are all queries, then all keys, then all values."""
-    query, _, value = _thirds(layer)
+    query, _, value = torch.arange(rows).chunk(3)
     return FusedProjection(name, query, value)
-
-
-def _thirds(layer: nn.Linear) -> tuple[Int[Tensor, " rows"], ...]:
-    """Number the rows of each third."""
-    return torch.arange(layer.out_features).chunk(3)
