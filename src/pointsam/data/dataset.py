@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from pointsam.data.images import read_image
@@ -38,14 +38,22 @@ def load_sample(
         FileNotFoundError: the image is not there.
         InputError: it cannot be read, or is not of the size that the record states.
     """
-    path = folder / record.file_name
-    image = read_image(path)
-    if image.shape[:2] != record.size:
-        raise InputError(
-            f"{path} is {image.shape[0]} x {image.shape[1]} px (height x width), its annotations "
-            f"say {record.size[0]} x {record.size[1]}: are they of another version of the image?"
-        )
+    image = read_image_of(record, folder)
     frame = ModelFrame(record.size, side, stride)
+    return Sample(
+        image_id=record.id,
+        file_name=record.file_name,
+        frame=frame,
+        pixels=torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1),
+        prompts=model_prompts(record, frame),
+        instance_ids=tuple(instance.id for instance in record.instances),
+        categories=tuple(instance.category for instance in record.instances),
+        masks=draw_masks([record])[0] if with_masks else None,
+    )
+
+
+def model_prompts(record: ImageRecord, frame: ModelFrame) -> PointPrompts:
+    """Bring the points of an image to the model frame, one row an instance."""
     background = [(x, y, NEGATIVE) for x, y in record.background_points]
     prompts = PointPrompts.from_rows(
         [[*instance.points, *background] for instance in record.instances]
@@ -53,17 +61,24 @@ def load_sample(
     # A click on the outer half of the first or the last pixel is a click on that pixel.
     height, width = record.size
     last = prompts.points.new_tensor([width - 0.5, height - 0.5])
-    points = frame.to_model(prompts.points.clamp(min=torch.zeros(2), max=last))
-    return Sample(
-        image_id=record.id,
-        file_name=record.file_name,
-        frame=frame,
-        pixels=torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1),
-        prompts=prompts.with_points(points),
-        instance_ids=tuple(instance.id for instance in record.instances),
-        categories=tuple(instance.category for instance in record.instances),
-        masks=draw_masks([record])[0] if with_masks else None,
-    )
+    return prompts.with_points(frame.to_model(prompts.points.clamp(min=torch.zeros(2), max=last)))
+
+
+def read_image_of(record: ImageRecord, folder: Path) -> UInt8[np.ndarray, "height width 3"]:
+    """Read the image of a record, as RGB.
+
+    Raises:
+        FileNotFoundError: the image is not there.
+        InputError: it cannot be read, or is not of the size that the record states.
+    """
+    path = folder / record.file_name
+    image = read_image(path)
+    if image.shape[:2] != record.size:
+        raise InputError(
+            f"{path} is {image.shape[0]} x {image.shape[1]} px (height x width), its annotations "
+            f"say {record.size[0]} x {record.size[1]}: are they of another version of the image?"
+        )
+    return image
 
 
 def draw_masks(records: Iterable[ImageRecord]) -> list[Bool[Tensor, "instances height width"]]:

@@ -1,0 +1,148 @@
+"""What several commands ask for in the same words, and how it is understood."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pointsam.data.records import Dataset
+    from pointsam.models.segmenter import Segmenter
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Ask for a model, an adapter on it and the machine it runs on."""
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model",
+        default="mobile_sam",
+        metavar="NAME",
+        help="a known name ('pointsam models'), a checkpoint file or folder (default: %(default)s)",
+    )
+    model.add_argument(
+        "--adapter", type=Path, metavar="DIR", help="folder that 'pointsam train' wrote"
+    )
+    model.add_argument(
+        "--side",
+        type=int,
+        metavar="PX",
+        help="side of the model's input; the adapter's own, or 1024, if not given",
+    )
+    add_machine_arguments(parser)
+
+
+def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Ask where to compute, and how exactly."""
+    machine = parser.add_argument_group("machine")
+    machine.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)"
+    )
+    machine.add_argument(
+        "--precision",
+        choices=["float32", "bfloat16"],
+        default="float32",
+        help="of the encoder (default: %(default)s)",
+    )
+    machine.add_argument("--threads", type=int, help="processor threads; all cores if not given")
+
+
+def add_skip_broken(parser: argparse._ArgumentGroup) -> None:
+    """Ask whether one bad image ends the run."""
+    parser.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help="go on without images that are missing or cannot be read, and list them",
+    )
+
+
+def set_threads(count: int | None) -> None:
+    """Use this many processor threads; None leaves the choice to torch.
+
+    Raises:
+        InputError: less than one.
+    """
+    import torch
+
+    from pointsam.errors import InputError
+
+    if count is None:
+        return
+    if count < 1:
+        raise InputError(f"--threads {count}: give at least 1.")
+    torch.set_num_threads(count)
+
+
+def chosen_device(name: str) -> str:
+    """Give the device to compute on; ``auto`` is a GPU where there is one.
+
+    Raises:
+        InputError: no such device here.
+    """
+    import torch
+
+    from pointsam.errors import InputError
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"--device {name}: expected auto, cpu, cuda or cuda:NUMBER.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"--device {name}: this machine shows {torch.cuda.device_count()} CUDA devices; "
+            "use --device cpu or auto."
+        )
+    return name
+
+
+def open_model(args: argparse.Namespace) -> "Segmenter":
+    """Load the model that was asked for, with its adapter, on its device.
+
+    Raises:
+        FileNotFoundError: no such model or adapter.
+        InputError: damaged files, an adapter of another base, a side the model cannot take.
+    """
+    from pointsam.prediction.predictor import load
+
+    set_threads(args.threads)
+    device = chosen_device(args.device)
+    return load(args.model, adapter=args.adapter, side=args.side, device=device).model
+
+
+def readable_images(data: "Dataset", folder: Path, *, skip_broken: bool) -> "Dataset":
+    """Keep the images that can be read, before hours are spent on some of them.
+
+    Args:
+        data: records of images in `folder`.
+        folder: that the file names are in.
+        skip_broken: leave the others out and name them on the error stream, and in ``dropped``.
+
+    Raises:
+        FileNotFoundError: an image is missing.
+        InputError: an image is damaged or of another size, or none is left.
+    """
+    from dataclasses import replace
+
+    from tqdm import tqdm
+
+    from pointsam.data.dataset import read_image_of
+    from pointsam.errors import InputError
+
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no image folder {folder}.")
+    kept, broken = [], []
+    for record in tqdm(data.images, desc="checking images", unit="image", delay=2, leave=False):
+        try:
+            read_image_of(record, folder)
+        except (InputError, FileNotFoundError) as error:
+            if not skip_broken:
+                raise
+            broken.append(str(error))
+        else:
+            kept.append(record)
+    for line in broken:
+        print(f"pointsam: skipped: {line}", file=sys.stderr)
+    if broken and not kept:
+        raise InputError(f"none of the {len(broken)} images in {folder} can be used.")
+    return replace(data, images=tuple(kept), dropped=(*data.dropped, *broken))

@@ -1,0 +1,152 @@
+"""``pointsam evaluate``: a model, masks and fixed points in, scores out."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pointsam.cli.arguments import add_model_arguments, add_skip_broken
+
+if TYPE_CHECKING:
+    from pointsam.data.records import Dataset
+    from pointsam.evaluation import Scores
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="score a model or an adapter on fixed points",
+        description=(
+            "Score a model or an adapter on fixed points and annotated masks. "
+            "IoU, F1, precision and recall are means over the instances of an image, then over "
+            "images; images without instances are no part of them, and an empty mask scores 0. "
+            "The output folder holds scores.json (in percent), scores.csv (a row an image) and "
+            "instances.csv (a row an instance). Several point files share one pass over the "
+            "images; each then gets a sub-folder of its own name."
+        ),
+        epilog=(
+            "example: pointsam evaluate --images NWPU/Images --annotations NWPU_instances_val.json "
+            "--points NWPU_points_val_1.json --adapter runs/nwpu --output scores"
+        ),
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument(
+        "--images", type=Path, required=True, metavar="DIR", help="folder the file names are in"
+    )
+    files.add_argument(
+        "--annotations", type=Path, required=True, metavar="FILE", help="COCO instance masks"
+    )
+    files.add_argument(
+        "--points",
+        type=Path,
+        required=True,
+        action="append",
+        metavar="FILE",
+        help="point file with the same annotation ids; may be given several times",
+    )
+    files.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="new folder for the scores"
+    )
+    add_skip_broken(files)
+    add_model_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate."""
+    from tqdm import tqdm
+
+    from pointsam.cli.arguments import open_model
+    from pointsam.cli.score_files import print_table, write_scores
+    from pointsam.evaluation import Scores, evaluate, paired_records
+    from pointsam.files import new_folder, refuse_existing
+
+    refuse_existing(args.output)
+    folders = _folders(args.points)
+    datasets = _read_data(args)
+    rows = paired_records(datasets)
+    model = open_model(args)
+    scored = list(
+        tqdm(
+            evaluate(model, rows, args.images, precision=args.precision),
+            total=len(rows),
+            desc="evaluating",
+            unit="image",
+        )
+    )
+    results = [Scores(tuple(images)) for images in zip(*scored, strict=True)]
+    with new_folder(args.output) as output:
+        for folder, points, data, scores in zip(
+            folders, args.points, datasets, results, strict=True
+        ):
+            (output / folder).mkdir(exist_ok=True)
+            write_scores(scores, output / folder, _origin(args, points, data, scores, model.side))
+    print_table([path.name for path in args.points], results)
+    print(f"scores: {args.output}")
+    return 0
+
+
+def _folders(points: list[Path]) -> list[str]:
+    """Name the folder of each point file's scores, inside the output folder."""
+    from pointsam.errors import InputError
+
+    if len(points) == 1:
+        return ["."]
+    names = [path.stem for path in points]
+    if len(set(names)) < len(names):
+        raise InputError(f"--points: {', '.join(names)} are not all different names.")
+    return names
+
+
+def _read_data(args: argparse.Namespace) -> "list[Dataset]":
+    """Read masks and points, pair them, and look at every image once."""
+    from dataclasses import replace
+
+    from pointsam.cli.arguments import readable_images
+    from pointsam.data.annotations import pair, read_coco, read_points
+
+    masks = read_coco(args.annotations)
+    datasets = [pair(masks, read_points(path)) for path in args.points]
+    # Images without instances are not scored, so nobody needs to have them.
+    scored = replace(masks, images=tuple(i for i in masks.images if i.instances), dropped=())
+    readable = readable_images(scored, args.images, skip_broken=args.skip_broken)
+    kept = {image.file_name for image in readable.images}
+    return [
+        replace(
+            data,
+            images=tuple(image for image in data.images if image.file_name in kept),
+            dropped=(*data.dropped, *readable.dropped),
+        )
+        for data in datasets
+    ]
+
+
+def _origin(
+    args: argparse.Namespace, points: Path, data: "Dataset", scores: "Scores", side: int
+) -> dict[str, Any]:
+    """Say what the scores were made of, so that the same can be made again."""
+    import platform
+    from importlib.metadata import version
+
+    import torch
+
+    from pointsam.files import sha256_of
+
+    inputs = {"annotations": args.annotations, "points": points}
+    if args.adapter is not None:
+        inputs["adapter"] = args.adapter / "adapter_model.safetensors"
+    return {
+        "settings": {
+            "model": args.model,
+            "side": side,
+            "precision": args.precision,
+            "device": args.device,
+            "threads": torch.get_num_threads(),
+        },
+        "inputs": {
+            name: {"file": path.name, "sha256": sha256_of(path)} for name, path in inputs.items()
+        },
+        "dropped": list(data.dropped),
+        "versions": {name: version(name) for name in ("pointsam", "torch", "transformers", "numpy")}
+        | {"python": platform.python_version()},
+    }
