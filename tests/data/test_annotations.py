@@ -247,3 +247,27 @@ def test_hrsid_loses_its_one_empty_mask_and_no_image(shared):
     assert (len(data.images), data.instance_count) == (250, 2522)
     assert data.dropped == (f"{path}: annotation 1471 has an empty mask",)
     assert [len(image.instances) for image in data.images if image.id == 166] != []
+
+
+def test_a_reader_that_listens_hears_every_fault_and_keeps_the_rest(write):
+    content = coco(
+        images=[IMAGE, OTHER | {"background_points": [[99, 0]]}, {"id": 1}, OTHER],
+        annotations=[
+            annotation(1),
+            annotation(1),
+            annotation(2, points=[[50, 5, 1]], segmentation="text"),
+            annotation(3, image_id=99),
+            annotation(5, category_id=99),
+        ],
+    )
+    path = write(content)
+    for read, own in ((read_coco, "annotation 2 has a mask"), (read_points, "annotation 2 of a.p")):
+        faults = []
+        data = read(path, on_fault=faults.append)
+        assert data.instance_count == 1
+        assert [image.file_name for image in data.images] == ["a.png", "b.png"]
+        parts = ["images[2] has no file_name", "images id 8 appears", "annotations id 1 appears"]
+        parts += ["image 99, which", "has category 99", "background points of b.png", own]
+        for part in parts:
+            assert sum(part in fault for fault in faults) == 1, part
+        assert len(faults) == len(parts)

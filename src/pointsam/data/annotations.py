@@ -7,68 +7,64 @@ crowd) is dropped, and its image stays.
 
 import json
 import math
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Point, Segmentation
+from pointsam.data.coco_json import Entry, OnFault, read_coco_json, refuse
+from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Point
 from pointsam.errors import InputError
 from pointsam.files import replacing
 from pointsam.masks import count_drawn
 from pointsam.prompts import NEGATIVE, POSITIVE
 
-Entry = dict[str, Any]
 
-_NEEDED: dict[str, dict[str, type]] = {
-    "images": {"id": int, "file_name": str, "height": int, "width": int},
-    "annotations": {"id": int, "image_id": int, "category_id": int},
-    "categories": {"id": int, "name": str},
-}
-"""Keys of the lists of a COCO file, and what they hold."""
-
-
-def read_coco(path: Path) -> Dataset:
+def read_coco(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
     """Read COCO instance masks.
+
+    Args:
+        path: of the file.
+        on_fault: takes what is wrong; reading ends at the first fault if not given.
 
     Raises:
         FileNotFoundError: there is no such file.
-        InputError: not COCO, or ids that contradict each other.
+        InputError: not COCO, ids that contradict each other, or a mask that cannot be drawn.
     """
-    content = _read_json(path)
+    content = read_coco_json(path, on_fault)
     dropped: list[str] = []
     instances: dict[int, list[InstanceRecord]] = {}
-    sizes = {image["id"]: _size(path, image) for image in content["images"]}
+    sizes = {image["id"]: _size(image) for image in content["images"]}
     for entry in content["annotations"]:
         name = f"{path}: annotation {entry['id']}"
-        if entry.get("iscrowd"):
-            dropped.append(f"{name} is a crowd, not an instance")
+        try:
+            useless = _why_useless(entry, sizes[entry["image_id"]], name)
+        except InputError as error:
+            on_fault(str(error))
             continue
-        segmentation = entry.get("segmentation")
-        if not segmentation:
-            dropped.append(f"{name} has no mask")
-            continue
-        if _is_empty(segmentation, sizes[entry["image_id"]], name):
-            dropped.append(f"{name} has an empty mask")
+        if useless:
+            dropped.append(f"{name} {useless}")
             continue
         instances.setdefault(entry["image_id"], []).append(
             InstanceRecord(
                 id=entry["id"],
                 category=content["names"][entry["category_id"]],
-                segmentation=segmentation,
+                segmentation=entry["segmentation"],
             )
         )
-    return _dataset(path, content, instances, dropped)
+    return _dataset(path, content, instances, dropped, on_fault)
 
 
-def read_points(path: Path) -> Dataset:
+def read_points(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
     """Read a point file: COCO JSON whose annotations carry ``points``; masks are never opened.
+
+    Args:
+        path: of the file.
+        on_fault: takes what is wrong; reading ends at the first fault if not given.
 
     Raises:
         FileNotFoundError: there is no such file.
         InputError: not a point file, contradicting ids, or points that lie off their image.
     """
-    content = _read_json(path)
+    content = read_coco_json(path, on_fault)
     if content["annotations"] and not any("points" in e for e in content["annotations"]):
         raise InputError(
             f'{path} has no "points": it holds masks, not clicks. Make a point file of it with '
@@ -80,19 +76,20 @@ def read_points(path: Path) -> Dataset:
     for entry in content["annotations"]:
         image = images[entry["image_id"]]
         name = f"{path}: annotation {entry['id']} of {image['file_name']}"
-        if not entry.get("points"):
-            dropped.append(f"{name} has no points")
+        try:
+            points = _points(entry.get("points") or [], _size(image), name)
+        except InputError as error:
+            on_fault(str(error))
             continue
-        points = _points(entry["points"], _size(path, image), name)
         if not any(label == POSITIVE for _, _, label in points):
-            dropped.append(f"{name} has no positive point")
+            dropped.append(f"{name} has no {'positive point' if points else 'points'}")
             continue
         instances.setdefault(entry["image_id"], []).append(
             InstanceRecord(
                 id=entry["id"], category=content["names"][entry["category_id"]], points=points
             )
         )
-    return _dataset(path, content, instances, dropped)
+    return _dataset(path, content, instances, dropped, on_fault)
 
 
 def pair(masks: Dataset, points: Dataset) -> Dataset:
@@ -171,67 +168,8 @@ def write_points(dataset: Dataset, path: Path) -> None:
         temporary.write_text(json.dumps(content))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    """Read COCO JSON and check that its ids agree; add ``names``, category names by id."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no annotation file {path}.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not JSON ({error}).") from error
-    missing = [
-        key
-        for key in ("images", "annotations", "categories")
-        if not isinstance(content, dict) or not isinstance(content.get(key), list)
-    ]
-    if missing:
-        raise InputError(f"{path} is not COCO JSON: it has no list {', '.join(missing)}.")
-    _check_keys(path, content)
-    for kind in ("images", "annotations", "categories"):
-        _refuse_twice(path, f"{kind} id", (entry["id"] for entry in content[kind]))
-    _refuse_twice(path, "file name", (image["file_name"] for image in content["images"]))
-    content["names"] = {category["id"]: category["name"] for category in content["categories"]}
-    images = {image["id"] for image in content["images"]}
-    for entry in content["annotations"]:
-        if entry["image_id"] not in images:
-            raise InputError(
-                f"{path}: annotation {entry['id']} belongs to image {entry['image_id']}, "
-                "which the file does not list."
-            )
-        if entry["category_id"] not in content["names"]:
-            raise InputError(
-                f"{path}: annotation {entry['id']} has category {entry['category_id']}, known are "
-                f"{sorted(content['names'])}."
-            )
-    checked: dict[str, Any] = content
-    return checked
-
-
-def _check_keys(path: Path, content: dict[str, Any]) -> None:
-    for kind, keys in _NEEDED.items():
-        for place, entry in enumerate(content[kind]):
-            lacking = [key for key in keys if not isinstance(entry, dict) or key not in entry]
-            if lacking:
-                raise InputError(f"{path}: {kind}[{place}] has no {', '.join(lacking)}.")
-            wrong = [key for key, needed in keys.items() if not isinstance(entry[key], needed)]
-            if wrong:
-                raise InputError(
-                    f"{path}: {kind}[{place}] has {wrong[0]} {entry[wrong[0]]!r}, expected "
-                    f"{'text' if keys[wrong[0]] is str else 'a whole number'}."
-                )
-
-
-def _refuse_twice(path: Path, what: str, values: Iterable[Any]) -> None:
-    twice = [value for value, count in Counter(values).items() if count > 1]
-    if twice:
-        raise InputError(f"{path}: {what} {twice[0]} appears more than once; each must be unique.")
-
-
-def _size(path: Path, image: Entry) -> tuple[int, int]:
-    height, width = image["height"], image["width"]
-    if min(height, width) < 1:
-        raise InputError(f"{path}: {image['file_name']} has height {height} and width {width}.")
-    return height, width
+def _size(image: Entry) -> tuple[int, int]:
+    return image["height"], image["width"]
 
 
 def _points(values: Any, size: tuple[int, int], name: str) -> tuple[Point, ...]:
@@ -255,12 +193,18 @@ def _point(values: Any, size: tuple[int, int], name: str) -> Point:
     return float(x), float(y), int(label)
 
 
-def _is_empty(segmentation: Any, size: tuple[int, int], name: str) -> bool:
+def _why_useless(entry: Entry, size: tuple[int, int], name: str) -> str:
+    """Say why an annotation is no instance; empty text if it is one."""
+    if entry.get("iscrowd"):
+        return "is a crowd, not an instance"
+    segmentation = entry.get("segmentation")
+    if not segmentation:
+        return "has no mask"
     polygons = isinstance(segmentation, list) and all(isinstance(p, list) for p in segmentation)
     if not polygons and not isinstance(segmentation, dict):
         raise InputError(f"{name} has a mask that is neither polygons nor an RLE.")
     try:
-        return count_drawn(segmentation, size) == 0
+        return "" if count_drawn(segmentation, size) else "has an empty mask"
     except (ValueError, TypeError) as error:
         raise InputError(f"{name} has a mask that cannot be drawn: {error}.") from error
 
@@ -270,22 +214,30 @@ def _dataset(
     content: dict[str, Any],
     instances: dict[int, list[InstanceRecord]],
     dropped: list[str],
+    on_fault: OnFault,
 ) -> Dataset:
     images = []
     for image in content["images"]:
-        size = _size(path, image)
         name = f"{path}: background points of {image['file_name']}"
-        places = image.get("background_points") or []
-        if not isinstance(places, list) or not all(isinstance(p, list) for p in places):
-            raise InputError(f"{name}: {places} is not a list of [x, y].")
-        background = _points([[*place, NEGATIVE] for place in places], size, name)
+        try:
+            background = _background(image.get("background_points") or [], _size(image), name)
+        except InputError as error:
+            on_fault(str(error))
+            background = ()
         images.append(
             ImageRecord(
                 id=image["id"],
                 file_name=image["file_name"],
-                size=size,
+                size=_size(image),
                 instances=tuple(instances.get(image["id"], ())),
-                background_points=tuple((x, y) for x, y, _ in background),
+                background_points=background,
             )
         )
     return Dataset(tuple(images), tuple(content["names"].values()), tuple(dropped))
+
+
+def _background(places: Any, size: tuple[int, int], name: str) -> tuple[tuple[float, float], ...]:
+    if not isinstance(places, list) or not all(isinstance(place, list) for place in places):
+        raise InputError(f"{name}: {places} is not a list of [x, y].")
+    points = _points([[*place, NEGATIVE] for place in places], size, name)
+    return tuple((x, y) for x, y, _ in points)

@@ -1,0 +1,122 @@
+"""The COCO form itself: JSON whose lists have their keys and whose ids agree."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pointsam.errors import InputError
+
+Entry = dict[str, Any]
+
+OnFault = Callable[[str], None]
+"""Takes one line on a fault; where it returns, reading goes on without the faulty entry."""
+
+_NEEDED: dict[str, dict[str, type]] = {
+    "images": {"id": int, "file_name": str, "height": int, "width": int},
+    "annotations": {"id": int, "image_id": int, "category_id": int},
+    "categories": {"id": int, "name": str},
+}
+"""Keys of the lists of a COCO file, and what they hold."""
+
+
+def refuse(fault: str) -> NoReturn:
+    """End reading at the first fault."""
+    raise InputError(fault)
+
+
+def read_coco_json(path: Path, on_fault: OnFault) -> dict[str, Any]:
+    """Read COCO JSON; what comes back is sound in itself.
+
+    Returns:
+        The file's content, its lists without faulty entries, and ``names``: category names by id.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: not JSON, or not COCO; other faults go to `on_fault`.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no annotation file {path}.")
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON ({error}).") from error
+    missing = [
+        key
+        for key in _NEEDED
+        if not isinstance(content, dict) or not isinstance(content.get(key), list)
+    ]
+    if missing:
+        raise InputError(f"{path} is not COCO JSON: it has no list {', '.join(missing)}.")
+    sound: dict[str, Any] = dict(content)
+    for kind in _NEEDED:
+        sound[kind] = _with_keys(path, kind, content[kind], on_fault)
+        sound[kind] = _once(f"{path}: {kind} id", "id", sound[kind], on_fault)
+    sound["images"] = _once(f"{path}: file name", "file_name", sound["images"], on_fault)
+    sound["images"] = [i for i in sound["images"] if _has_size(path, i, on_fault)]
+    sound["names"] = {category["id"]: category["name"] for category in sound["categories"]}
+    sound["annotations"] = _linked(path, sound, on_fault)
+    return sound
+
+
+def _with_keys(path: Path, kind: str, entries: list[Any], on_fault: OnFault) -> list[Entry]:
+    """Keep entries that have their keys, with values of the right kind."""
+    keys = _NEEDED[kind]
+    kept = []
+    for place, entry in enumerate(entries):
+        lacking = [key for key in keys if not isinstance(entry, dict) or key not in entry]
+        wrong = [key for key in keys if not lacking and not _is_a(entry[key], keys[key])]
+        if lacking:
+            on_fault(f"{path}: {kind}[{place}] has no {', '.join(lacking)}.")
+        elif wrong:
+            needed = "text" if keys[wrong[0]] is str else "a whole number"
+            on_fault(
+                f"{path}: {kind}[{place}] has {wrong[0]} {entry[wrong[0]]!r}, expected {needed}."
+            )
+        else:
+            kept.append(entry)
+    return kept
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    # True is an int to Python.
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _once(what: str, key: str, entries: list[Entry], on_fault: OnFault) -> list[Entry]:
+    """Keep the first entry of each value of a key."""
+    kept: dict[Any, Entry] = {}
+    for entry in entries:
+        if entry[key] in kept:
+            on_fault(f"{what} {entry[key]} appears more than once; each must be unique.")
+        else:
+            kept[entry[key]] = entry
+    return list(kept.values())
+
+
+def _has_size(path: Path, image: Entry, on_fault: OnFault) -> bool:
+    height, width = image["height"], image["width"]
+    sound: bool = min(height, width) > 0
+    if not sound:
+        on_fault(f"{path}: {image['file_name']} has height {height} and width {width}.")
+    return sound
+
+
+def _linked(path: Path, content: dict[str, Any], on_fault: OnFault) -> list[Entry]:
+    """Keep annotations whose image and category are listed."""
+    images = {image["id"] for image in content["images"]}
+    kept = []
+    for entry in content["annotations"]:
+        if entry["image_id"] not in images:
+            on_fault(
+                f"{path}: annotation {entry['id']} belongs to image {entry['image_id']}, "
+                "which the file does not list."
+            )
+        elif entry["category_id"] not in content["names"]:
+            on_fault(
+                f"{path}: annotation {entry['id']} has category {entry['category_id']}, known are "
+                f"{sorted(content['names'])}."
+            )
+        else:
+            kept.append(entry)
+    return kept
