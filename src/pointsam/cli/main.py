@@ -11,6 +11,7 @@ from importlib.metadata import version
 COMMANDS = {
     "Adapt": ("train",),
     "Measure": ("evaluate",),
+    "Use": ("boxes",),
 }
 """Modules of this folder, one a command, by what a user is after."""
 

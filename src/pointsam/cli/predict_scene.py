@@ -64,20 +64,17 @@ def is_scene(image: Path, points: Path | None) -> bool:
 
 
 def run_scene(args: argparse.Namespace) -> int:
-    """Segment a scene; reads image, points, output, model, adapter, device and the above."""
+    """Segment a scene; reads image, points, output, the model's arguments and the above."""
     from tqdm import tqdm
 
-    from pointsam.cli.arguments import chosen_device, set_threads
-    from pointsam.prediction.predictor import load
+    from pointsam.cli.arguments import open_model
     from pointsam.prediction.rasters import open_scene
     from pointsam.prediction.scene_run import SceneRun, SceneSettings
 
-    set_threads(args.threads)
     shard = _shard(args.shard)
     with open_scene(args.image, bands=args.bands, stretch=args.stretch) as scene:
         record = _read_points(args.points, scene)
-        predictor = load(args.model, adapter=args.adapter, device=chosen_device(args.device))
-        model = predictor.model
+        model = open_model(args)
         settings = SceneSettings(args.window or model.side, args.largest_window)
         run = SceneRun(model, scene, record, settings)
         todo = run.windows[shard.number - 1 :: shard.of]

@@ -4,9 +4,10 @@ Pixel-edge convention: pixel ``(x, y)`` covers the square from ``(x, y)`` to ``(
 the box of one pixel has side 1 and no mask but the empty one is degenerate.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import atan2, degrees
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,7 +15,11 @@ import shapely
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
+from pointsam.data.oriented_boxes import ImageBoxes, OrientedBox
+from pointsam.data.records import ImageRecord
+from pointsam.masks import rasterise
 from pointsam.prediction.logit_maps import clicked_part
+from pointsam.prompts import POSITIVE
 
 Corners = Float[np.ndarray, "4 2"]
 """``(x, y)`` of a rectangle's corners in order around it."""
@@ -52,6 +57,37 @@ def oriented_box(
     columns = np.concatenate([left, left, right, right])
     edges = np.stack([columns, np.concatenate([rows, rows + 1, rows, rows + 1])], axis=1)
     return minimum_area_rectangle(edges.astype(float))
+
+
+def boxes_of(
+    images: Sequence[ImageRecord], *, scores: Mapping[int, float], trim: Trim
+) -> tuple[list[ImageBoxes], int]:
+    """Draw the box of every mask of a data set.
+
+    Args:
+        images: with masks; points, where there are any, say which part of a mask is meant.
+        scores: by annotation id; 1 where there is none.
+        trim: what is taken off the masks first.
+
+    Returns:
+        Boxes of all images, and the number of masks that were empty and have none.
+    """
+    drawn, empty = [], 0
+    for image in images:
+        boxes = []
+        for instance in image.instances:
+            assert instance.segmentation is not None
+            mask = rasterise(instance.segmentation, image.size)
+            clicks = [(x, y) for x, y, label in instance.points if label == POSITIVE]
+            points = np.array(clicks, dtype=float).reshape(-1, 2)
+            corners = oriented_box(mask, points=points, trim=trim)
+            if corners is None:
+                empty += 1
+                continue
+            score = scores.get(instance.id, 1.0)
+            boxes.append(OrientedBox(instance.id, instance.category, corners, score))
+        drawn.append(ImageBoxes(Path(image.file_name).stem, tuple(boxes), image.size))
+    return drawn, empty
 
 
 def minimum_area_rectangle(points: Float[np.ndarray, "points 2"]) -> Corners:

@@ -10,12 +10,15 @@ import pyogrio
 import rasterio
 import shapely
 from jaxtyping import Bool, Float
+from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio import features
 from rasterio.crs import CRS
 from rasterio.shutil import copy as copy_raster
 from rasterio.warp import transform as transform_points
 
-from pointsam.files import replacing
+from pointsam.errors import InputError
+from pointsam.files import refuse_existing, replacing
+from pointsam.prediction.boxes import minimum_area_rectangle
 from pointsam.prediction.logit_maps import Overlaps, meet
 from pointsam.prediction.rasters import CACHE_BYTES, Scene
 from pointsam.prediction.scenes import SceneMask, SceneObject
@@ -24,6 +27,9 @@ from pointsam.prediction.windows import Box, Grid, Transform
 LAYER = "instances"
 BLOCK = 512
 """Side of the tiles of the instance raster, in pixels."""
+
+GPKG_OPTIONS = {"VERSION": "1.2"}
+"""Released tools warn of the newest version of the format."""
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile"}
 
@@ -138,12 +144,51 @@ def write_polygons(
             geometry_type="MultiPolygon",
             crs=crs,
             driver=DRIVERS[path.suffix],
-            # Released tools warn of the newest version of the format.
-            dataset_options={"VERSION": "1.2"} if path.suffix == ".gpkg" else None,
+            dataset_options=GPKG_OPTIONS if path.suffix == ".gpkg" else None,
             layer=LAYER if path.suffix == ".gpkg" else path.stem,
         )
         for written in sorted(Path(folder).iterdir()):  # a Shapefile is several files
             written.replace(path.parent / written.name)
+
+
+def write_boxes_of(polygons: Path, path: Path) -> int:
+    """Draw the smallest rectangle around each polygon of a file; write them with its fields.
+
+    Args:
+        polygons: that `write_polygons` wrote, or any vector file of polygons.
+        path: of the new GeoPackage.
+
+    Returns:
+        The number of boxes; features without a shape have none and are left out.
+
+    Raises:
+        InputError: no vector file of polygons, or `path` exists.
+    """
+    refuse_existing(path)
+    try:
+        meta, _, geometry, columns = pyogrio.raw.read(polygons)
+    except (DataLayerError, DataSourceError) as error:
+        raise InputError(f"{polygons} is no vector file: {error}.") from error
+    shapes = shapely.from_wkb(geometry)
+    shown = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    if (shapely.area(shapes[shown]) == 0).any():
+        raise InputError(f"{polygons} holds {meta['geometry_type']} shapes, expected polygons.")
+    corners = [minimum_area_rectangle(shapely.get_coordinates(shape)) for shape in shapes[shown]]
+    boxes = shapely.polygons(np.stack(corners)) if corners else np.array([], dtype=object)
+    with replacing(path) as temporary:
+        temporary.unlink()  # GDAL makes a file, but does not fill an empty one
+        pyogrio.raw.write(
+            str(temporary),
+            np.array(shapely.to_wkb(boxes), dtype=object),
+            [column[shown] for column in columns],
+            meta["fields"],
+            geometry_type="Polygon",
+            crs=meta["crs"],
+            driver="GPKG",
+            layer="boxes",
+            dataset_options=GPKG_OPTIONS,
+        )
+    return len(boxes)
 
 
 def write_labels(path: Path, overlaps: Overlaps, scene: Scene) -> None:

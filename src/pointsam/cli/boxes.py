@@ -1,0 +1,171 @@
+"""``pointsam boxes``: oriented boxes of masks, their scores, and points for their benchmark."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pointsam.prediction.box_scores import BoxScores
+
+SCORES_NAME = "box_scores.json"
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "boxes",
+        help="oriented boxes of masks, and their scores",
+        description="Turn masks into oriented boxes and score them. DOTA's text files, COCO and "
+        "GeoPackage are read and written.",
+    )
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    _add_make(actions)
+    _add_evaluate(actions)
+    _add_points(actions)
+
+
+def _add_make(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = actions.add_parser(
+        "make",
+        help="draw the smallest rectangle around each mask",
+        description="Draw the smallest rectangle, at any angle, around each mask. COCO masks give "
+        "boxes.json (COCO, the corners as segmentation) and labelTxt/ (DOTA); polygons of a scene "
+        "(.gpkg) give one GeoPackage. A pixel reaches from its index to the next.",
+    )
+    parser.add_argument(
+        "--masks", type=Path, required=True, help="COCO masks, or a scene's instances.gpkg"
+    )
+    parser.add_argument("--points", type=Path, help="point file: which part of a mask is meant")
+    parser.add_argument(
+        "--output", "-o", type=Path, required=True, help="new folder; of a scene, new .gpkg file"
+    )
+    parser.add_argument(
+        "--trim-bridges",
+        type=float,
+        default=0.0,
+        metavar="PX",
+        help="cut masks where they are thinner than this first",
+    )
+    parser.add_argument(
+        "--one-part",
+        action="store_true",
+        help="keep only the part of a mask that was clicked, or the largest",
+    )
+    parser.set_defaults(run=run_make)
+
+
+def _add_evaluate(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = actions.add_parser(
+        "evaluate",
+        help="score boxes against the truth",
+        description="Score boxes: AP50 as DOTA's devkit defines it (eleven points, a mean over "
+        "classes), and the mean IoU of each object with the box of its id.",
+    )
+    for name, what in (("truth", "true"), ("boxes", "found")):
+        parser.add_argument(
+            f"--{name}",
+            type=Path,
+            required=True,
+            help=f"{what} boxes: a folder of DOTA label files, or boxes.json",
+        )
+    parser.add_argument("--output", "-o", type=Path, help=f"new folder for {SCORES_NAME}")
+    parser.set_defaults(run=run_evaluate)
+
+
+def _add_points(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = actions.add_parser(
+        "points",
+        help="make a point file of box centres",
+        description="Make a point file of the centres of DOTA's boxes: the input of the "
+        "point-to-box benchmark.",
+    )
+    parser.add_argument("--labels", type=Path, required=True, help="folder of DOTA label files")
+    parser.add_argument("--images", type=Path, required=True, help="folder of the images")
+    parser.add_argument("--output", "-o", type=Path, required=True, help="new point file")
+    parser.set_defaults(run=run_points)
+
+
+def run_make(args: argparse.Namespace) -> int:
+    """Draw boxes."""
+    import json
+
+    from pointsam.data.annotations import pair, read_coco, read_points
+    from pointsam.data.oriented_boxes import write_boxes
+    from pointsam.data.vector_points import ENDINGS
+    from pointsam.errors import InputError
+    from pointsam.files import refuse_existing
+    from pointsam.prediction.boxes import Trim, boxes_of
+    from pointsam.prediction.vectors import write_boxes_of
+
+    if args.trim_bridges < 0:
+        raise InputError(f"--trim-bridges {args.trim_bridges}: give a width in pixels, or 0.")
+    trim = Trim(bridge=args.trim_bridges, one_part=args.one_part)
+    if args.masks.suffix.lower() in ENDINGS:
+        if trim != Trim() or args.points:
+            raise InputError(
+                "--trim-bridges, --one-part and --points go with COCO masks, not with polygons."
+            )
+        if args.output.suffix != ".gpkg":
+            raise InputError(f"--output {args.output}: boxes of a scene are a new .gpkg file.")
+        print(f"{write_boxes_of(args.masks, args.output)} boxes: {args.output}")
+        return 0
+    refuse_existing(args.output)
+    masks = read_coco(args.masks)
+    data = pair(masks, read_points(args.points)) if args.points else masks
+    entries = json.loads(args.masks.read_text())["annotations"]
+    scores = {entry["id"]: float(entry["score"]) for entry in entries if "score" in entry}
+    images, empty = boxes_of(data.images, scores=scores, trim=trim)
+    write_boxes(images, args.output)
+    for line in data.dropped:
+        print(f"dropped: {line}")
+    count = sum(len(image.boxes) for image in images)
+    print(f"{count} boxes of {len(images)} images, {empty} masks were empty: {args.output}")
+    return 0
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """Score boxes."""
+    import json
+    from dataclasses import asdict
+
+    from pointsam.data.oriented_boxes import read_boxes
+    from pointsam.files import new_folder, refuse_existing
+    from pointsam.prediction.box_scores import score_boxes
+
+    if args.output:
+        refuse_existing(args.output)
+    scores = score_boxes(read_boxes(args.truth), read_boxes(args.boxes))
+    if args.output:
+        with new_folder(args.output) as folder:
+            (folder / SCORES_NAME).write_text(json.dumps(asdict(scores), indent=1))
+    print(_table(scores))
+    return 0
+
+
+def run_points(args: argparse.Namespace) -> int:
+    """Make a point file."""
+    from pointsam.data.annotations import write_points
+    from pointsam.data.oriented_boxes import centres, read_dota
+    from pointsam.files import refuse_existing
+
+    refuse_existing(args.output)
+    data = centres(read_dota(args.labels), args.images)
+    write_points(data, args.output)
+    for line in data.dropped:
+        print(f"dropped: {line}")
+    print(f"{data.instance_count} points of {len(data.images)} images: {args.output}")
+    return 0
+
+
+def _table(scores: "BoxScores") -> str:
+    """Lay the scores out, in percent."""
+    width = max(len(name) for name in [*scores.ap50, "all classes"])
+    lines = [f"{'':<{width}}   AP50    mIoU"]
+    lines += [
+        f"{name:<{width}}  {100 * ap:5.1f}   {100 * scores.iou[name]:5.1f}"
+        for name, ap in scores.ap50.items()
+    ]
+    mean = f"{100 * scores.mean_ap50:5.1f}   {100 * scores.mean_iou:5.1f}"
+    lines.append(f"{'all classes':<{width}}  {mean}")
+    lines.append(f"{scores.objects} objects, {scores.missing} without a box of their id")
+    return "\n".join(lines)

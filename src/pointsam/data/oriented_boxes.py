@@ -1,0 +1,230 @@
+"""Oriented boxes on disk: DOTA's text files and COCO with four corners."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image, UnidentifiedImageError
+
+from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
+from pointsam.errors import InputError
+from pointsam.files import new_folder
+from pointsam.prompts import POSITIVE
+
+COCO_NAME = "boxes.json"
+DOTA_FOLDER = "labelTxt"
+DOTA_FIELDS = 9
+"""Eight numbers and a class; a tenth field says whether the object is difficult."""
+
+
+@dataclass(frozen=True, eq=False)
+class OrientedBox:
+    """One object's rectangle, or quadrangle, in the image frame."""
+
+    id: int
+    category: str
+    corners: Float[np.ndarray, "4 2"]
+    """``(x, y)`` at pixel edges: the first pixel reaches from 0 to 1."""
+    score: float = 1.0
+    difficult: bool = False
+    """Truth that nobody is asked to find."""
+
+    @property
+    def label(self) -> str:
+        """The category in one word, as DOTA's lines need it."""
+        return self.category.replace(" ", "-")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageBoxes:
+    """The boxes of one image."""
+
+    name: str
+    """File name without folder and ending: what DOTA names a label file by."""
+    boxes: tuple[OrientedBox, ...]
+    size: tuple[int, int] | None = None
+    """Height and width in pixels; DOTA's files do not say."""
+
+
+def read_boxes(path: Path) -> list[ImageBoxes]:
+    """Read a folder of DOTA label files or a COCO file whose masks are four corners.
+
+    Raises:
+        FileNotFoundError: nothing there.
+        InputError: no boxes in either form.
+    """
+    if path.is_dir():
+        inner = path / DOTA_FOLDER
+        return read_dota(inner if inner.is_dir() else path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no boxes at {path}: give a DOTA label folder or a COCO file.")
+    return _read_coco(path)
+
+
+def read_dota(folder: Path) -> list[ImageBoxes]:
+    """Read DOTA label files; ids count the boxes of all files, in the order of their names."""
+    files = sorted(folder.glob("*.txt"))
+    if not files:
+        raise InputError(f"{folder} holds no DOTA label file (*.txt).")
+    images: list[ImageBoxes] = []
+    count = 0
+    for file in files:
+        boxes = []
+        for number, line in enumerate(file.read_text().splitlines(), start=1):
+            fields = line.split()
+            if len(fields) < DOTA_FIELDS:  # "imagesource:", "gsd:", nothing
+                continue
+            count += 1
+            boxes.append(_parse_line(fields, f"{file}, line {number}", id=count))
+        images.append(ImageBoxes(file.stem, tuple(boxes)))
+    return images
+
+
+def write_boxes(images: Sequence[ImageBoxes], folder: Path) -> None:
+    """Write a new folder with both forms: ``boxes.json`` and ``labelTxt/``.
+
+    Raises:
+        InputError: `folder` exists.
+    """
+    names = sorted({box.category for image in images for box in image.boxes})
+    annotations = [
+        _coco_entry(box, image_id, names.index(box.category) + 1)
+        for image_id, image in enumerate(images, start=1)
+        for box in image.boxes
+    ]
+    content = {
+        "images": [
+            {"id": image_id, "file_name": image.name, **_coco_size(image.size)}
+            for image_id, image in enumerate(images, start=1)
+        ],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(names, start=1)],
+        "annotations": annotations,
+    }
+    with new_folder(folder) as temporary:
+        (temporary / COCO_NAME).write_text(json.dumps(content))
+        (temporary / DOTA_FOLDER).mkdir()
+        for image in images:
+            lines = [_dota_line(box) for box in image.boxes]
+            (temporary / DOTA_FOLDER / f"{image.name}.txt").write_text("".join(lines))
+
+
+def centres(images: Iterable[ImageBoxes], folder: Path) -> Dataset:
+    """Make a point of each box, its centre, as DOTA's point-supervised benchmarks do.
+
+    Args:
+        images: with boxes.
+        folder: with the image files, read for their size alone.
+
+    Raises:
+        FileNotFoundError: an image is not there.
+    """
+    files = {file.stem: file for file in sorted(folder.iterdir()) if file.is_file()}
+    records, dropped = [], []
+    for number, image in enumerate(images, start=1):
+        if image.name not in files:
+            raise FileNotFoundError(f"{folder} holds no image named {image.name}.")
+        file = files[image.name]
+        height, width = _image_size(file)
+        instances = []
+        for box in image.boxes:
+            # A centre is a place between pixel edges; a point counts from a pixel's middle.
+            x, y = (box.corners.mean(axis=0) - 0.5).tolist()
+            if -0.5 <= x < width and -0.5 <= y < height:
+                instances.append(InstanceRecord(box.id, box.category, ((x, y, POSITIVE),)))
+            else:
+                dropped.append(f"{file.name}: box {box.id} has its centre off the image")
+        records.append(ImageRecord(number, file.name, (height, width), tuple(instances)))
+    names = sorted({i.category for record in records for i in record.instances})
+    return Dataset(tuple(records), tuple(names), tuple(dropped))
+
+
+def _parse_line(fields: list[str], where: str, *, id: int) -> OrientedBox:
+    try:
+        corners = np.array([float(field) for field in fields[:8]]).reshape(4, 2)
+        difficult = len(fields) > DOTA_FIELDS and int(fields[9]) > 0
+    except ValueError as error:
+        raise InputError(
+            f"{where}: {' '.join(fields)!r} is not eight numbers, a class and a difficulty."
+        ) from error
+    return OrientedBox(id, fields[8], corners, difficult=difficult)
+
+
+def _dota_line(box: OrientedBox) -> str:
+    numbers = " ".join(f"{value:.2f}" for value in box.corners.ravel().tolist())
+    return f"{numbers} {box.label} {int(box.difficult)}\n"
+
+
+def _coco_entry(box: OrientedBox, image_id: int, category_id: int) -> dict[str, Any]:
+    low, high = box.corners.min(axis=0), box.corners.max(axis=0)
+    return {
+        "id": box.id,
+        "image_id": image_id,
+        "category_id": category_id,
+        "segmentation": [box.corners.ravel().round(3).tolist()],
+        "bbox": [*low.round(3).tolist(), *(high - low).round(3).tolist()],
+        "area": round(_area(box.corners), 3),
+        "iscrowd": 0,
+        "score": box.score,
+        "difficult": int(box.difficult),
+    }
+
+
+def _coco_size(size: tuple[int, int] | None) -> dict[str, int]:
+    return {} if size is None else {"height": size[0], "width": size[1]}
+
+
+def _read_coco(path: Path) -> list[ImageBoxes]:
+    try:
+        content = json.loads(path.read_text())
+        names = {category["id"]: category["name"] for category in content["categories"]}
+        boxes: dict[int, list[OrientedBox]] = {image["id"]: [] for image in content["images"]}
+        for entry in content["annotations"]:
+            boxes[entry["image_id"]].append(_parse_entry(entry, names, path))
+        return [
+            ImageBoxes(Path(image["file_name"]).stem, tuple(boxes[image["id"]]), _size(image))
+            for image in content["images"]
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is not COCO JSON of boxes ({error!r}).") from error
+
+
+def _parse_entry(entry: dict[str, Any], names: dict[int, str], path: Path) -> OrientedBox:
+    shape = entry.get("segmentation")
+    if not isinstance(shape, list) or len(shape) != 1 or len(shape[0]) != 8:
+        raise InputError(
+            f"{path}: annotation {entry['id']} is no box of four corners: make boxes of masks "
+            "first, with 'pointsam boxes make'."
+        )
+    return OrientedBox(
+        id=entry["id"],
+        category=names[entry["category_id"]],
+        corners=np.array(shape[0], dtype=float).reshape(4, 2),
+        score=float(entry.get("score", 1.0)),
+        difficult=bool(entry.get("difficult", 0)),
+    )
+
+
+def _size(image: dict[str, Any]) -> tuple[int, int] | None:
+    return (image["height"], image["width"]) if "height" in image else None
+
+
+def _image_size(path: Path) -> tuple[int, int]:
+    """Read an image's height and width without its pixels."""
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path} is not an image that can be read.") from error
+
+
+def _area(corners: Float[np.ndarray, "4 2"]) -> float:
+    """Measure a quadrangle by the shoelace formula."""
+    following = np.roll(corners, -1, axis=0)
+    twice = corners[:, 0] * following[:, 1] - corners[:, 1] * following[:, 0]
+    return float(abs(twice.sum()) / 2)
