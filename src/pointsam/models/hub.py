@@ -6,6 +6,7 @@ from huggingface_hub import snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
+    HTTPError,  # type: ignore[attr-defined]  # of the client the hub's library talks through
     IncompleteSnapshotError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
@@ -20,8 +21,8 @@ WANTED = ("config.json", "model.safetensors", "model.safetensors.index.json", "m
 def fetch_model(repo: str) -> Path:
     """Give the folder of a repository's weights, downloaded where they are not cached yet.
 
-    A download that is cut short leaves no file under its final name and goes on from where it
-    stopped the next time. ``HF_HUB_OFFLINE=1`` reads the cache alone, ``HF_HOME`` moves it.
+    A connection that breaks is taken up again where it stopped; a download that fails for good
+    leaves nothing behind. ``HF_HUB_OFFLINE=1`` reads the cache alone, ``HF_HOME`` moves it.
 
     Args:
         repo: ``owner/name``.
@@ -39,8 +40,7 @@ def fetch_model(repo: str) -> Path:
     except (LocalEntryNotFoundError, IncompleteSnapshotError) as error:
         reason = "the hub cannot be reached and the cache does not hold it"
         raise InputError(_by_hand(repo, reason)) from error
-    except OSError as error:
-        # connection lost, a status of the server, a full disk: all are OSErrors
+    except (HTTPError, OSError) as error:  # a lost connection, a server's fault, a full disk
         raise InputError(_by_hand(repo, str(error).splitlines()[0])) from error
 
 
