@@ -49,15 +49,20 @@ class ScheduleSettings(Settings):
     weight_decay: float = Field(1e-4, ge=0)
     warmup_epochs: float = Field(0.5, ge=0, description="linear rise of the rate from zero")
     decay_epochs: tuple[float, ...] = Field((), description="where the rate falls tenfold")
+    clip_norm: float | None = Field(
+        0.5, gt=0, description="longest gradient; one flooded mask is many times a usual step's"
+    )
+    average_decay: float = Field(
+        0.99, ge=0, lt=1, description="of the slow average that is the result; 0: the last state"
+    )
 
 
 class TeacherSettings(Settings):
     """Where pseudo-labels come from and which of them are believed."""
 
-    weights: Literal["ema", "live", "frozen"] = Field(
-        "ema", description="slow average of the student, the student itself, or the frozen SAM"
+    weights: Literal["average", "live", "frozen"] = Field(
+        "average", description="slow average of the student, the student itself, or the frozen SAM"
     )
-    ema_decay: float = Field(0.99, ge=0, lt=1, description="of the slow average, for each step")
     iou_threshold: float = Field(0.1, ge=0, le=1, description="masks above this IoU are rivals")
     most_negatives: int = Field(
         3, ge=0, description="rivals' points lent to an instance; 0 switches calibration off"

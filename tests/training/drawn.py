@@ -14,7 +14,7 @@ from pointsam.data.augment import training_sample
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.data.sample import Sample, TrainingSample
 from pointsam.frames import ModelFrame
-from pointsam.models.lora import attach_adapter
+from pointsam.models.lora import AdapterAverage, attach_adapter
 from pointsam.models.segmenter import Segmenter
 from pointsam.prompts import PointPrompts
 from pointsam.training.prototypes import PrototypeRegularizer
@@ -70,12 +70,14 @@ def learner(model: Segmenter, chosen: TrainSettings) -> Learner:
     if chosen.loss.prototype:
         target = torch.randn(3, 256, generator=torch.Generator().manual_seed(5))
         regularizer = PrototypeRegularizer(target.to(model.dtype), capacity=4, least_clusters=2)
+    average = AdapterAverage(adapter, decay=chosen.schedule.average_decay)
     supervised = chosen.regime == "supervised"
     return Learner(
         model=model,
         adapter=adapter,
+        average=average,
         stems=partial(encoded_stems, model),
-        teacher=None if supervised else Teacher(model, adapter, chosen.teacher),
+        teacher=None if supervised else Teacher(model, adapter, chosen.teacher, average=average),
         regularizer=regularizer,
         weights=chosen.loss,
     )

@@ -87,6 +87,27 @@ class Adapter:
         return self._model.requires_grad_(False)
 
 
+class AdapterAverage:
+    """A slow average of an adapter that is being trained: it forgets the noise of single steps."""
+
+    def __init__(self, adapter: Adapter, *, decay: float) -> None:
+        """Start at the adapter's present weights.
+
+        Args:
+            adapter: that is trained.
+            decay: share of the average that a step keeps; 0 is the adapter itself.
+        """
+        self._adapter = adapter
+        self._decay = decay
+        self.state: AdapterState = adapter.state()
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Take one step towards the adapter, after the optimizer's."""
+        for name, parameter in self._adapter.named_parameters().items():
+            self.state[name].lerp_(parameter, 1 - self._decay)
+
+
 def attach_adapter(model: Segmenter, *, rank: int, first_block: int, seed: int) -> Adapter:
     """Put a new adapter on the attention blocks from `first_block` on; it changes nothing yet.
 

@@ -5,6 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
+from torch.nn.utils import clip_grad_norm_
 
 from pointsam.config import TrainSettings
 from pointsam.data.sample import TrainingSample
@@ -71,9 +72,10 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = plan.lr(step)
             with learner.timer.part("optimizer"):
+                if settings.schedule.clip_norm is not None:
+                    clip_grad_norm_(learner.adapter.parameters(), settings.schedule.clip_norm)
                 optimizer.step()
-            if learner.teacher is not None:
-                learner.teacher.follow()
+                learner.average.follow()
             if report.watched is not None:
                 watch.add(report.watched)
             yield Progress(step, plan.epoch(step), plan.lr(step), report, learner.timer.take())

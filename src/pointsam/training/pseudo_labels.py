@@ -14,7 +14,7 @@ from pointsam.data.sample import Sample
 from pointsam.frames import LOW_RES_STRIDE
 from pointsam.masks import threshold
 from pointsam.models.joint import JointMasks, decode_jointly
-from pointsam.models.lora import Adapter, AdapterState
+from pointsam.models.lora import Adapter, AdapterAverage
 from pointsam.models.segmenter import Embedding, Segmenter, Stem
 from pointsam.prompts import POSITIVE, PointPrompts
 
@@ -35,12 +35,18 @@ class Teacher:
     Its adapter is the student's, a slow average of it, or none (the frozen SAM).
     """
 
-    def __init__(self, model: Segmenter, adapter: Adapter, settings: TeacherSettings) -> None:
+    def __init__(
+        self,
+        model: Segmenter,
+        adapter: Adapter,
+        settings: TeacherSettings,
+        *,
+        average: AdapterAverage,
+    ) -> None:
         self._model = model
         self._adapter = adapter
         self._settings = settings
-        self.slow: AdapterState | None = adapter.state() if settings.weights == "ema" else None
-        """Average of the student's adapters, where the teacher is one."""
+        self._average = average
 
     @torch.no_grad()
     def label(self, stem: Stem, samples: Sequence[Sample]) -> list[PseudoLabels]:
@@ -56,22 +62,13 @@ class Teacher:
             embedding = self._model.encode_adapted(stem)
         return self._label(embedding, samples)
 
-    @torch.no_grad()
-    def follow(self) -> None:
-        """Take one step towards the student, after the optimizer's."""
-        if self.slow is None:
-            return
-        decay = self._settings.ema_decay
-        for name, parameter in self._adapter.named_parameters().items():
-            self.slow[name].lerp_(parameter, 1 - decay)
-
     @contextmanager
     def _weights(self) -> Iterator[None]:
         """Put the teacher's adapter on inside the block."""
         if self._settings.weights == "frozen":
             chosen: AbstractContextManager[None] = self._adapter.disabled()
-        elif self.slow is not None:
-            chosen = self._adapter.holding(self.slow)
+        elif self._settings.weights == "average":
+            chosen = self._adapter.holding(self._average.state)
         else:
             chosen = nullcontext()
         with chosen:

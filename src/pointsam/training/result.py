@@ -61,10 +61,11 @@ class AdapterWriter:
         return cls(folder, card)
 
     def save(self, learner: Learner, *, step: int) -> None:
-        """Write the adapter after `step` steps; each file is replaced in one go."""
+        """Write the averaged adapter after `step` steps; each file is replaced in one go."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".adapter.") as name:
-            learner.adapter.save(Path(name))
+            with learner.adapter.holding(learner.average.state):
+                learner.adapter.save(Path(name))
             for file in sorted(Path(name).iterdir()):
                 file.replace(self.folder / file.name)
         if learner.regularizer is not None:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from pointsam.config import TrainSettings
 from pointsam.errors import InputError
-from pointsam.models.lora import Adapter
+from pointsam.models.lora import Adapter, AdapterAverage
 from pointsam.models.segmenter import Segmenter
 from pointsam.randomness import addressed_generator
 from pointsam.training.prototypes import PrototypeRegularizer, point_features, target_prototypes
@@ -48,12 +48,18 @@ def make_learner(
             capacity=settings.prototypes.bank,
             least_clusters=settings.prototypes.least_clusters,
         )
-    supervised = settings.regime == "supervised"
+    average = AdapterAverage(adapter, decay=settings.schedule.average_decay)
+    teacher = (
+        None
+        if settings.regime == "supervised"
+        else Teacher(model, adapter, settings.teacher, average=average)
+    )
     return Learner(
         model=model,
         adapter=adapter,
+        average=average,
         stems=partial(encoded_stems, model),
-        teacher=None if supervised else Teacher(model, adapter, settings.teacher),
+        teacher=teacher,
         regularizer=regularizer,
         weights=settings.loss,
         precision=settings.precision,

@@ -29,13 +29,13 @@ class TrainState:
 
     def save(self, path: Path, *, step: int, data_key: str) -> None:
         """Write the state after `step` finished steps; the file is replaced in one go."""
-        teacher, regularizer = self.learner.teacher, self.learner.regularizer
+        regularizer = self.learner.regularizer
         state = {
             "step": step,
             "data_key": data_key,
             "adapter": self.learner.adapter.state(),
             "optimizer": self.optimizer.state_dict(),
-            "slow": teacher.slow if teacher else None,
+            "average": self.learner.average.state,
             "prototypes": regularizer.state_dict() if regularizer else None,
             "watch": self.watch.state(),
         }
@@ -57,11 +57,11 @@ class TrainState:
             )
         self.learner.adapter.load_state(state["adapter"])
         self.optimizer.load_state_dict(state["optimizer"])
-        teacher, regularizer = self.learner.teacher, self.learner.regularizer
-        if teacher is not None and state["slow"] is not None:
-            teacher.slow = {
-                name: tensor.to(self.learner.model.device) for name, tensor in state["slow"].items()
-            }
+        device = self.learner.model.device
+        self.learner.average.state = {
+            name: tensor.to(device) for name, tensor in state["average"].items()
+        }
+        regularizer = self.learner.regularizer
         if regularizer is not None and state["prototypes"] is not None:
             regularizer.load_state_dict(state["prototypes"])
         self.watch.load_state(state["watch"])

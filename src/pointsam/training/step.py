@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pointsam.config import LossSettings, Precision
 from pointsam.data.sample import TrainingSample
-from pointsam.models.lora import Adapter
+from pointsam.models.lora import Adapter, AdapterAverage
 from pointsam.models.segmenter import Embedding, ImageTerms, Segmenter, Stem, chunks
 from pointsam.prompts import PointPrompts
 from pointsam.training.backward import TOTAL, ChunkedBackward
@@ -60,6 +60,8 @@ class Learner:
 
     model: Segmenter
     adapter: Adapter
+    average: AdapterAverage
+    """Slow average of the adapter: the result of the run."""
     stems: StemSource
     teacher: Teacher | None
     """None in the supervised regime, which reads annotated masks."""
