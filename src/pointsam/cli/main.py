@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.metadata import version
 
 COMMANDS = {
+    "Prepare": ("data", "points"),
     "Adapt": ("train",),
     "Measure": ("evaluate",),
     "Use": ("boxes",),

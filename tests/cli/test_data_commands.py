@@ -1,0 +1,189 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pointsam.cli.main import main
+from pointsam.data.annotations import read_coco, read_points
+
+SQUARE = [[1, 1, 5, 1, 5, 5, 1, 5]]
+
+
+def annotation(number, image=1, **changes):
+    entry = {"id": number, "image_id": image, "category_id": 1, "segmentation": SQUARE}
+    return entry | changes
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Two images of two objects each, their masks, and a point file drawn by hand."""
+    images = [{"id": i, "file_name": f"{i}.png", "height": 10, "width": 20} for i in (1, 2)]
+    content = {
+        "images": images,
+        "categories": [{"id": 1, "name": "ship"}],
+        "annotations": [
+            annotation(n, image) for image in (1, 2) for n in (2 * image, 2 * image + 1)
+        ],
+    }
+    clicks = [entry | {"points": [[3, 3, 1]]} for entry in content["annotations"]]
+    (tmp_path / "masks.json").write_text(json.dumps(content))
+    (tmp_path / "points.json").write_text(json.dumps(content | {"annotations": clicks}))
+    (tmp_path / "images").mkdir()
+    for number in (1, 2):
+        pixels = np.full((10, 20, 3), 40 * number, dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"images/{number}.png")
+    return tmp_path
+
+
+def check(made, *more):
+    files = ["--annotations", made / "masks.json", "--points", made / "points.json"]
+    return main(list(map(str, ["data", "check", *files, "--images", made / "images", *more])))
+
+
+def change(path, edit):
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+
+
+def test_a_sound_data_set_is_described(made, capsys):
+    assert check(made) == 0
+    out = capsys.readouterr().out
+    for part in (
+        "2 images (0 without instances), 4 instances",
+        "sizes: 10 x 20 to 10 x 20 px (height x width)",
+        "categories: ship 4",
+        "areas: 16 to 16 px, median 16 px",
+        "points: 1 on and 0 off the object: 4 instances",
+    ):
+        assert part in out
+    assert out.endswith("sound\n")
+
+
+def test_every_fault_is_listed_by_file_and_id(made, capsys):
+    (made / "images/2.png").write_bytes(b"broken")
+    Image.fromarray(np.zeros((9, 9), dtype=np.uint8)).save(made / "images/1.png")
+    change(made / "masks.json", lambda c: c["annotations"].append(annotation(2)))
+    change(made / "points.json", lambda c: c["annotations"][0].update(points=[[99, 3, 1]]))
+    assert check(made) == 1
+    out = capsys.readouterr().out
+    faults = [line for line in out.splitlines() if line.startswith("FAULT")]
+    for part in (
+        "masks.json: annotations id 2 appears more than once",
+        "points.json: annotation 2 of 1.png: point (99, 3) is off the image",
+        "points.json: instance 2 of 1.png has no points",
+        "1.png is 9 x 9 px (height x width), its annotations say 10 x 20",
+        "2.png is not an image",
+    ):
+        assert sum(part in fault for fault in faults) == 1, part
+    assert out.endswith(f"{len(faults)} faults\n")
+    assert len(faults) == 5
+
+
+def test_what_is_odd_but_harmless_is_noted(made, capsys):
+    change(made / "masks.json", lambda c: c["annotations"][0].update(segmentation=[]))
+    change(
+        made / "points.json", lambda c: c["annotations"][1].update(points=[[9, 9, 1], [3, 3, 0]])
+    )
+    Image.new("L", (4, 4)).save(made / "images/unused.png")
+    assert check(made) == 0
+    out = capsys.readouterr().out
+    for part in (
+        "annotation 2 has no mask",
+        "1 positive points lie off their mask, the first of instance 3 at (9.0, 9.0)",
+        "1 negative points lie on their mask, the first of instance 3 at (3.0, 3.0)",
+        "1 instances have points and no mask, the first is 2",
+        "1 images have no annotations, the first is unused.png",
+    ):
+        assert part in out
+
+
+def test_points_alone_are_checked(made, capsys):
+    assert main(["data", "check", "--points", str(made / "points.json")]) == 0
+    assert "4 instances" in capsys.readouterr().out
+
+
+def test_a_file_that_is_no_json_is_one_fault(made, capsys):
+    (made / "masks.json").write_text("{")
+    assert check(made) == 1
+    assert "FAULT" in capsys.readouterr().out
+
+
+def test_bad_usage_of_check_is_status_two(made, capsys):
+    assert main(["data", "check"]) == 2
+    assert "nothing to check" in capsys.readouterr().err
+    assert main(["data", "check", "--points", str(made / "no.json")]) == 2
+    assert "no annotation file" in capsys.readouterr().err
+    assert check(made, "--images", str(made / "nowhere")) == 2
+
+
+def draw(made, *more):
+    files = ["--annotations", made / "masks.json", "--output", made / "drawn.json"]
+    return main(list(map(str, ["points", "draw", *files, *more])))
+
+
+def test_drawn_points_pair_with_their_masks(made, capsys):
+    assert draw(made, "--positives", 2, "--negatives", 3) == 0
+    assert "points of 4 instances in 2 images" in capsys.readouterr().out
+    masks, points = read_coco(made / "masks.json"), read_points(made / "drawn.json")
+    assert points.categories == masks.categories
+    for image in points.images:
+        for instance in image.instances:
+            on, off = instance.points[:2], instance.points[2:]
+            assert all(1 <= x < 5 and 1 <= y < 5 and label == 1 for x, y, label in on)
+            assert all(not (1 <= x < 5 and 1 <= y < 5) and not label for x, y, label in off)
+            assert len(off) == 3
+    assert check(made, "--points", made / "drawn.json") == 0
+
+
+def test_one_seed_gives_one_file(made):
+    files = []
+    for seed in (1, 1, 2):
+        draw(made, "--seed", seed)
+        files.append((made / "drawn.json").read_bytes())
+        (made / "drawn.json").unlink()
+    assert files[0] == files[1] != files[2]
+
+
+def test_missed_objects_are_counted(made, capsys):
+    assert draw(made, "--missed", 1) == 0
+    assert "points of 0 instances in 2 images, 4 missed on purpose" in capsys.readouterr().out
+
+
+def test_draw_overwrites_nothing_and_refuses_nonsense(made, capsys):
+    (made / "drawn.json").write_text("mine")
+    assert draw(made) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert (made / "drawn.json").read_text() == "mine"
+    (made / "drawn.json").unlink()
+    assert draw(made, "--positives", 0) == 2
+    assert "at least 1 positive point" in capsys.readouterr().err
+    assert not (made / "drawn.json").exists()
+
+
+def test_a_layout_says_what_is_there(tmp_path, capsys):
+    (tmp_path / "Images").mkdir()
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "Annotations/NWPU_instnaces_val.json").touch()
+    assert main(["data", "layout", "nwpu", str(tmp_path)]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[1].split() == ["train", "annotations", "MISSING",
+                              str(tmp_path / "Annotations/NWPU_instances_train.json")]  # fmt: skip
+    assert out[3].endswith("NWPU_instnaces_val.json")
+    assert "MISSING" not in out[3]
+    (tmp_path / "Annotations/NWPU_instances_train.json").touch()
+    assert main(["data", "layout", "nwpu", str(tmp_path)]) == 0
+
+
+def test_a_layout_of_no_folder_is_status_two(tmp_path, capsys):
+    assert main(["data", "layout", "whu", str(tmp_path / "nowhere")]) == 2
+    assert "no folder" in capsys.readouterr().err
+
+
+def test_nwpu_is_sound(shared, capsys):
+    data = shared / "data/NWPU"
+    masks = data / "Annotations/NWPU_instances_val.json"
+    points = data / "Points/NWPU_points_val_3.json"
+    assert main(["data", "check", "--annotations", str(masks), "--points", str(points)]) == 0
+    assert "130 images (0 without instances), 743 instances" in capsys.readouterr().out
