@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from huggingface_hub import snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import (
+from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError
     GatedRepoError,
     HFValidationError,
-    HTTPError,  # type: ignore[attr-defined]  # of the client the hub's library talks through
+    HTTPError,
     IncompleteSnapshotError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
