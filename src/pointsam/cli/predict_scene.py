@@ -75,7 +75,7 @@ def run_scene(args: argparse.Namespace) -> int:
     with open_scene(args.image, bands=args.bands, stretch=args.stretch) as scene:
         record = _read_points(args.points, scene)
         model = open_model(args)
-        settings = SceneSettings(args.window or model.side, args.largest_window)
+        settings = SceneSettings(args.window or model.side, args.largest_window, args.precision)
         run = SceneRun(model, scene, record, settings)
         todo = run.windows[shard.number - 1 :: shard.of]
         for _ in tqdm(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pointsam.config import Precision
 from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 from pointsam.models.checkpoints import LORA_MARK, base_hash
@@ -40,6 +41,8 @@ class SceneSettings:
     """Side of a window, in scene pixels."""
     largest: int = LARGEST_WINDOW
     """Side of the widest window an object can get, in scene pixels."""
+    precision: Precision = "float32"
+    """Of the encoder."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,7 @@ class SceneRun:
             "stretch": scene.stretch,
             "window": self._settings.window,
             "largest_window": self._settings.largest,
+            "precision": self._settings.precision,
         }
 
     def _segment(self, window: Window) -> list[SceneMask]:
@@ -164,6 +168,7 @@ class SceneRun:
             self._tasks[window],
             background=self.points.background,
             largest=self._settings.largest,
+            precision=self._settings.precision,
         )
 
 

@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from pointsam.config import Precision
 from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame
+from pointsam.models.precision import encode_with
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prediction.logit_maps import LogitMap, clicked_extent, crop_logits
 from pointsam.prediction.rasters import Scene
@@ -136,6 +138,7 @@ def segment_task(
     *,
     background: Float[np.ndarray, "clicks 2"],
     largest: int = LARGEST_WINDOW,
+    precision: Precision = "float32",
 ) -> list[SceneMask]:
     """Segment the objects of one window, and around it those that run into its border.
 
@@ -146,6 +149,7 @@ def segment_task(
         objects: that are most central in it.
         background: clicks on no object, in the global grid.
         largest: side of the widest window an object can get, in scene pixels.
+        precision: of the encoder.
     """
     masks: list[SceneMask] = []
     waiting: dict[tuple[Window, bool], list[SceneObject]] = {(window, False): list(objects)}
@@ -153,7 +157,7 @@ def segment_task(
         # Small windows first: no window that was seen gets another object later.
         seen, moved = min(waiting, key=lambda key: (key[1], key[0].width))
         members = waiting.pop((seen, moved))
-        view = _View.of(model, scene, seen)
+        view = _View.of(model, scene, seen, precision=precision)
         for answer in view.answers(model, members, background):
             onward = _onward(answer, scene.grid, moved=moved, largest=largest)
             if isinstance(onward, Window):
@@ -184,7 +188,7 @@ class _View:
     embedding: Embedding
 
     @classmethod
-    def of(cls, model: Segmenter, scene: Scene, window: Window) -> "_View":
+    def of(cls, model: Segmenter, scene: Scene, window: Window, *, precision: Precision) -> "_View":
         """Read a window, averaged down by a power of two where it is that much too large."""
         shrink = 1
         longest = max(window.width, window.height)
@@ -196,7 +200,8 @@ class _View:
         height, width, _ = pixels.shape
         frame = ModelFrame((height, width), side=model.side)
         resized = np.ascontiguousarray(frame.resize(pixels).transpose(2, 0, 1))
-        return cls(window, shrink, frame, model.encode([torch.from_numpy(resized)]))
+        embedding = encode_with(model, [torch.from_numpy(resized)], precision=precision)
+        return cls(window, shrink, frame, embedding)
 
     @property
     def scale(self) -> tuple[float, float]:

@@ -1,0 +1,252 @@
+"""Masks without clicks: a grid of prompts, then only the masks worth keeping.
+
+Nothing in training teaches the model to refuse background: every grid point gives some mask. How
+good it is is judged by three numbers that need no truth, and duplicates are removed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from pointsam.errors import InputError
+from pointsam.frames import ModelFrame
+from pointsam.masks import pairwise_iou, threshold
+from pointsam.models.adapter_card import PROTOTYPES_NAME
+from pointsam.models.segmenter import Embedding, Segmenter
+from pointsam.prompts import POSITIVE, PointPrompts
+
+Factor = Literal["iou", "stability", "similarity"]
+
+STABILITY_OFFSET = 1.0
+"""Logits by which the threshold is moved either way.
+
+Source: segment_anything, utils/amg.py, ``calculate_stability_score``.
+"""
+
+DECODED_AT_ONCE = 64
+"""Grid points whose full logits are held at once."""
+
+
+@dataclass(frozen=True)
+class EverythingSettings:
+    """Which masks of a grid are kept."""
+
+    grid: int = 32
+    """Points along the longer side of the image; as far apart along the other."""
+    least_iou: float = 0.8
+    """SAM's own estimate of a mask's IoU, at least."""
+    least_stability: float = 0.85
+    """IoU of the mask at a higher and at a lower threshold, at least."""
+    most_overlap: float = 0.7
+    """IoU of two masks above which the lower-ranked one is a duplicate."""
+    most_area: float = 0.5
+    """Share of the image above which a mask is no object."""
+    rank_by: tuple[Factor, ...] = ("iou", "stability", "similarity")
+    """Factors whose product ranks masks; similarity counts where prototypes are known."""
+
+    def __post_init__(self) -> None:
+        shares = (self.least_iou, self.least_stability, self.most_overlap, self.most_area)
+        if self.grid < 1 or not all(0 <= share <= 1 for share in shares) or not self.rank_by:
+            raise InputError(
+                f"{self}: grid is at least 1, the other limits are in [0, 1], and at least one "
+                "factor ranks."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Everything:
+    """Masks of one image that nobody asked for one by one, the best first."""
+
+    low_res_logits: Float[Tensor, "masks rows cols"]
+    points: Float[Tensor, "masks 2"]
+    """``(x, y)`` of the grid that gave them, in the model frame."""
+    iou_prediction: Float[Tensor, " masks"]
+    stability: Float[Tensor, " masks"]
+    similarity: Float[Tensor, " masks"]
+    """Cosine of the mask's mean feature with the nearest target prototype; 1 without any."""
+    rank: Float[Tensor, " masks"]
+    """Product of the factors masks are ranked by."""
+
+    def __getitem__(self, masks: Tensor) -> "Everything":
+        """Keep these masks."""
+        return Everything(
+            self.low_res_logits[masks],
+            self.points[masks],
+            self.iou_prediction[masks],
+            self.stability[masks],
+            self.similarity[masks],
+            self.rank[masks],
+        )
+
+
+@torch.no_grad()
+def segment_everything(
+    model: Segmenter,
+    embedding: Embedding,
+    frame: ModelFrame,
+    settings: EverythingSettings,
+    *,
+    prototypes: Float[Tensor, "prototypes channels"] | None,
+) -> Everything:
+    """Prompt one image with a grid and keep the good masks, each once.
+
+    Args:
+        model: that made `embedding`.
+        embedding: of the image.
+        frame: of the image.
+        settings: what is kept.
+        prototypes: target prototypes of the adapter; None ranks without similarity.
+    """
+    features = model.feature_map(embedding)[0]
+    found = []
+    for points in grid_points(frame, settings.grid).to(model.device).split(DECODED_AT_ONCE):
+        labels = torch.full((len(points), 1), POSITIVE, device=model.device)
+        decoded = model.decode(embedding, PointPrompts(points[:, None], labels))
+        masks = _judged(
+            decoded.low_res_logits[:, 0].float(),
+            points,
+            decoded.iou_prediction[:, 0].float(),
+            features=features.float(),
+            prototypes=prototypes,
+            rank_by=settings.rank_by,
+        )
+        found.append(masks[_worth_keeping(masks, frame, settings)])
+    together = _join(found)
+    best_first = together[together.rank.argsort(descending=True, stable=True)]
+    inside = threshold(best_first.low_res_logits) & frame.low_res_valid().to(model.device)
+    return best_first[~duplicates(inside, most_overlap=settings.most_overlap)]
+
+
+def grid_points(frame: ModelFrame, count: int) -> Float[Tensor, "points 2"]:
+    """Spread points evenly over an image, `count` along its longer side, in the model frame.
+
+    Each is the middle of a square; they are listed row by row.
+    """
+    height, width = frame.resized_size
+    step = max(height, width) / count
+    columns = torch.arange(max(1, round(width / step)))
+    rows = torch.arange(max(1, round(height / step)))
+    x = (columns + 0.5) * (width / len(columns)) - 0.5
+    y = (rows + 0.5) * (height / len(rows)) - 0.5
+    across, down = torch.meshgrid(x, y, indexing="xy")
+    return torch.stack([across, down], dim=-1).flatten(0, 1)
+
+
+def stability(
+    low_res_logits: Float[Tensor, "masks rows cols"], *, offset: float = STABILITY_OFFSET
+) -> Float[Tensor, " masks"]:
+    """Give the IoU of each mask at thresholds `offset` above and below; 0 for an empty one."""
+    strict = threshold(low_res_logits - offset).sum(dim=(1, 2))
+    loose = threshold(low_res_logits + offset).sum(dim=(1, 2))
+    return strict / loose.clamp(min=1)
+
+
+def mask_features(
+    features: Float[Tensor, "channels rows cols"], masks: Bool[Tensor, "masks _ _"]
+) -> Float[Tensor, "masks channels"]:
+    """Give the mean feature of the cells under each mask, each cell as much as it is covered."""
+    rows, cols = features.shape[1:]
+    cover = F.adaptive_avg_pool2d(masks.to(features), (rows, cols)).flatten(1)
+    weights = cover / cover.sum(dim=1, keepdim=True).clamp(min=torch.finfo(cover.dtype).tiny)
+    return weights @ features.flatten(1).T
+
+
+def duplicates(
+    masks: Bool[Tensor, "masks rows cols"], *, most_overlap: float
+) -> Bool[Tensor, " masks"]:
+    """Mark the masks that overlap a kept one that stands before them: greedy suppression.
+
+    A mask is a duplicate if a mask before it that is none overlaps it. Applied again and again
+    from "none is", that rule settles from the front: after n rounds the first n are right.
+
+    Args:
+        masks: the best first.
+        most_overlap: IoU above which two masks are one object.
+    """
+    before = torch.ones(len(masks), len(masks), device=masks.device, dtype=torch.bool).triu(1)
+    covers = (pairwise_iou(masks) > most_overlap) & before
+    marked = torch.zeros(len(masks), dtype=torch.bool, device=masks.device)
+    while True:
+        again = (covers & ~marked[:, None]).any(dim=0)
+        if torch.equal(again, marked):
+            return marked
+        marked = again
+
+
+def load_prototypes(folder: Path) -> Float[Tensor, "prototypes channels"] | None:
+    """Read an adapter's target prototypes; None where it was trained without.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = folder / PROTOTYPES_NAME
+    if not path.is_file():
+        return None
+    try:
+        return load_file(path)["prototypes"].float()
+    except (SafetensorError, KeyError) as error:
+        raise InputError(f"{path} holds no prototypes ({error}): train again.") from error
+
+
+def _judged(
+    low_res_logits: Float[Tensor, "masks rows cols"],
+    points: Float[Tensor, "masks 2"],
+    iou_prediction: Float[Tensor, " masks"],
+    *,
+    features: Float[Tensor, "channels rows cols"],
+    prototypes: Float[Tensor, "prototypes channels"] | None,
+    rank_by: Sequence[Factor],
+) -> Everything:
+    """Put the three factors and their product beside the masks."""
+    similarity = torch.ones_like(iou_prediction)
+    if prototypes is not None:
+        means = F.normalize(mask_features(features, threshold(low_res_logits)), dim=1)
+        targets = F.normalize(prototypes.to(means), dim=1)
+        similarity = (means @ targets.T).amax(dim=1)
+    factors = {
+        "iou": iou_prediction,
+        "stability": stability(low_res_logits),
+        "similarity": similarity,
+    }
+    rank = torch.stack([factors[name].clamp(min=0) for name in rank_by]).prod(dim=0)
+    return Everything(
+        low_res_logits, points, iou_prediction, factors["stability"], similarity, rank
+    )
+
+
+def _worth_keeping(
+    masks: Everything, frame: ModelFrame, settings: EverythingSettings
+) -> Int[Tensor, " kept"]:
+    """Number the masks that pass the limits of score, stability and size."""
+    valid = frame.low_res_valid().to(masks.rank.device)
+    area = (threshold(masks.low_res_logits) & valid).sum(dim=(1, 2))
+    return (
+        (
+            (masks.iou_prediction >= settings.least_iou)
+            & (masks.stability >= settings.least_stability)
+            & (area > 0)
+            & (area <= settings.most_area * valid.sum())
+        )
+        .nonzero()
+        .flatten()
+    )
+
+
+def _join(parts: Sequence[Everything]) -> Everything:
+    """Put the masks of several chunks together."""
+    return Everything(
+        torch.cat([part.low_res_logits for part in parts]),
+        torch.cat([part.points for part in parts]),
+        torch.cat([part.iou_prediction for part in parts]),
+        torch.cat([part.stability for part in parts]),
+        torch.cat([part.similarity for part in parts]),
+        torch.cat([part.rank for part in parts]),
+    )
