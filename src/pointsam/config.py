@@ -22,12 +22,16 @@ class Settings(BaseModel):
 class ModelSettings(Settings):
     """The base model and what of it is trained."""
 
-    name: str = Field("mobile_sam", description="name or checkpoint file of the base model")
+    name: str = Field("mobile_sam", description="name, folder or checkpoint file of the base model")
     side: int = Field(1024, ge=64, description="side of the model's input, in pixels")
     rank: int = Field(4, ge=1, description="LoRA rank of queries and of values")
     first_block: int | None = Field(
         None, ge=0, description="first adapted block; the model's own default if not given"
     )
+    checkpointing: bool = Field(
+        False, description="compute adapted blocks twice in place of storing them: less memory"
+    )
+    chunk_size: int = Field(4, ge=1, description="instances decoded at once")
 
 
 class DataSettings(Settings):

@@ -62,6 +62,8 @@ def run_training(
     if not resume:
         refuse_existing(inputs.output)
     model = load_segmenter(settings.model.name, side=settings.model.side, device=inputs.device)
+    model.checkpointing = settings.model.checkpointing
+    model.chunk_size = settings.model.chunk_size
     writer = AdapterWriter.for_run(inputs.output, model, settings, records, inputs.sources)
     adapter = attach_adapter(
         model, rank=settings.model.rank, first_block=writer.card.first_block, seed=settings.seed
