@@ -9,10 +9,10 @@ from importlib import import_module
 from importlib.metadata import version
 
 COMMANDS = {
-    "Prepare": ("data", "points"),
+    "Prepare": ("data", "points", "models"),
     "Adapt": ("train",),
+    "Use": ("predict", "boxes"),
     "Measure": ("evaluate",),
-    "Use": ("boxes",),
 }
 """Modules of this folder, one a command, by what a user is after."""
 

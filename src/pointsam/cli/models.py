@@ -5,16 +5,17 @@ import argparse
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the command."""
-    subparsers.add_parser(
+    parser = subparsers.add_parser(
         "models",
         help="list the models that load by name",
         description="List the models that --model takes by name: the size of their weights, "
         "their licence, and whether the weights are on this machine. A folder in the format of "
         "transformers, a released checkpoint (.pth, .pt) and owner/name on the hub load too.",
     )
+    parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     """Print a table."""
     from pointsam.models.hub import cached_weights
     from pointsam.models.registry import KNOWN_MODELS
@@ -41,3 +42,4 @@ def run(args: argparse.Namespace) -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         print("  ".join(cells).rstrip())
+    return 0

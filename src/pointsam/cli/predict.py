@@ -1,0 +1,198 @@
+"""``pointsam predict``: images and points in, masks out."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pointsam.cli.arguments import add_model_arguments, add_skip_broken
+from pointsam.cli.predict_scene import add_scene_arguments, is_scene, run_scene
+
+if TYPE_CHECKING:
+    from pointsam.data.records import Dataset
+
+Click = tuple[float, float, int]
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "predict",
+        help="segment images from points",
+        description=(
+            "Segment the objects you clicked on, in images or georeferenced scenes. "
+            "For images the output folder holds predictions.json (COCO, masks as RLE, with SAM's "
+            "own estimate of each mask as score), labels/ (a 16-bit PNG an image, in which a pixel "
+            "that several masks claim goes to the highest logit) and figures/. A georeferenced "
+            "image, or points from a vector file, give polygons and a raster with coordinates."
+        ),
+        epilog=(
+            "example: pointsam predict --image field.jpg --point 310,122 --point 40,87 --output out"
+        ),
+    )
+    files = parser.add_argument_group("files")
+    source = files.add_mutually_exclusive_group(required=True)
+    source.add_argument("--image", type=Path, metavar="FILE", help="one image, or one scene")
+    source.add_argument(
+        "--images", type=Path, metavar="DIR", help="folder of a point file's images"
+    )
+    clicks = files.add_mutually_exclusive_group(required=True)
+    clicks.add_argument(
+        "--points", type=Path, metavar="FILE", help="point file; for a scene also a vector file"
+    )
+    clicks.add_argument(
+        "--point",
+        type=_click,
+        action="append",
+        metavar="X,Y[,LABEL]",
+        help="a click on --image in pixels (repeatable): label 1, the default, is one object, "
+        "label 0 is background for all of them",
+    )
+    files.add_argument("--output", type=Path, required=True, metavar="DIR", help="new folder")
+    add_skip_broken(files)
+    parser.add_argument(
+        "--joint",
+        action="store_true",
+        help="decode objects whose masks overlap again, with each other's points as background",
+    )
+    add_model_arguments(parser)
+    add_scene_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict."""
+    from pointsam.errors import InputError
+    from pointsam.files import refuse_existing
+
+    if args.image is not None and args.points is not None and is_scene(args.image, args.points):
+        if args.joint or args.skip_broken or args.precision != "float32":
+            raise InputError("--joint, --skip-broken and --precision are not for scenes.")
+        return run_scene(args)
+    refuse_existing(args.output)
+    return _segment(args, *_read_data(args))
+
+
+def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
+    """Segment images that have points, and write what was found."""
+    import json
+
+    from tqdm import tqdm
+
+    from pointsam.cli.arguments import open_model
+    from pointsam.config import TeacherSettings
+    from pointsam.figures import save_picture
+    from pointsam.files import new_folder
+    from pointsam.prediction.images import (
+        JointDecoding,
+        coco_annotations,
+        coco_image,
+        draw_figure,
+        output_names,
+        predict_image,
+        write_labels,
+    )
+
+    usual = TeacherSettings()
+    joint = JointDecoding(usual.iou_threshold, usual.most_negatives) if args.joint else None
+    model = open_model(args)
+    content: dict[str, list[dict[str, Any]]] = {
+        "images": [coco_image(record) for record in data.images],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(data.categories, start=1)],
+        "annotations": [],
+    }
+    with new_folder(args.output) as output:
+        named = zip(data.images, output_names(data.images), strict=True)
+        for record, name in tqdm(named, total=len(data.images), desc="segmenting", unit="image"):
+            found = predict_image(model, record, folder, joint=joint, precision=args.precision)
+            content["annotations"] += coco_annotations(found, categories=data.categories)
+            write_labels(found.labels, output / "labels" / name)
+            save_picture(draw_figure(found), output / "figures" / name)
+        (output / "predictions.json").write_text(json.dumps(content))
+    print(f"{data.instance_count} masks in {len(data.images)} images: {args.output}")
+    return 0
+
+
+def _read_data(args: argparse.Namespace) -> "tuple[Dataset, Path]":
+    """Read the points of the images that have any, and name the images' folder.
+
+    Raises:
+        InputError: an option is missing, no image has points, or an image cannot be used.
+    """
+    import sys
+    from dataclasses import replace
+
+    from pointsam.cli.arguments import readable_images
+    from pointsam.data.annotations import read_points
+    from pointsam.errors import InputError
+
+    if args.point is not None:
+        if args.image is None:
+            raise InputError("--point is a click on one image: give --image FILE.")
+        data, folder = _clicked(args.image, args.point), args.image.parent
+    elif args.image is not None:
+        data, folder = _of_one(read_points(args.points), args.image), args.image.parent
+    else:
+        data, folder = read_points(args.points), args.images
+    for line in data.dropped:
+        print(f"pointsam: left out: {line}", file=sys.stderr)
+    with_points = tuple(record for record in data.images if record.instances)
+    if not with_points:
+        raise InputError(f"{args.points} has no image with points: there is nothing to segment.")
+    data = replace(data, images=with_points)
+    return readable_images(data, folder, skip_broken=args.skip_broken), folder
+
+
+def _of_one(data: "Dataset", image: Path) -> "Dataset":
+    """Keep the points of one image, found by its name."""
+    from dataclasses import replace
+
+    from pointsam.errors import InputError
+
+    found = [record for record in data.images if Path(record.file_name).name == image.name]
+    if len(found) != 1:
+        raise InputError(
+            f"the point file names {len(found)} images {image.name}, expected one: "
+            "give --images DIR for all of its images."
+        )
+    return replace(data, images=(replace(found[0], file_name=image.name),))
+
+
+def _clicked(image: Path, clicks: list[Click]) -> "Dataset":
+    """Make the record of one image from clicks: each positive one is an object of its own."""
+    from pointsam.data.images import read_image
+    from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
+    from pointsam.errors import InputError
+    from pointsam.prompts import POSITIVE
+
+    pixels = read_image(image)
+    height, width = pixels.shape[:2]
+    for x, y, _ in clicks:
+        if not (-0.5 <= x < width and -0.5 <= y < height):
+            raise InputError(
+                f"--point {x:g},{y:g} is off {image}, which is {width} x {height} px (x, y)."
+            )
+    objects = [click for click in clicks if click[2] == POSITIVE]
+    if not objects:
+        raise InputError("--point: all have label 0; at least one must be on an object.")
+    record = ImageRecord(
+        id=1,
+        file_name=image.name,
+        size=(height, width),
+        instances=tuple(
+            InstanceRecord(number, "object", (click,)) for number, click in enumerate(objects, 1)
+        ),
+        background_points=tuple((x, y) for x, y, label in clicks if label != POSITIVE),
+    )
+    return Dataset((record,), ("object",))
+
+
+def _click(text: str) -> Click:
+    """Read ``x,y`` or ``x,y,label``."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (2, 3) or (len(numbers) == 3 and numbers[2] not in (0, 1)):
+        raise argparse.ArgumentTypeError(f"{text!r}: give X,Y or X,Y,LABEL with label 1 or 0")
+    label = int(numbers[2]) if len(numbers) == 3 else 1
+    return numbers[0], numbers[1], label
