@@ -11,6 +11,9 @@ from pointsam.errors import InputError
 # Aerial images are larger than the size at which Pillow suspects an attack.
 Image.MAX_IMAGE_PIXELS = None
 
+_ORIENTATION = 0x0112
+"""Tag of EXIF; above 4, rows are shown as columns."""
+
 _EIGHT_BIT = {"1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr"}
 
 
@@ -41,3 +44,21 @@ def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
         raise InputError(f"{path} is damaged ({error}): get it again, or use --skip-broken.") from (
             error
         )
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Give height and width as `read_image` would, from the header alone.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: not an image.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no image {path}: check the image folder and the file name.")
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            lying = image.getexif().get(_ORIENTATION, 1) > 4
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path} is not an image that can be read.") from error
+    return (width, height) if lying else (height, width)

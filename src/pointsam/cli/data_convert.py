@@ -1,0 +1,158 @@
+"""``pointsam data convert``: label rasters to COCO instance masks."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pointsam.data.conversion import Tile
+    from pointsam.data.label_rasters import LabelRule
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command and its forms."""
+    parser = subparsers.add_parser(
+        "convert",
+        help="make COCO instance masks from label rasters",
+        description="Make COCO instance masks from label rasters. A run that was stopped goes on.",
+    )
+    forms = parser.add_subparsers(required=True, metavar="FORM")
+    whu = forms.add_parser(
+        "whu",
+        help="WHU Building in its own tree",
+        description=(
+            "Convert the splits of WHU Building that are in a folder: every 8-connected component "
+            "of the label raster is a building. Tiles without buildings stay in the file."
+        ),
+        epilog="example: pointsam data convert whu data/WHU",
+    )
+    whu.add_argument("root", type=Path, help="folder that holds images/{train,val,test}")
+    whu.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder for the files; ROOT/annotations else"
+    )
+    whu.set_defaults(run=run_whu)
+    labels = forms.add_parser(
+        "labels",
+        help="any folder of images with label rasters",
+        description=(
+            "Convert label rasters that are named as their images. Values are numbers, palette "
+            "indices, or colours as R,G,B."
+        ),
+        epilog=(
+            "example: pointsam data convert labels --images JPEGImages --labels SegmentationObject "
+            "--suffix _instance_id_RGB --each value --category ship --output masks.json"
+        ),
+    )
+    _add_label_arguments(labels)
+    labels.set_defaults(run=run_labels)
+    for form in (whu, labels):
+        form.add_argument("--rle", action="store_true", help="write RLE instead of polygons")
+        form.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+
+
+def _add_label_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--labels", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="new COCO file")
+    parser.add_argument(
+        "--suffix", default="", help="of label names, after the image's name and before the ending"
+    )
+    parser.add_argument(
+        "--each",
+        choices=["component", "value"],
+        default="component",
+        help="what is one instance: an 8-connected component of a class, or all pixels of one "
+        "value or colour (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--category", default="object", help="of all instances, without --class (default: object)"
+    )
+    parser.add_argument(
+        "--class",
+        dest="classes",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a class of --each component and its value; repeatable",
+    )
+    parser.add_argument("--background", default="0", metavar="VALUE", help="(default: 0)")
+    parser.add_argument(
+        "--ignore", action="append", default=[], metavar="VALUE", help="read as background"
+    )
+    parser.add_argument(
+        "--least-area", type=int, default=1, metavar="PX", help="leave smaller instances out"
+    )
+
+
+def run_whu(args: argparse.Namespace) -> int:
+    """Convert split by split; those that are done are kept."""
+    from pointsam.data.whu import whu_rule, whu_splits
+
+    folder = args.output or args.root / "annotations"
+    for split, tiles in whu_splits(args.root).items():
+        output = folder / f"WHU_building_{split}.json"
+        if output.exists():
+            print(f"{output}: kept, it is there already")
+            continue
+        _convert(tiles, whu_rule(rle=args.rle), output, args.workers)
+    return 0
+
+
+def run_labels(args: argparse.Namespace) -> int:
+    """Convert one folder."""
+    from pointsam.data.conversion import pair_tiles
+    from pointsam.data.label_rasters import LabelRule
+    from pointsam.errors import InputError
+
+    classes = [text.rpartition("=") for text in args.classes]
+    if any(not name for name, _, _ in classes):
+        raise InputError(f"--class {args.classes}: write NAME=VALUE, as in building=255.")
+    if classes and args.each == "value":
+        raise InputError("--class goes with --each component; with --each value, give --category.")
+    rule = LabelRule(
+        each=args.each,
+        category=args.category,
+        classes=tuple((name, _value(text)) for name, _, text in classes),
+        background=_value(args.background),
+        ignored=tuple(map(_value, args.ignore)),
+        least_area=args.least_area,
+        form="rle" if args.rle else "polygons",
+    )
+    tiles = pair_tiles(args.images, args.labels, suffix=args.suffix)
+    _convert(tiles, rule, args.output, args.workers)
+    return 0
+
+
+def _convert(tiles: "Sequence[Tile]", rule: "LabelRule", output: Path, workers: int) -> None:
+    from tqdm import tqdm
+
+    from pointsam.data.annotations import read_coco
+    from pointsam.data.conversion import convert
+    from pointsam.errors import InputError
+
+    if workers < 1:
+        raise InputError(f"--workers {workers}: give at least 1.")
+    for _ in tqdm(
+        convert(tiles, rule, output, workers=workers), total=len(tiles), unit="tile", delay=1
+    ):
+        pass
+    data = read_coco(output)
+    empty = sum(not image.instances for image in data.images)
+    print(
+        f"{output}: {data.instance_count} instances in {len(data.images)} images, "
+        f"{empty} of them without any"
+    )
+
+
+def _value(text: str) -> int:
+    """Read a number, or a colour as R,G,B."""
+    from pointsam.errors import InputError
+
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts) or len(parts) not in (1, 3):
+        raise InputError(f"{text!r} is no label value: give a number, or a colour as R,G,B.")
+    value = 0
+    for part in parts:
+        value = value * 256 + int(part)
+    return value
