@@ -3,14 +3,11 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from colour_model import ColourModel
+from some_adapter import save_some_adapter
 
 import pointsam
 from pointsam import InputError, Predictor, load
-from pointsam.models.adapter_card import AdapterCard
-from pointsam.models.checkpoints import base_hash
-from pointsam.models.lora import attach_adapter
 
 
 @pytest.fixture
@@ -75,28 +72,7 @@ def test_points_that_cannot_be_are_refused(image, points, labels, message):
 
 def test_the_embedded_model_and_an_adapter_load(image, tmp_path):
     points = np.array([[16.0, 16.0]])
-    plain = load(side=128)
-    adapter = attach_adapter(plain.model, rank=2, first_block=4, seed=0)
-    with torch.no_grad():
-        for name, parameter in adapter.named_parameters().items():
-            if "lora_B" in name:
-                parameter += 0.3
-    adapter_free = base_hash(plain.model)
-    for projection in plain.model.fused_projections():
-        weight = plain.model.get_parameter(f"{projection.name}.lora_B.default.weight")
-        allowed = torch.zeros_like(weight)
-        allowed[projection.query_rows, :2] = allowed[projection.value_rows, 2:] = 1
-        weight.data *= allowed
-    adapter.save(tmp_path)
-    AdapterCard(
-        family="mobile_sam",
-        base="mobile_sam",
-        base_hash=adapter_free,
-        side=128,
-        first_block=4,
-        rank=2,
-        settings={},
-    ).save(tmp_path)
+    save_some_adapter(tmp_path)
 
     adapted = load("mobile_sam", adapter=tmp_path)
     assert adapted.model.side == 128

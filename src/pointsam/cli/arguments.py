@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pointsam.data.records import Dataset
     from pointsam.models.segmenter import Segmenter
+    from pointsam.prediction.predictor import Predictor
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +97,7 @@ def chosen_device(name: str) -> str:
     return name
 
 
-def open_model(args: argparse.Namespace) -> "Segmenter":
+def open_predictor(args: argparse.Namespace) -> "Predictor":
     """Load the model that was asked for, with its adapter, on its device.
 
     Raises:
@@ -106,8 +107,18 @@ def open_model(args: argparse.Namespace) -> "Segmenter":
     from pointsam.prediction.predictor import load
 
     set_threads(args.threads)
-    device = chosen_device(args.device)
-    return load(args.model, adapter=args.adapter, side=args.side, device=device).model
+    return load(
+        args.model,
+        adapter=args.adapter,
+        side=args.side,
+        device=chosen_device(args.device),
+        precision=args.precision,
+    )
+
+
+def open_model(args: argparse.Namespace) -> "Segmenter":
+    """Load as `open_predictor` does, for those who decode by themselves."""
+    return open_predictor(args).model
 
 
 def readable_images(data: "Dataset", folder: Path, *, skip_broken: bool) -> "Dataset":

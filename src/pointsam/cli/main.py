@@ -11,7 +11,7 @@ from importlib.metadata import version
 COMMANDS = {
     "Prepare": ("data", "points", "models"),
     "Adapt": ("train",),
-    "Use": ("predict", "boxes"),
+    "Use": ("predict", "boxes", "figure"),
     "Measure": ("evaluate",),
 }
 """Modules of this folder, one a command, by what a user is after."""

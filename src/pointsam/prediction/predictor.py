@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 
+from pointsam.config import Precision
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
 from pointsam.masks import threshold
 from pointsam.models.adapter_card import read_card
 from pointsam.models.checkpoints import load_adapter, load_segmenter
 from pointsam.models.lora import Adapter
+from pointsam.models.precision import encode_with
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prompts import PADDING, POSITIVE, PointPrompts
 
@@ -41,9 +43,16 @@ class Prediction:
 class Predictor:
     """A model, adapted or not, that remembers the last image it has seen."""
 
-    def __init__(self, model: Segmenter, adapter: Adapter | None = None) -> None:
+    def __init__(
+        self,
+        model: Segmenter,
+        adapter: Adapter | None = None,
+        *,
+        precision: Precision = "float32",
+    ) -> None:
         self.model = model
         self.adapter = adapter
+        self._precision: Precision = precision
         self._seen: tuple[bytes, ModelFrame, Embedding] | None = None
 
     def predict(
@@ -111,8 +120,8 @@ class Predictor:
         if self._seen is None or self._seen[0] != key:
             frame = ModelFrame((image.shape[0], image.shape[1]), side=self.model.side)
             resized = np.ascontiguousarray(frame.resize(image).transpose(2, 0, 1))
-            with torch.no_grad():
-                embedding = self.model.encode([torch.from_numpy(resized)])
+            pixels = torch.from_numpy(resized)
+            embedding = encode_with(self.model, [pixels], precision=self._precision)
             self._seen = key, frame, embedding
         return self._seen[1], self._seen[2]
 
@@ -123,6 +132,7 @@ def load(
     adapter: str | Path | None = None,
     side: int | None = None,
     device: str = "cpu",
+    precision: Precision = "float32",
 ) -> Predictor:
     """Load a model, and an adapter on it, ready to predict.
 
@@ -131,6 +141,7 @@ def load(
         adapter: folder that ``pointsam train`` wrote.
         side: of the model's input, in pixels; the adapter's own, or 1024.
         device: ``cpu``, ``cuda``, ``cuda:1``, ...
+        precision: of the encoder: ``float32`` or ``bfloat16``.
 
     Raises:
         FileNotFoundError: no such model or adapter.
@@ -140,8 +151,8 @@ def load(
     fitting = read_card(folder).side if folder is not None else USUAL_SIDE
     model = load_segmenter(name, side=side or fitting, device=device)
     if folder is None:
-        return Predictor(model)
-    return Predictor(model.eval(), load_adapter(model, folder))
+        return Predictor(model, precision=precision)
+    return Predictor(model.eval(), load_adapter(model, folder), precision=precision)
 
 
 def _prompts(

@@ -1,0 +1,131 @@
+"""``pointsam figure``: images with points, ground truth, direct and adapted masks side by side."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pointsam.cli.arguments import add_model_arguments, add_skip_broken
+
+if TYPE_CHECKING:
+    from pointsam.data.records import Dataset
+    from pointsam.prediction.predictor import Predictor
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "figure",
+        help="draw masks before and after adaptation",
+        description=(
+            "Draw masks before and after adaptation. Panels: the image with its points, ground "
+            "truth if there is any, the direct model, the adapted one; one colour an object, a "
+            "scale bar on georeferenced images."
+        ),
+        epilog=(
+            "example: pointsam figure --images Images --points val_1.json --annotations val.json "
+            "--adapter adapter --sheet 2 --output sheet.png"
+        ),
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument("--images", type=Path, required=True, metavar="DIR")
+    files.add_argument("--points", type=Path, required=True, metavar="FILE", help="point file")
+    files.add_argument(
+        "--annotations", type=Path, metavar="FILE", help="COCO masks with the same ids"
+    )
+    files.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="draw this image of the point file (repeatable); all of them if not given",
+    )
+    files.add_argument(
+        "--output", "-o", type=Path, required=True, help="new folder; with --sheet, new .png"
+    )
+    add_skip_broken(files)
+    parser.add_argument(
+        "--sheet",
+        type=int,
+        metavar="N",
+        help="one sheet: the N images that gained most, N in the middle, N that gained least",
+    )
+    add_model_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw."""
+    from pointsam.cli.arguments import open_predictor
+    from pointsam.errors import InputError
+    from pointsam.files import refuse_existing
+
+    if args.sheet is not None and (not args.annotations or not args.adapter or args.sheet < 1):
+        raise InputError(
+            "--sheet N ranks images by gain: give N >= 1, --annotations and --adapter."
+        )
+    if args.sheet is not None and args.output.suffix != ".png":
+        raise InputError(f"--output {args.output}: a sheet is one .png file.")
+    refuse_existing(args.output)
+    data = _read_data(args)
+    predictor = open_predictor(args)
+    if args.sheet is None:
+        _draw_each(args, data, predictor)
+    else:
+        _draw_sheet(args, data, predictor)
+    print(f"figure: {args.output}")
+    return 0
+
+
+def _draw_each(args: argparse.Namespace, data: "Dataset", predictor: "Predictor") -> None:
+    """Draw one picture an image."""
+    from tqdm import tqdm
+
+    from pointsam.figures import save_picture
+    from pointsam.files import new_folder
+    from pointsam.prediction.comparison import compare, draw_comparison
+    from pointsam.prediction.images import output_names
+
+    names = output_names(data.images)
+    with new_folder(args.output) as folder:
+        for record, name in tqdm(
+            zip(data.images, names, strict=True), total=len(names), unit="image"
+        ):
+            picture = draw_comparison(compare(predictor, record, args.images))
+            save_picture(picture, folder / name)
+
+
+def _draw_sheet(args: argparse.Namespace, data: "Dataset", predictor: "Predictor") -> None:
+    """Rank all images by gain, and draw the telling ones."""
+    from tqdm import tqdm
+
+    from pointsam.figures import save_picture
+    from pointsam.prediction.comparison import compare, draw_sheet, telling
+
+    gains = [
+        compare(predictor, record, args.images).gain for record in tqdm(data.images, unit="image")
+    ]
+    chosen = [data.images[index] for index in telling(gains, each=args.sheet)]
+    save_picture(draw_sheet([compare(predictor, r, args.images) for r in chosen]), args.output)
+
+
+def _read_data(args: argparse.Namespace) -> "Dataset":
+    """Read points, and masks where there are any; keep images with instances."""
+    from dataclasses import replace
+
+    from pointsam.cli.arguments import readable_images
+    from pointsam.data.annotations import pair, read_coco, read_points
+    from pointsam.errors import InputError
+
+    data = read_points(args.points)
+    if args.annotations:
+        data = pair(read_coco(args.annotations), data)
+    known = {image.file_name for image in data.images}
+    unknown = [name for name in args.only if name not in known]
+    if unknown:
+        raise InputError(f"--only {unknown[0]}: {args.points} lists no such image.")
+    kept = [i for i in data.images if i.instances and (not args.only or i.file_name in args.only)]
+    if not kept:
+        raise InputError(f"{args.points} has no image with points to draw.")
+    return readable_images(
+        replace(data, images=tuple(kept)), args.images, skip_broken=args.skip_broken
+    )
