@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pointsam.models.sam3 import Sam3Tracker
 from pointsam.models.sam_hq import SamHQ
 from pointsam.models.segmenter import Segmenter
 
@@ -34,7 +35,12 @@ def library_masks(
     if isinstance(model, SamHQ):
         return _hq_masks(library, pixels, prompts, multimask=multimask)
     output = library(pixel_values=pixels, **prompts, multimask_output=multimask)
-    return output.pred_masks, output.iou_scores
+    masks = output.pred_masks
+    if isinstance(model, Sam3Tracker):
+        low_res = (model.side // 4, model.side // 4)
+        masks = F.interpolate(masks.flatten(0, 1), low_res, mode="bilinear")
+        masks = masks.unflatten(0, output.pred_masks.shape[:2])
+    return masks, output.iou_scores
 
 
 def _hq_masks(library, pixels, prompts, *, multimask):

@@ -14,6 +14,10 @@ from transformers import (
     Sam2HieraDetConfig,
     Sam2Model,
     Sam2VisionConfig,
+    Sam3TrackerConfig,
+    Sam3TrackerModel,
+    Sam3VisionConfig,
+    Sam3ViTConfig,
     SamConfig,
     SamHQConfig,
     SamHQModel,
@@ -23,6 +27,7 @@ from transformers import (
 from pointsam.models.mobile_sam import MobileSam
 from pointsam.models.sam import Sam
 from pointsam.models.sam2 import Sam2
+from pointsam.models.sam3 import Sam3Tracker
 from pointsam.models.sam_hq import SamHQ
 from pointsam.models.segmenter import Segmenter
 from pointsam.models.tiny_vit import TinyViTSizes
@@ -151,6 +156,26 @@ def small_library_sam2(side: int = 128, seed: int = 0, **decoder: Any) -> Sam2Mo
     return _made(Sam2Model, config, seed)
 
 
+def small_library_sam3(side: int = 112, seed: int = 0) -> Sam3TrackerModel:
+    backbone = Sam3ViTConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        image_size=side,
+        pretrain_image_size=56,
+        window_size=3,
+        global_attn_indexes=[1, 3],
+    )
+    cells = side // 14
+    vision = Sam3VisionConfig(
+        backbone_config=backbone,
+        backbone_feature_sizes=[[cells * finer] * 2 for finer in (4, 2, 1)],
+    )
+    config = Sam3TrackerConfig(vision_config=vision, prompt_encoder_config={"image_size": side})
+    return _made(Sam3TrackerModel, config, seed)
+
+
 def _made(kind: type[nn.Module], config: Any, seed: int) -> Any:
     """Make a model of the library with weights that do not vanish."""
     for part in (config, *vars(config).values()):
@@ -173,5 +198,12 @@ def small_segmenter(family: str, *, side: int = 128, seed: int = 0) -> Segmenter
         return Sam(small_library_sam(side, seed, hidden_size=28, mlp_dim=37), side=side)
     if family == "sam_hq":
         return SamHQ(small_library_hq(side, seed), side=side)
+    if family == "sam3_tracker":
+        return Sam3Tracker(small_library_sam3(side, seed), side=side)
     assert family == "sam2"
     return Sam2(small_library_sam2(side, seed), side=side)
+
+
+def fitting_side(family: str) -> int:
+    """Give a small side of the family: SAM 3's cells are 14 pixels wide."""
+    return 112 if family == "sam3_tracker" else 128

@@ -1,4 +1,4 @@
-"""SAM 2's mask decoder: SAM's with finer maps of the encoder added while it upscales.
+"""SAM 2's and 3's mask decoder: SAM's with finer maps of the encoder added while it upscales.
 
 Source: SAM 2 (arXiv:2408.00714), released code, modeling/sam/mask_decoder.py.
 """
@@ -6,9 +6,9 @@ Source: SAM 2 (arXiv:2408.00714), released code, modeling/sam/mask_decoder.py.
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder, Sam2PromptEncoder
 
 from pointsam.models.decoder import attend
+from pointsam.models.library_types import PromptEncoder, PyramidMaskDecoder
 from pointsam.models.mask_head import beside_cells, in_order, mask_kernels, upscale
 from pointsam.models.segmenter import Embedding, ImageTerms, MaskLogits
 
@@ -20,8 +20,8 @@ def skip_terms(embedding: Embedding) -> tuple[Tensor, Tensor]:
 
 
 def decode_sam2_instances(
-    prompt_encoder: Sam2PromptEncoder,
-    mask_decoder: Sam2MaskDecoder,
+    prompt_encoder: PromptEncoder,
+    mask_decoder: PyramidMaskDecoder,
     terms: ImageTerms,
     points: Float[Tensor, "instances points 2"],
     labels: Int[Tensor, "instances points"],

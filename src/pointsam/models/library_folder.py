@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import PreTrainedModel, Sam2Model, SamHQModel, SamModel
+from transformers import PreTrainedModel, Sam2Model, Sam3TrackerModel, SamHQModel, SamModel
 from transformers.utils import logging
 
 from pointsam.errors import InputError
 from pointsam.files import new_folder
 from pointsam.models.sam import Sam
 from pointsam.models.sam2 import Sam2
+from pointsam.models.sam3 import Sam3Tracker
 from pointsam.models.sam_hq import SamHQ
 from pointsam.models.segmenter import Segmenter
 from pointsam.models.state_files import refuse_nan
@@ -38,6 +39,7 @@ LIBRARY_FAMILIES = {
     "sam2": LibraryFamily(Sam2Model, Sam2),
     # The released SAM 2.1 repositories describe the video model, which holds the image model.
     "sam2_video": LibraryFamily(Sam2Model, Sam2),
+    "sam3_tracker": LibraryFamily(Sam3TrackerModel, Sam3Tracker),
 }
 """By the ``model_type`` of their ``config.json``."""
 

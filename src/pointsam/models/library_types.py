@@ -13,6 +13,12 @@ from transformers.models.sam2.modeling_sam2 import (
     Sam2PositionalEmbedding,
     Sam2PromptEncoder,
 )
+from transformers.models.sam3_tracker.modeling_sam3_tracker import (
+    Sam3TrackerAttention,
+    Sam3TrackerMaskDecoder,
+    Sam3TrackerPositionalEmbedding,
+    Sam3TrackerPromptEncoder,
+)
 from transformers.models.sam_hq.modeling_sam_hq import (
     SamHQAttention,
     SamHQMaskDecoder,
@@ -21,8 +27,15 @@ from transformers.models.sam_hq.modeling_sam_hq import (
     SamHQVisionEncoder,
 )
 
-Attention = SamAttention | SamHQAttention | Sam2Attention
-MaskDecoder = SamMaskDecoder | SamHQMaskDecoder | Sam2MaskDecoder
-PositionEncoder = SamPositionalEmbedding | SamHQPositionalEmbedding | Sam2PositionalEmbedding
-PromptEncoder = SamPromptEncoder | SamHQPromptEncoder | Sam2PromptEncoder
+Attention = SamAttention | SamHQAttention | Sam2Attention | Sam3TrackerAttention
+PyramidMaskDecoder = Sam2MaskDecoder | Sam3TrackerMaskDecoder
+"""Of the families whose decoder reads finer maps, too."""
+MaskDecoder = SamMaskDecoder | SamHQMaskDecoder | PyramidMaskDecoder
+PositionEncoder = (
+    SamPositionalEmbedding
+    | SamHQPositionalEmbedding
+    | Sam2PositionalEmbedding
+    | Sam3TrackerPositionalEmbedding
+)
+PromptEncoder = SamPromptEncoder | SamHQPromptEncoder | Sam2PromptEncoder | Sam3TrackerPromptEncoder
 PlainVit = SamVisionEncoder | SamHQVisionEncoder

@@ -75,8 +75,8 @@ class FusedProjection:
 
     name: str
     """Of the module, counted from the segmenter's ``peft_root``."""
-    query_rows: Int[Tensor, " rows"]
-    value_rows: Int[Tensor, " rows"]
+    query_rows: Int[Tensor, " queries"]
+    value_rows: Int[Tensor, " values"]
 
 
 class Segmenter(nn.Module, ABC):

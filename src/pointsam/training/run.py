@@ -68,7 +68,7 @@ def run_training(
     adapter = attach_adapter(
         model, rank=settings.model.rank, first_block=writer.card.first_block, seed=settings.seed
     )
-    views = Views(records, inputs.images, settings)
+    views = Views(records, inputs.images, settings, stride=model.stride)
     plan = Plan(len(records), settings.data.batch_size, settings.schedule, settings.seed)
     state_path = inputs.output / STATE_NAME
     learner = make_learner(

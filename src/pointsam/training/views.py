@@ -23,6 +23,8 @@ class Views:
     records: Sequence[ImageRecord]
     folder: Path
     settings: TrainSettings
+    stride: int = 16
+    """Of the model's image embedding, in pixels of the model frame."""
 
     def __call__(self, index: int, epoch: int) -> TrainingSample:
         """Give the view of an image that a pass uses, with its most instances at most."""
@@ -32,6 +34,7 @@ class Views:
             record,
             self.folder,
             side=settings.model.side,
+            stride=self.stride,
             with_masks=settings.regime == "supervised",
         )
         view = training_sample(sample, seed=settings.seed, view=epoch % settings.data.views)
