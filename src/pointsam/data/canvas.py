@@ -123,9 +123,10 @@ class Canvas:
         rows, cols = inside.shape
         if not inside.any():
             return
+        rough = np.zeros((rows, cols), dtype=np.float32)
         for grain, share in ((3 * FINE, 0.5), (10 * FINE, 0.6), (40 * FINE, 0.8)):
-            noise = self.draw.noise(rows, cols, grain=grain).astype(np.float32)
-            self._pixels[window][inside] += (noise[inside] * (strength * share))[:, None]
+            rough += self.draw.noise(rows, cols, grain=grain) * (strength * share)
+        self._pixels[window] += (rough * inside)[..., None]
 
     def line(self, points: Corners, colour: Colour, *, width: float) -> None:
         """Paint a line through points; `width` in image pixels."""
@@ -161,7 +162,7 @@ class Canvas:
         """
         height, width = self.size
         soft = cv2.GaussianBlur(self._pixels, (0, 0), blur * FINE)
-        seen = soft.reshape(height, FINE, width, FINE, 3).mean(axis=(1, 3))
+        seen = cv2.resize(soft, (width, height), interpolation=cv2.INTER_AREA)
         own = torch.randn(height, width, 3, generator=self.draw.generator).numpy()
         return np.asarray(((seen + noise * own).clip(0, 1) * 255).round().astype(np.uint8))
 
@@ -171,10 +172,10 @@ class Canvas:
         masks = np.zeros((len(self.objects), height, width), dtype=bool)
         taken = np.zeros(self.size, dtype=bool)
         for mask, drawn in zip(masks, self.objects, strict=True):
-            fine = np.zeros((height * FINE, width * FINE), dtype=np.uint8)
+            fine = np.zeros((height * FINE, width * FINE), dtype=np.float32)
             window, inside = self._cut(drawn.corners)
             fine[window] = inside
-            share = fine.reshape(height, FINE, width, FINE).mean(axis=(1, 3))
+            share = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
             mask[:] = (share >= 0.5) & ~taken
             taken |= mask
         return masks
