@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from pointsam.data.point_drawing import PLACEMENTS
-
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the command."""
@@ -36,9 +34,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     sloppy = parser.add_argument_group("how the simulated annotator clicks")
     sloppy.add_argument(
         "--placement",
-        choices=PLACEMENTS,
         default="uniform",
-        help="of the positives in the mask (default: %(default)s)",
+        help="of the positives: uniform, centre, near-centre or boundary (default: %(default)s)",
     )
     sloppy.add_argument(
         "--missed", type=float, default=0.0, metavar="SHARE", help="objects without points, 0 to 1"

@@ -1,0 +1,95 @@
+import json
+
+import pytest
+from tests.cli.conftest import SIDE
+
+from pointsam.cli.main import main
+
+METRICS = ("iou", "f1", "precision", "recall")
+
+
+def command(drawn, output, *more, points=None):
+    return [
+        "evaluate",
+        *("--images", str(drawn.images)),
+        *("--annotations", str(drawn.annotations)),
+        *("--points", str(points or drawn.points)),
+        *("--output", str(output)),
+        *("--side", str(SIDE)),
+        *more,
+    ]
+
+
+def test_scores_are_written_in_percent(drawn, small_model, tmp_path, capsys):
+    assert main(command(drawn, tmp_path / "out")) == 0
+    content = json.loads((tmp_path / "out" / "scores.json").read_text())
+    for name in (*METRICS, "instance_iou", "overlap"):
+        assert 0 <= content[name] <= 100
+    assert (content["images"], content["instances"]) == (2, 4)
+    assert content["classes"]["tank"]["instances"] == 2
+    assert content["settings"]["side"] == SIDE
+    assert len(content["inputs"]["points"]["sha256"]) == 64
+    assert len((tmp_path / "out" / "scores.csv").read_text().splitlines()) == 1 + 2
+    assert len((tmp_path / "out" / "instances.csv").read_text().splitlines()) == 1 + 4
+    out = capsys.readouterr().out
+    assert "points.json" in out
+    assert "tank" in out
+
+
+def test_the_same_files_give_the_same_bytes(drawn, small_model, tmp_path):
+    for name in ("one", "two"):
+        assert main(command(drawn, tmp_path / name)) == 0
+    for name in ("scores.json", "scores.csv", "instances.csv"):
+        one, two = ((tmp_path / folder / name).read_bytes() for folder in ("one", "two"))
+        assert one == two
+
+
+def test_several_point_files_give_what_each_gives_alone(drawn, small_model, tmp_path):
+    other = drawn.points.with_name("other.json")
+    content = json.loads(drawn.points.read_text())
+    for entry in content["annotations"]:
+        entry["points"] = entry["points"][:1]
+    other.write_text(json.dumps(content))
+    assert main(command(drawn, tmp_path / "both", "--points", str(other))) == 0
+    assert main(command(drawn, tmp_path / "alone", points=other)) == 0
+    for name in ("scores.json", "instances.csv"):
+        both = (tmp_path / "both" / "other" / name).read_bytes()
+        assert both == (tmp_path / "alone" / name).read_bytes()
+    assert (tmp_path / "both" / "points" / "scores.json").is_file()
+
+
+def test_point_files_of_one_name_are_refused(drawn, small_model, tmp_path, capsys):
+    assert main(command(drawn, tmp_path / "out", "--points", str(drawn.points))) == 2
+    assert "not all different" in capsys.readouterr().err
+
+
+def test_images_without_instances_need_not_exist(drawn, small_model, tmp_path):
+    (drawn.images / "3.jpg").unlink()
+    assert main(command(drawn, tmp_path / "out")) == 0
+
+
+def test_broken_images_are_skipped_and_listed(drawn, small_model, tmp_path, capsys):
+    (drawn.images / "1.jpg").write_bytes((drawn.images / "1.jpg").read_bytes()[:400])
+    assert main(command(drawn, tmp_path / "out", "--skip-broken")) == 0
+    content = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert content["images"] == 1
+    assert any("1.jpg" in line for line in content["dropped"])
+    assert "pointsam: skipped: " in capsys.readouterr().err
+
+
+def test_the_shipped_model_is_the_default(drawn, tmp_path):
+    assert main(command(drawn, tmp_path / "out", "--side", "512")) == 0
+    content = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert content["settings"]["model"] == "mobile_sam"
+    assert content["iou"] > 90
+
+
+@pytest.mark.parametrize("value", ["0", "-2"])
+def test_no_threads_are_refused(drawn, small_model, tmp_path, capsys, value):
+    assert main(command(drawn, tmp_path / "out", "--threads", value)) == 2
+    assert f"--threads {value}: give at least 1." in capsys.readouterr().err
+
+
+def test_a_missing_gpu_is_refused(drawn, small_model, tmp_path, capsys):
+    assert main(command(drawn, tmp_path / "out", "--device", "cuda:77")) == 2
+    assert "--device cuda:77: this machine shows" in capsys.readouterr().err
