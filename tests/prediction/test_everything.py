@@ -13,11 +13,11 @@ from pointsam.prediction.everything import (
     EverythingSettings,
     duplicates,
     grid_points,
-    load_prototypes,
     mask_features,
     segment_everything,
     stability,
 )
+from pointsam.prediction.everything_images import load_prototypes
 
 
 def _image():

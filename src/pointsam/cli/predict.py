@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointsam.cli.arguments import add_model_arguments, add_skip_broken
+from pointsam.cli.predict_everything import add_everything_arguments, everything, read_images
 from pointsam.cli.predict_scene import add_scene_arguments, is_scene, run_scene
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     files = parser.add_argument_group("files")
     source = files.add_mutually_exclusive_group(required=True)
-    source.add_argument("--image", type=Path, metavar="FILE", help="one image, or one scene")
+    source.add_argument(
+        "scene", type=Path, nargs="?", metavar="IMAGE", help="one image, or one scene"
+    )
+    source.add_argument("--image", type=Path, metavar="FILE", help="the same, by name")
     source.add_argument(
         "--images", type=Path, metavar="DIR", help="folder of a point file's images"
     )
@@ -47,7 +51,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="a click on --image in pixels (repeatable): label 1, the default, is one object, "
         "label 0 is background for all of them",
     )
-    files.add_argument("--output", type=Path, required=True, metavar="DIR", help="new folder")
+    clicks.add_argument(
+        "--grid",
+        type=int,
+        metavar="N",
+        help="no clicks: prompt with N points along the longer side and keep the good masks",
+    )
+    files.add_argument("--output", "-o", type=Path, required=True, metavar="DIR", help="new folder")
     add_skip_broken(files)
     parser.add_argument(
         "--joint",
@@ -55,6 +65,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="decode objects whose masks overlap again, with each other's points as background",
     )
     add_model_arguments(parser)
+    add_everything_arguments(parser)
     add_scene_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -64,17 +75,20 @@ def run(args: argparse.Namespace) -> int:
     from pointsam.errors import InputError
     from pointsam.files import refuse_existing
 
+    args.image = args.image or args.scene
     if args.image is not None and args.points is not None and is_scene(args.image, args.points):
-        if args.joint or args.skip_broken or args.precision != "float32":
-            raise InputError("--joint, --skip-broken and --precision are not for scenes.")
+        if args.joint or args.skip_broken:
+            raise InputError("--joint and --skip-broken are not for scenes.")
         return run_scene(args)
     refuse_existing(args.output)
-    return _segment(args, *_read_data(args))
+    read = read_images if args.grid is not None else _read_data
+    return _segment(args, *read(args))
 
 
 def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
     """Segment images that have points, and write what was found."""
     import json
+    from functools import partial
 
     from tqdm import tqdm
 
@@ -95,6 +109,8 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
     usual = TeacherSettings()
     joint = JointDecoding(usual.iou_threshold, usual.most_negatives) if args.joint else None
     model = open_model(args)
+    clicked = partial(predict_image, model, joint=joint, precision=args.precision)
+    segment = clicked if args.grid is None else everything(args, model)
     content: dict[str, list[dict[str, Any]]] = {
         "images": [coco_image(record) for record in data.images],
         "categories": [{"id": i, "name": name} for i, name in enumerate(data.categories, start=1)],
@@ -103,12 +119,12 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
     with new_folder(args.output) as output:
         named = zip(data.images, output_names(data.images), strict=True)
         for record, name in tqdm(named, total=len(data.images), desc="segmenting", unit="image"):
-            found = predict_image(model, record, folder, joint=joint, precision=args.precision)
+            found = segment(record, folder)
             content["annotations"] += coco_annotations(found, categories=data.categories)
             write_labels(found.labels, output / "labels" / name)
             save_picture(draw_figure(found), output / "figures" / name)
         (output / "predictions.json").write_text(json.dumps(content))
-    print(f"{data.instance_count} masks in {len(data.images)} images: {args.output}")
+    print(f"{len(content['annotations'])} masks in {len(data.images)} images: {args.output}")
     return 0
 
 

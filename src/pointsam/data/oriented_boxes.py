@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image, UnidentifiedImageError
 
+from pointsam.data.images import image_size
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError
 from pointsam.files import new_folder
@@ -128,7 +128,7 @@ def centres(images: Iterable[ImageBoxes], folder: Path) -> Dataset:
         if image.name not in files:
             raise FileNotFoundError(f"{folder} holds no image named {image.name}.")
         file = files[image.name]
-        height, width = _image_size(file)
+        height, width = image_size(file)
         instances = []
         for box in image.boxes:
             # A centre is a place between pixel edges; a point counts from a pixel's middle.
@@ -212,15 +212,6 @@ def _parse_entry(entry: dict[str, Any], names: dict[int, str], path: Path) -> Or
 
 def _size(image: dict[str, Any]) -> tuple[int, int] | None:
     return (image["height"], image["width"]) if "height" in image else None
-
-
-def _image_size(path: Path) -> tuple[int, int]:
-    """Read an image's height and width without its pixels."""
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path} is not an image that can be read.") from error
 
 
 def _area(corners: Float[np.ndarray, "4 2"]) -> float:

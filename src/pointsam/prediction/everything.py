@@ -6,20 +6,16 @@ good it is is judged by three numbers that need no truth, and duplicates are rem
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
 from pointsam.masks import pairwise_iou, threshold
-from pointsam.models.adapter_card import PROTOTYPES_NAME
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prompts import POSITIVE, PointPrompts
 
@@ -181,27 +177,12 @@ def duplicates(
         marked = again
 
 
-def load_prototypes(folder: Path) -> Float[Tensor, "prototypes channels"] | None:
-    """Read an adapter's target prototypes; None where it was trained without.
-
-    Raises:
-        InputError: the file is damaged.
-    """
-    path = folder / PROTOTYPES_NAME
-    if not path.is_file():
-        return None
-    try:
-        return load_file(path)["prototypes"].float()
-    except (SafetensorError, KeyError) as error:
-        raise InputError(f"{path} holds no prototypes ({error}): train again.") from error
-
-
 def _judged(
     low_res_logits: Float[Tensor, "masks rows cols"],
     points: Float[Tensor, "masks 2"],
     iou_prediction: Float[Tensor, " masks"],
     *,
-    features: Float[Tensor, "channels rows cols"],
+    features: Float[Tensor, "channels down across"],
     prototypes: Float[Tensor, "prototypes channels"] | None,
     rank_by: Sequence[Factor],
 ) -> Everything:

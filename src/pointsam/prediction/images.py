@@ -100,11 +100,11 @@ def predict_image(
             most_negatives=joint.most_negatives,
         )
         logits, scores = masks.low_res_logits, masks.iou_prediction
-    rles, labels = _image_masks(frame, logits)
+    rles, labels = image_masks(frame, logits)
     return ImagePrediction(record, image, rles, tuple(scores.tolist()), labels)
 
 
-def _image_masks(
+def image_masks(
     frame: ModelFrame, low_res_logits: Float[Tensor, "instances rows cols"]
 ) -> tuple[tuple[dict[str, Any], ...], Int[np.ndarray, "height width"]]:
     """Give the RLEs and the label raster, some instances at a time: logits are large there."""
