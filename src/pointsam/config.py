@@ -49,12 +49,12 @@ class ScheduleSettings(Settings):
 
     epochs: float = Field(10, gt=0, description="passes over the images")
     optimizer: Literal["adamw", "adam"] = Field("adamw", description="adam: the published one")
-    lr: float = Field(5e-4, gt=0, description="learning rate after the warm-up")
+    lr: float = Field(2e-4, gt=0, description="learning rate after the warm-up")
     weight_decay: float = Field(1e-4, ge=0)
-    warmup_epochs: float = Field(0.5, ge=0, description="linear rise of the rate from zero")
+    warmup_epochs: float = Field(0.2, ge=0, description="linear rise of the rate from zero")
     decay_epochs: tuple[float, ...] = Field((), description="where the rate falls tenfold")
     clip_norm: float | None = Field(
-        0.5, gt=0, description="longest gradient; one flooded mask is many times a usual step's"
+        0.2, gt=0, description="longest gradient; one flooded mask is many times a usual step's"
     )
     average_decay: float = Field(
         0.99, ge=0, lt=1, description="of the slow average that is the result; 0: the last state"

@@ -20,7 +20,7 @@ from pointsam.prompts import PointPrompts
 from pointsam.training.prototypes import PrototypeRegularizer
 from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.step import Learner
-from pointsam.training.views import encoded_stems
+from pointsam.training.stems import encoded_stems
 
 SIDE = 128
 

@@ -12,6 +12,8 @@ SETTING_FLAGS = {
     "side": "model.side",
     "rank": "model.rank",
     "first_block": "model.first_block",
+    "checkpointing": "model.checkpointing",
+    "chunk_size": "model.chunk_size",
     "batch_size": "data.batch_size",
     "epochs": "schedule.epochs",
     "lr": "schedule.lr",
@@ -46,7 +48,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     settings = parser.add_argument_group("settings")
     settings.add_argument("--regime", choices=["pointsam", "self-training", "supervised"])
-    settings.add_argument("--model", help="base model: a name or a checkpoint file")
+    settings.add_argument(
+        "--model",
+        help="base model: a name ('pointsam models' lists them), a folder or a checkpoint file",
+    )
     settings.add_argument("--side", type=int, help="side of the model's input, in pixels")
     settings.add_argument("--epochs", type=float, help="passes over the images, e.g. 0.5")
     settings.add_argument("--lr", type=float, help="learning rate")
@@ -66,6 +71,27 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     machine = parser.add_argument_group("machine")
     machine.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
     machine.add_argument("--threads", type=int, help="processor threads; all cores if not given")
+    machine.add_argument(
+        "--checkpointing",
+        action="store_const",
+        const=True,
+        help="compute adapted blocks twice in place of storing them: less memory, more time",
+    )
+    machine.add_argument(
+        "--chunk-size", type=int, metavar="N", help="instances decoded at once (4 if not given)"
+    )
+    machine.add_argument(
+        "--cache", type=Path, metavar="DIR", help="keep the frozen features here between passes"
+    )
+    machine.add_argument(
+        "--cache-size", type=float, default=20.0, metavar="GB", help="most that the cache may hold"
+    )
+    machine.add_argument(
+        "--cache-precision",
+        choices=["float16", "float32"],
+        default="float16",
+        help="of stored features; float32 trains as without a cache, to the bit",
+    )
     machine.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     machine.add_argument(
         "--save-every", type=int, default=50, metavar="STEPS", help="steps between saved states"
@@ -80,7 +106,6 @@ def run(args: argparse.Namespace) -> int:
     from pointsam.cli.arguments import chosen_device, set_threads
     from pointsam.config import train_settings
     from pointsam.files import sha256_of
-    from pointsam.training.figure import draw_epoch
     from pointsam.training.run import RunInputs, run_training
     from pointsam.training.watch import RunCollapsedError
 
@@ -94,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
         sources={path.name: sha256_of(path) for path in files},
         output=args.output,
         device=chosen_device(args.device),
+        cache=_open_cache(args),
     )
     try:
         run_training(
@@ -101,13 +127,27 @@ def run(args: argparse.Namespace) -> int:
             settings,
             resume=args.resume,
             save_every=args.save_every,
-            epoch_end=draw_epoch,
         )
     except RunCollapsedError as error:
         print(f"pointsam: stopped: {error}", file=sys.stderr)
         return 1
     print(f"adapter: {args.output}")
     return 0
+
+
+def _open_cache(args: argparse.Namespace) -> Any:
+    """Open the feature cache that was asked for."""
+    if args.cache is None:
+        return None
+    import torch
+
+    from pointsam.models.cache import FeatureCache
+
+    return FeatureCache(
+        args.cache,
+        most_bytes=int(args.cache_size * 1e9),
+        dtype=getattr(torch, args.cache_precision),
+    )
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A whole training run: from files to an adapter folder, resumable at any moment."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Never
 
@@ -9,8 +10,10 @@ from tqdm import tqdm
 from pointsam.config import TrainSettings, write_settings
 from pointsam.data.records import Dataset
 from pointsam.files import refuse_existing
+from pointsam.models.cache import FeatureCache
 from pointsam.models.checkpoints import load_segmenter
 from pointsam.models.lora import attach_adapter
+from pointsam.models.segmenter import Segmenter
 from pointsam.training.figure import draw_epoch
 from pointsam.training.log import RunLog
 from pointsam.training.loop import Progress, make_optimizer, train
@@ -18,6 +21,8 @@ from pointsam.training.result import AdapterWriter, data_key, trainable
 from pointsam.training.schedule import Plan
 from pointsam.training.setup import make_learner
 from pointsam.training.state import STATE_NAME, TrainState
+from pointsam.training.stems import CachedStems, encoded_stems
+from pointsam.training.step import StemSource
 from pointsam.training.views import Views
 from pointsam.training.watch import RunCollapsedError, Watch
 
@@ -36,6 +41,8 @@ class RunInputs:
     output: Path
     """The adapter folder."""
     device: str = "cpu"
+    cache: FeatureCache | None = None
+    """Of the frozen features; None encodes every view anew."""
 
 
 def run_training(
@@ -72,7 +79,12 @@ def run_training(
     plan = Plan(len(records), settings.data.batch_size, settings.schedule, settings.seed)
     state_path = inputs.output / STATE_NAME
     learner = make_learner(
-        model, adapter, views, settings, resume_from=state_path if resume else None
+        model,
+        adapter,
+        views,
+        settings,
+        stems=_stem_source(model, inputs.cache, writer.card.base_hash),
+        resume_from=state_path if resume else None,
     )
     state = TrainState(
         learner, make_optimizer(adapter.parameters(), settings), Watch(settings.watch)
@@ -108,6 +120,12 @@ def run_training(
     finally:
         bar.close()
         log.close()
+
+
+def _stem_source(model: Segmenter, cache: FeatureCache | None, weights: str) -> StemSource:
+    if cache is None:
+        return partial(encoded_stems, model)
+    return CachedStems(model, cache, weights)
 
 
 def _show(bar: "tqdm[Never]", progress: Progress) -> None:

@@ -1,6 +1,5 @@
 """From settings to what a step needs: teacher, target prototypes, learner."""
 
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,8 +15,8 @@ from pointsam.randomness import addressed_generator
 from pointsam.training.prototypes import PrototypeRegularizer, point_features, target_prototypes
 from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.state import read_state
-from pointsam.training.step import Learner
-from pointsam.training.views import Views, encoded_stems
+from pointsam.training.step import Learner, StemSource
+from pointsam.training.views import Views
 
 
 def make_learner(
@@ -26,6 +25,7 @@ def make_learner(
     views: Views,
     settings: TrainSettings,
     *,
+    stems: StemSource,
     resume_from: Path | None,
 ) -> Learner:
     """Put together what a step needs.
@@ -35,12 +35,13 @@ def make_learner(
         adapter: still changing nothing, or about to be loaded from `resume_from`.
         views: of the training images.
         settings: of the run.
+        stems: gives the frozen part's output.
         resume_from: state of the run to go on with; it holds the target prototypes.
     """
     regularizer = None
     if settings.loss.prototype:
         if resume_from is None:
-            target = _frozen_prototypes(model, adapter, views, settings)
+            target = _frozen_prototypes(model, adapter, views, settings, stems)
         else:
             target = read_state(resume_from)["prototypes"]["target"].to(model.device)
         regularizer = PrototypeRegularizer(
@@ -58,7 +59,7 @@ def make_learner(
         model=model,
         adapter=adapter,
         average=average,
-        stems=partial(encoded_stems, model),
+        stems=stems,
         teacher=teacher,
         regularizer=regularizer,
         weights=settings.loss,
@@ -68,7 +69,11 @@ def make_learner(
 
 @torch.no_grad()
 def _frozen_prototypes(
-    model: Segmenter, adapter: Adapter, views: Views, settings: TrainSettings
+    model: Segmenter,
+    adapter: Adapter,
+    views: Views,
+    settings: TrainSettings,
+    stems: StemSource,
 ) -> Float[Tensor, "target channels"]:
     """Cluster the frozen model's point features of some training images.
 
@@ -82,7 +87,7 @@ def _frozen_prototypes(
     ):
         view = views(index, 0)
         with adapter.disabled():
-            embedding = model.encode_adapted(encoded_stems(model, [view], "weak"))
+            embedding = model.encode_adapted(stems([view], "weak"))
         [feature_map] = model.feature_map(embedding)
         prompts = view.sample.prompts.to(model.device)
         features.append(point_features(feature_map, view.sample.frame, prompts))

@@ -11,9 +11,7 @@ from pointsam.data.augment import training_sample
 from pointsam.data.dataset import load_sample
 from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample, TrainingSample
-from pointsam.models.segmenter import Segmenter, Stem
 from pointsam.randomness import addressed_generator
-from pointsam.training.step import Look
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,3 @@ def limit_instances(
     )
     masks = None if view.low_res_masks is None else view.low_res_masks[kept]
     return replace(view, sample=limited, low_res_masks=masks)
-
-
-def encoded_stems(model: Segmenter, views: Sequence[TrainingSample], look: Look) -> Stem:
-    """Run the frozen part of the encoder on one look of some views."""
-    pixels = [view.sample.pixels if look == "weak" else view.strong_pixels for view in views]
-    return model.encode_frozen(model.normalise(pixels))

@@ -1,0 +1,133 @@
+"""Features on disk: what the frozen part of an encoder gave is computed once.
+
+An entry is named by everything that decides its numbers: the weights, where the encoder is cut,
+the precision, and the very pixels that went in. So nothing in the cache can be stale: another
+image, side, seed, view or augmentation is another name.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import UInt8
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pointsam.errors import InputError
+from pointsam.files import replacing
+
+SUFFIX = ".features"
+
+
+@dataclass(frozen=True)
+class CacheUse:
+    """What a cache folder holds."""
+
+    entries: int
+    size: int
+    """Bytes."""
+
+
+class FeatureCache:
+    """A folder of tensors, bounded in size, shared by any number of runs at once."""
+
+    def __init__(
+        self, folder: Path, *, most_bytes: int, dtype: torch.dtype = torch.float16
+    ) -> None:
+        """Open a folder; it is made where it is missing.
+
+        Args:
+            folder: of the entries.
+            most_bytes: the least recently used entries leave when more is stored.
+            dtype: numbers are stored in; float32 changes none of a float32 model.
+        """
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file; a cache is a folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._most_bytes = most_bytes
+        self._dtype = dtype
+        self._size = self.use().size
+
+    def name(self, weights: str, pixels: UInt8[Tensor, "3 _ _"]) -> str:
+        """Name the entry of one image.
+
+        Args:
+            weights: says which weights, cut and precision.
+            pixels: that are encoded.
+        """
+        digest = hashlib.blake2b(digest_size=20)
+        digest.update(f"{weights} {self._dtype} {tuple(pixels.shape)}".encode())
+        digest.update(pixels.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def read(self, name: str) -> tuple[Tensor, ...] | None:
+        """Give the tensors of an entry, memory-mapped; None where it is missing or damaged."""
+        path = self._path(name)
+        try:
+            with safe_open(path, framework="pt") as entry:
+                tensors = tuple(entry.get_tensor(key) for key in sorted(entry.keys()))
+                checksum = (entry.metadata() or {}).get("checksum")
+        except (FileNotFoundError, SafetensorError):
+            return None
+        if checksum != _checksum(tensors):
+            return None
+        os.utime(path)
+        return tensors
+
+    def write(self, name: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Store tensors, and give them as a reader will."""
+        stored = tuple(tensor.detach().cpu().to(self._dtype).contiguous() for tensor in tensors)
+        path = self._path(name)
+        with replacing(path) as temporary:
+            save_file(
+                {f"{index:02d}": tensor for index, tensor in enumerate(stored)},
+                temporary,
+                metadata={"checksum": _checksum(stored)},
+            )
+        self._size += path.stat().st_size
+        if self._size > self._most_bytes:
+            self._shrink()
+        return stored
+
+    def use(self) -> CacheUse:
+        """Count what is stored."""
+        sizes = [path.stat().st_size for path in self._entries()]
+        return CacheUse(len(sizes), sum(sizes))
+
+    def clear(self) -> CacheUse:
+        """Delete all entries, and nothing else that is in the folder; give what was there."""
+        used = self.use()
+        for path in self._entries():
+            path.unlink(missing_ok=True)
+        self._size = 0
+        return used
+
+    def _shrink(self) -> None:
+        """Delete the least recently used entries until a tenth of the room is free."""
+        entries = sorted((path.stat().st_mtime, path) for path in self._entries())
+        self._size = sum(path.stat().st_size for _, path in entries)
+        for _, path in entries:
+            if self._size <= 0.9 * self._most_bytes:
+                return
+            self._size -= path.stat().st_size
+            path.unlink(missing_ok=True)
+
+    def _entries(self) -> list[Path]:
+        return list(self._folder.glob(f"*/*{SUFFIX}"))
+
+    def _path(self, name: str) -> Path:
+        # A folder with a million files is slow on many file systems.
+        return self._folder / name[:2] / f"{name}{SUFFIX}"
+
+
+def _checksum(tensors: Sequence[Tensor]) -> str:
+    """Sum up the stored bytes: a torn page or a flipped bit gives another."""
+    digest = hashlib.blake2b(digest_size=8)
+    for tensor in tensors:
+        digest.update(tensor.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,51 @@
+"""Where a step's stems come from: the frozen part of the encoder, or the cache of what it gave."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from pointsam.data.sample import TrainingSample
+from pointsam.models.cache import FeatureCache
+from pointsam.models.segmenter import Segmenter, Stem
+from pointsam.training.step import Look
+
+
+def encoded_stems(model: Segmenter, views: Sequence[TrainingSample], look: Look) -> Stem:
+    """Run the frozen part of the encoder on one look of some views."""
+    pixels = [view.sample.pixels if look == "weak" else view.strong_pixels for view in views]
+    return model.encode_frozen(model.normalise(pixels))
+
+
+@dataclass(frozen=True)
+class CachedStems:
+    """Gives stems as they are read back from the cache, also those that were just made.
+
+    So a pass that fills the cache and one that reads it see the same numbers.
+    """
+
+    model: Segmenter
+    cache: FeatureCache
+    weights: str
+    """Hash of the base model."""
+
+    def __call__(self, views: Sequence[TrainingSample], look: Look) -> Stem:
+        """Read what is there, encode and store the rest."""
+        stems = [self._one(view, look) for view in views]
+        device, dtype = self.model.device, self.model.dtype
+        return Stem(
+            tuple(
+                torch.cat(tensors).to(device=device, dtype=dtype, non_blocking=True)
+                for tensors in zip(*stems, strict=True)
+            )
+        )
+
+    def _one(self, view: TrainingSample, look: Look) -> tuple[torch.Tensor, ...]:
+        pixels = view.sample.pixels if look == "weak" else view.strong_pixels
+        autocast = torch.is_autocast_enabled(self.model.device.type)
+        cut = f"{self.weights} {self.model.first_block} {self.model.side} {autocast}"
+        name = self.cache.name(cut, pixels)
+        stored = self.cache.read(name)
+        if stored is None:
+            stored = self.cache.write(name, encoded_stems(self.model, [view], look).tensors)
+        return stored
