@@ -35,7 +35,8 @@ class CachedStems:
         device, dtype = self.model.device, self.model.dtype
         return Stem(
             tuple(
-                torch.cat(tensors).to(device=device, dtype=dtype, non_blocking=True)
+                # Autocast refuses to join float16 tensors on a processor, so they are cast first.
+                torch.cat([t.to(device=device, dtype=dtype, non_blocking=True) for t in tensors])
                 for tensors in zip(*stems, strict=True)
             )
         )
