@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 COMMANDS = {
     "Prepare": ("data", "points", "models"),
-    "Adapt": ("train",),
+    "Adapt": ("train", "merge"),
     "Use": ("predict", "boxes", "figure"),
     "Measure": ("evaluate",),
 }

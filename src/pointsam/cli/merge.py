@@ -1,0 +1,51 @@
+"""``pointsam merge``: an adapter in, a plain SAM out that needs no adapter."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "merge",
+        help="write an adapted model as a plain checkpoint",
+        description=(
+            "Write an adapted model as one plain checkpoint, under the names that SAM was released "
+            "with, for tools that know no adapters. It loads here too, by --model FILE."
+        ),
+        epilog="example: pointsam merge --adapter runs/nwpu --output nwpu.pt",
+    )
+    parser.add_argument(
+        "--adapter",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that 'pointsam train' wrote",
+    )
+    parser.add_argument(
+        "--model",
+        default="mobile_sam",
+        metavar="NAME",
+        help="the base the adapter was trained on: a name or a checkpoint (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="new .pt or .safetensors file"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Merge."""
+    from pointsam.errors import InputError
+    from pointsam.files import refuse_existing
+    from pointsam.models.checkpoints import export_official
+    from pointsam.prediction.predictor import load
+
+    if args.output.suffix not in (".pt", ".pth", ".safetensors"):
+        raise InputError(f"--output {args.output}: expected a .pt or .safetensors file.")
+    refuse_existing(args.output)
+    predictor = load(args.model, adapter=args.adapter)
+    assert predictor.adapter is not None
+    export_official(predictor.adapter.merge(), args.output)
+    print(f"merged model: {args.output} (use it at side {predictor.model.side})")
+    return 0
