@@ -187,3 +187,15 @@ def test_nwpu_is_sound(shared, capsys):
     points = data / "Points/NWPU_points_val_3.json"
     assert main(["data", "check", "--annotations", str(masks), "--points", str(points)]) == 0
     assert "130 images (0 without instances), 743 instances" in capsys.readouterr().out
+
+
+def test_clicks_of_a_table_become_a_point_file(made, capsys):
+    (made / "clicks.csv").write_text("image,x,y,label\n1.png,3,3,1\n1.png,9,9,0\n2.png,4,4,1\n")
+    words = ["points", "convert", made / "clicks.csv", "--output", made / "new.json"]
+    assert main(list(map(str, words))) == 2
+    assert "give --images DIR" in capsys.readouterr().err
+    assert main(list(map(str, [*words, "--images", made / "images"]))) == 0
+    assert "2 instances in 2 images, 1 background points" in capsys.readouterr().out
+    assert read_points(made / "new.json").images[0].background_points == ((9, 9),)
+    assert main(list(map(str, [*words, "--images", made / "images"]))) == 2
+    assert "exists already" in capsys.readouterr().err

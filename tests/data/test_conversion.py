@@ -123,7 +123,7 @@ def test_images_without_one_label_are_refused(tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="holds no images"):
         pair_tiles(tmp_path / "none", labels)
-    with pytest.raises(FileNotFoundError, match="no folder"):
+    with pytest.raises(FileNotFoundError, match="no image folder"):
         pair_tiles(tmp_path / "nowhere", labels)
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from pointsam.cli import points_draw
+from pointsam.cli import points_convert, points_draw
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -13,4 +13,5 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Make point files, from masks or from what other tools write.",
     )
     group = parser.add_subparsers(required=True, metavar="COMMAND")
+    points_convert.add_parser(group)
     points_draw.add_parser(group)

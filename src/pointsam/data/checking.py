@@ -9,12 +9,11 @@ import numpy as np
 
 from pointsam.data.annotations import read_coco, read_points
 from pointsam.data.dataset import read_image_of
+from pointsam.data.images import list_images
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.masks import count_drawn, rasterise
 from pointsam.prompts import POSITIVE
-
-_PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 @dataclass
@@ -85,8 +84,7 @@ def check_images(data: Dataset, folder: Path, report: Report) -> Iterator[ImageR
             report.faults.append(str(error))
         yield record
     named = {(folder / record.file_name).resolve() for record in data.images}
-    pictures = (p for p in sorted(folder.iterdir()) if p.suffix.lower() in _PICTURES)
-    unused = [path.name for path in pictures if path.resolve() not in named]
+    unused = [path.name for path in list_images(folder) if path.resolve() not in named]
     if unused:
         report.notes.append(
             f"{folder}: {len(unused)} images have no annotations, the first is {unused[0]}"

@@ -9,15 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pointsam.data.images import image_size
+from pointsam.data.images import ENDINGS, image_size, list_images
 from pointsam.data.label_rasters import LabelRule, find_instances, read_labels
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing, replacing
 
-PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-"""Endings of images and label rasters, in any case."""
-
-_FEW = 64
+_FEW = 500
 """Tiles for which starting processes takes longer than the work."""
 
 
@@ -41,16 +38,13 @@ def pair_tiles(images: Path, labels: Path, *, suffix: str = "") -> list[Tile]:
         FileNotFoundError: no such folder.
         InputError: no images, or an image without label or with two.
     """
-    for folder in (images, labels):
-        if not folder.is_dir():
-            raise FileNotFoundError(f"no folder {folder}.")
     by_stem: dict[str, list[Path]] = {}
-    for path in _pictures(labels):
+    for path in list_images(labels):
         by_stem.setdefault(path.stem, []).append(path)
     own = {path for paths in by_stem.values() for path in paths if path.stem.endswith(suffix)}
-    chosen = [path for path in _pictures(images) if not (suffix and path in own)]
+    chosen = [path for path in list_images(images) if not (suffix and path in own)]
     if not chosen:
-        raise InputError(f"{images} holds no images ({', '.join(PICTURES)}).")
+        raise InputError(f"{images} holds no images ({', '.join(ENDINGS)}).")
     tiles = []
     for path in chosen:
         found = by_stem.get(path.stem + suffix, [])
@@ -95,10 +89,6 @@ def convert(
     with replacing(output) as temporary:
         temporary.write_text(json.dumps(_assemble([done[t.image.name] for t in tiles], rule)))
     journal.unlink()
-
-
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
 
 
 def _work(tiles: Sequence[Tile], rule: LabelRule, workers: int) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,9 @@ from pointsam.errors import InputError
 # Aerial images are larger than the size at which Pillow suspects an attack.
 Image.MAX_IMAGE_PIXELS = None
 
+ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""Of image files, in any case."""
+
 _ORIENTATION = 0x0112
 """Tag of EXIF; above 4, rows are shown as columns."""
 
@@ -44,6 +47,17 @@ def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
         raise InputError(f"{path} is damaged ({error}): get it again, or use --skip-broken.") from (
             error
         )
+
+
+def list_images(folder: Path) -> list[Path]:
+    """List the image files of a folder by name; sub-folders are not searched.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no image folder {folder}.")
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -1,0 +1,55 @@
+"""``pointsam points convert``: clicks of other tools to a point file, and on from there."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "convert",
+        help="make a point file from the clicks of another tool, or a table of a point file",
+        description=(
+            "Read clicks from a point file, COCO key points, CSV (image,x,y or image,lon,lat), "
+            "GeoJSON, GeoPackage, Shapefile, LabelMe, Label Studio, CVAT, or YOLO boxes, and write "
+            "a point file (.json), CSV or GeoJSON. Clicks with the same 'instance' (LabelMe and "
+            "CVAT: group) are one object; without it each positive click is an object, and a "
+            "negative one is background for all objects of its image."
+        ),
+        epilog="example: pointsam points convert clicks.csv --images Images --output points.json",
+    )
+    parser.add_argument("input", type=Path, help="file, or folder of LabelMe or YOLO files")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="new .json, .csv or .geojson"
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="folder of the images: for CSV, YOLO and vector files",
+    )
+    parser.add_argument(
+        "--negative",
+        default="background",
+        metavar="CLASS",
+        help="class of clicks off the objects, where clicks have no label (default: %(default)s)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, then write."""
+    from pointsam.data.click_files import read_clicks, write_clicks
+    from pointsam.files import refuse_existing
+
+    refuse_existing(args.output)
+    data = read_clicks(args.input, images=args.images, negative=args.negative)
+    write_clicks(data, args.output, images=args.images)
+    for line in data.dropped:
+        print(f"dropped: {line}")
+    background = sum(len(image.background_points) for image in data.images)
+    print(
+        f"{args.output}: {data.instance_count} instances in {len(data.images)} images, "
+        f"{background} background points"
+    )
+    return 0
