@@ -1,6 +1,6 @@
 import pytest
 import torch
-from tiny_models import drawn_prompts, pixels, relative_error, small_mobile_sam
+from tests.models.tiny_models import drawn_prompts, pixels, relative_error, small_mobile_sam
 
 from pointsam.models.segmenter import Embedding, chunks
 from pointsam.prompts import POSITIVE, PointPrompts

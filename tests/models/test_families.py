@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from library_forward import library_masks
 from peft import PeftModel
-from tiny_models import (
+from tests.models.library_forward import library_masks
+from tests.models.tiny_models import (
     drawn_prompts,
     fitting_side,
     pixels,

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from hub_stand_in import Hub, serving
 from huggingface_hub import constants
-from tiny_models import pixels, small_library_sam
+from tests.models.hub_stand_in import Hub, serving
+from tests.models.tiny_models import pixels, small_library_sam
 
 from pointsam.errors import InputError
 from pointsam.models import checkpoints

@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_models import (
+from tests.models.tiny_models import (
     drawn_prompts,
     pixels,
     relative_error,

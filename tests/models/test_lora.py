@@ -4,7 +4,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
-from tiny_models import pixels, relative_error, small_mobile_sam
+from tests.models.tiny_models import pixels, relative_error, small_mobile_sam
 
 from pointsam.errors import InputError
 from pointsam.models.adapter_card import AdapterCard

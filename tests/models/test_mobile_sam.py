@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
 from safetensors.torch import load_file, save_file
-from tiny_models import pixels, relative_error, small_mobile_sam
+from tests.models.tiny_models import pixels, relative_error, small_mobile_sam
 
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
