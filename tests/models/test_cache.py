@@ -1,3 +1,5 @@
+import os
+
 import torch
 
 from pointsam.models.cache import FeatureCache
@@ -67,8 +69,6 @@ def test_size_is_bounded_and_the_oldest_leave(tmp_path):
     for index, name in enumerate(names):
         cache.write(name, (torch.ones(1000),))
         [path] = tmp_path.glob(f"*/{name}.features")
-        import os
-
         os.utime(path, (index, index))
     assert cache.use().size <= 20_000
     assert cache.read(names[0]) is None

@@ -19,8 +19,8 @@ from pointsam.models.segmenter import Segmenter
 from pointsam.prompts import PointPrompts
 from pointsam.training.prototypes import PrototypeRegularizer
 from pointsam.training.pseudo_labels import Teacher
-from pointsam.training.step import Learner
 from pointsam.training.stems import encoded_stems
+from pointsam.training.step import Learner
 
 SIDE = 128
 
