@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.metadata import version
 
 COMMANDS = {
+    "Try": ("demo",),
     "Prepare": ("data", "points", "models"),
     "Adapt": ("train", "merge"),
     "Use": ("predict", "boxes", "figure"),

@@ -1,0 +1,172 @@
+"""``pointsam demo``: draws a set, adapts to it from points, shows what was gained."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pointsam.data.records import Dataset
+    from pointsam.data.synthetic import SceneFiles
+    from pointsam.evaluation import Scores
+    from pointsam.models.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """How large the demonstration is; the usual one takes minutes on two cores."""
+
+    output: Path
+    seed: int
+    device: str
+    train_images: int = 32
+    val_images: int = 12
+    size: int = 512
+    """Height and width of an image, and side of the model's input, in pixels."""
+    epochs: float = 2
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Give the training settings that are not the usual ones: a short run averages less."""
+        return {
+            "seed": self.seed,
+            "model": {"side": self.size},
+            "schedule": {"epochs": self.epochs, "warmup_epochs": 0.2, "average_decay": 0.9},
+            "prototypes": {"images": 16},
+        }
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="see it work on drawn scenes, in minutes",
+        description=(
+            "Draw a small set of scenes, adapt to it from one point an object, and compare. "
+            "The scores are of a part that is held out; "
+            "training reads images and points alone. It takes some minutes on two cores."
+        ),
+        epilog="example: pointsam demo --output demo-output",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("demo-output"),
+        metavar="DIR",
+        help="new folder for scenes, adapter, scores and figure (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=7, help="of the scenes and the run")
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)"
+    )
+    parser.add_argument("--threads", type=int, help="processor threads; all cores if not given")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Demonstrate."""
+    from pointsam.cli.arguments import chosen_device, set_threads
+
+    set_threads(args.threads)
+    demonstrate(DemoPlan(args.output, args.seed, chosen_device(args.device)))
+    return 0
+
+
+def demonstrate(plan: DemoPlan) -> "tuple[Scores, Scores]":
+    """Draw, score, adapt, score again; print a table and leave a folder.
+
+    Returns:
+        The scores of the held-out part, before and after.
+
+    Raises:
+        InputError: something is at the output already.
+        RunCollapsedError: the run stopped itself.
+    """
+    from pointsam.cli.score_files import write_scores
+    from pointsam.config import train_settings
+    from pointsam.data.annotations import pair, read_coco, read_points
+    from pointsam.data.synthetic import write_scenes
+    from pointsam.files import refuse_existing, sha256_of
+    from pointsam.models.checkpoints import load_segmenter
+    from pointsam.prediction.predictor import load
+    from pointsam.training.run import RunInputs, run_training
+
+    refuse_existing(plan.output)
+    train, val = write_scenes(
+        plan.output / "scenes",
+        seed=plan.seed,
+        train=plan.train_images,
+        val=plan.val_images,
+        size=plan.size,
+    )
+    held_out = pair(read_coco(val.annotations), read_points(val.points))
+    direct = load_segmenter("mobile_sam", side=plan.size, device=plan.device)
+    before = _score(direct, held_out, val, "scoring before")
+    adapter = plan.output / "adapter"
+    run_training(
+        RunInputs(
+            data=read_points(train.points),
+            images=train.images,
+            sources={train.points.name: sha256_of(train.points)},
+            output=adapter,
+            device=plan.device,
+        ),
+        train_settings(plan.settings, source="demo"),
+    )
+    adapted = load(adapter=adapter, device=plan.device)
+    after = _score(adapted.model, held_out, val, "scoring after")
+    for name, scores in (("before", before), ("after", after)):
+        (plan.output / name).mkdir()
+        write_scores(scores, plan.output / name, {"seed": plan.seed})
+    _draw(plan, adapted, held_out, val, before, after)
+    _print_table(before, after)
+    print(f"\nfigure:  {plan.output / 'figure.png'}\nadapter: {adapter}")
+    return before, after
+
+
+def _score(model: "Segmenter", data: "Dataset", files: "SceneFiles", what: str) -> "Scores":
+    """Score the held-out part, with a bar."""
+    from tqdm import tqdm
+
+    from pointsam.evaluation import Scores, evaluate, paired_records
+
+    rows = paired_records([data])
+    scored = tqdm(evaluate(model, rows, files.images), total=len(rows), desc=what, unit="image")
+    return Scores(tuple(image for (image,) in scored))
+
+
+def _draw(
+    plan: DemoPlan,
+    adapted: Any,
+    data: "Dataset",
+    files: "SceneFiles",
+    before: "Scores",
+    after: "Scores",
+) -> None:
+    """Draw the image that gained most, the middle one and the one that gained least."""
+    from pointsam.figures import save_picture
+    from pointsam.prediction.comparison import compare, draw_sheet, telling
+
+    gains = [
+        new.mean("iou") - old.mean("iou")
+        for old, new in zip(before.images, after.images, strict=True)
+    ]
+    records = [data.images[index] for index in telling(gains, each=1)]
+    sheet = draw_sheet([compare(adapted, record, files.images) for record in records])
+    save_picture(sheet, plan.output / "figure.png")
+
+
+def _print_table(before: "Scores", after: "Scores") -> None:
+    """Print what changed, in percent; classes are means over their objects."""
+    images, objects = len(after.images), len(after.instances)
+    print(f"\nheld-out part: {images} images, {objects} objects, one point each, in percent\n")
+    print(f"{'':<20}before   after    gain")
+    rows = [
+        (name, 100 * before.mean(metric), 100 * after.mean(metric))
+        for name, metric in (("IoU", "iou"), ("F1", "f1"))
+    ]
+    rows.append(("overlap (less: better)", 100 * before.overlap, 100 * after.overlap))
+    old, new = before.classes(), after.classes()
+    rows += [(f"IoU of {name}s", 100 * old[name].iou, 100 * new[name].iou) for name in new]
+    for name, first, second in rows:
+        print(f"{name:<22}{first:4.1f}  {second:6.1f}  {second - first:+6.1f}")
