@@ -16,9 +16,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model",
-        default="mobile_sam",
         metavar="NAME",
-        help="a known name ('pointsam models'), a checkpoint file or folder (default: %(default)s)",
+        help="a known name ('pointsam models'), a checkpoint file or folder; the adapter's base, or "
+        "mobile_sam, if not given",
     )
     model.add_argument(
         "--adapter", type=Path, metavar="DIR", help="folder that 'pointsam train' wrote"
@@ -157,3 +157,24 @@ def readable_images(data: "Dataset", folder: Path, *, skip_broken: bool) -> "Dat
     if broken and not kept:
         raise InputError(f"none of the {len(broken)} images in {folder} can be used.")
     return replace(data, images=tuple(kept), dropped=(*data.dropped, *broken))
+
+
+def band_numbers(text: str) -> tuple[int, int, int]:
+    """Read three band numbers, or one that is shown as grey."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts) or len(parts) not in (1, 3):
+        raise argparse.ArgumentTypeError(f"{text!r}: give three band numbers, as 4,3,2, or one")
+    numbers = [int(part) for part in parts] * (3 // len(parts))
+    return numbers[0], numbers[1], numbers[2]
+
+
+def value_range(text: str) -> tuple[float, float]:
+    """Read two values, the lower first."""
+    low, _, high = text.partition(",")
+    try:
+        values = float(low), float(high)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: give two values, as 0,3000") from error
+    if not values[0] < values[1]:
+        raise argparse.ArgumentTypeError(f"{text!r}: the first value must be the lower one")
+    return values

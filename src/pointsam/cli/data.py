@@ -2,7 +2,7 @@
 
 import argparse
 
-from pointsam.cli import data_check, data_convert, data_layout
+from pointsam.cli import data_check, data_convert, data_images, data_layout
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -15,4 +15,5 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     group = parser.add_subparsers(required=True, metavar="COMMAND")
     data_check.add_parser(group)
     data_convert.add_parser(group)
+    data_images.add_parser(group)
     data_layout.add_parser(group)

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pointsam.cli.arguments import band_numbers, value_range
+
 if TYPE_CHECKING:
     from pointsam.data.records import ImageRecord
     from pointsam.prediction.rasters import Scene
@@ -29,11 +31,14 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         help="widest view an object that is cut by its window may get (default: %(default)s)",
     )
     scene.add_argument(
-        "--bands", type=_bands, metavar="R,G,B", help="bands shown as red, green, blue, from 1"
+        "--bands",
+        type=band_numbers,
+        metavar="R,G,B",
+        help="bands shown as red, green, blue, from 1",
     )
     scene.add_argument(
         "--stretch",
-        type=_stretch,
+        type=value_range,
         metavar="LOW,HIGH",
         help="values shown as black and white; needed where the scene does not hold bytes",
     )
@@ -143,27 +148,3 @@ def _shard(text: str | None) -> "Shard":
     if not (slash and number.isdecimal() and of.isdecimal()):
         raise InputError(f"--shard {text}: give I/N, for example 1/4.")
     return Shard(int(number), int(of))
-
-
-def _bands(text: str) -> tuple[int, int, int]:
-    """Read three band numbers."""
-    parts = text.split(",")
-    if len(parts) != 3:
-        raise argparse.ArgumentTypeError(f"{text!r}: give three band numbers, as 4,3,2")
-    try:
-        red, green, blue = (int(part) for part in parts)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: give three band numbers, as 4,3,2") from error
-    return red, green, blue
-
-
-def _stretch(text: str) -> tuple[float, float]:
-    """Read two values, the lower first."""
-    low, _, high = text.partition(",")
-    try:
-        values = float(low), float(high)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: give two values, as 0,3000") from error
-    if not values[0] < values[1]:
-        raise argparse.ArgumentTypeError(f"{text!r}: the first value must be the lower one")
-    return values

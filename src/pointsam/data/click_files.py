@@ -18,7 +18,7 @@ from pointsam.data.click_tools import (
     read_labelme,
 )
 from pointsam.data.georeference import pixels_to_degrees, read_georeference
-from pointsam.data.images import image_size, list_images
+from pointsam.data.images import list_images
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Point
 from pointsam.data.vector_points import ENDINGS, read_vector_points
 from pointsam.errors import InputError
@@ -81,7 +81,7 @@ def read_vector_folder(path: Path, images: Path) -> Dataset:
         record = read_vector_points(
             path,
             file_name=picture.name,
-            size=image_size(picture),
+            size=georeference.size,
             transform=georeference.transform,
             crs=georeference.crs,
         )

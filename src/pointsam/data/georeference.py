@@ -24,6 +24,8 @@ class Georeference:
     """Pixel corners to map coordinates."""
     crs: str
     """As WKT."""
+    size: tuple[int, int]
+    """Height and width in pixels."""
 
 
 def read_georeference(path: Path) -> Georeference | None:
@@ -39,7 +41,8 @@ def read_georeference(path: Path) -> Georeference | None:
                 if dataset.crs is None:
                     return None
                 a, b, c, d, e, f = dataset.transform[:6]
-                return Georeference((a, b, c, d, e, f), dataset.crs.to_wkt())
+                size = (dataset.height, dataset.width)
+                return Georeference((a, b, c, d, e, f), dataset.crs.to_wkt(), size)
         except RasterioIOError as error:
             raise InputError(f"{path} is no raster that can be read: {error}.") from error
 

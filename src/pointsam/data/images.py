@@ -34,19 +34,31 @@ def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
             if image.mode not in _EIGHT_BIT:
                 raise InputError(
                     f"{path} has {image.mode} pixels, expected 8-bit grey or colour: "
-                    "convert it to 8 bits first."
+                    "make 8-bit images with 'pointsam data images'."
                 )
             upright = ImageOps.exif_transpose(image)
             # By way of RGBA: straight from a palette with alpha, Pillow warns.
             return np.array(upright.convert("RGBA").convert("RGB"))
     except UnidentifiedImageError as error:
-        raise InputError(f"{path} is not an image that can be read.") from error
+        raise InputError(
+            f"{path} is not an image that can be read; rasters of many bands are made 8-bit RGB "
+            "by 'pointsam data images'."
+        ) from error
     except (OSError, SyntaxError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is damaged ({error}): get it again, or use --skip-broken.") from (
             error
         )
+
+
+def can_be_shown(path: Path) -> bool:
+    """Say whether `read_image` takes the kind of image, told from its header."""
+    try:
+        with Image.open(path) as image:
+            return image.mode in _EIGHT_BIT
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        return False
 
 
 def list_images(folder: Path) -> list[Path]:

@@ -1,0 +1,89 @@
+"""``pointsam data images``: rasters of any depth and bands to 8-bit RGB, by one stretch."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pointsam.cli.arguments import band_numbers, value_range
+
+if TYPE_CHECKING:
+    from pointsam.data.stretching import Stretch
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "images",
+        help="make 8-bit RGB images of 16-bit, float or many-band ones",
+        description=(
+            "Make 8-bit RGB images of a folder of rasters, all by one stretch, which is printed "
+            "and saved as stretch.json beside them. Give that file as --like for the images of "
+            "prediction, so that they look as those of training. Bytes are not stretched unless "
+            "asked for. No-data, NaN and transparent pixels get SAM's mean colour. TIFFs keep "
+            "their place on the map."
+        ),
+        epilog="example: pointsam data images Sentinel --bands 4,3,2 --output Images",
+    )
+    parser.add_argument("input", type=Path, help="folder of images")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="new folder")
+    parser.add_argument(
+        "--bands", type=band_numbers, metavar="R,G,B", help="bands, from 1; one alone is grey"
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--percent",
+        type=value_range,
+        metavar="LOW,HIGH",
+        help="percentiles, over all images, shown as black and white (default: 2,98)",
+    )
+    how.add_argument(
+        "--stretch", type=value_range, metavar="LOW,HIGH", help="values shown as black and white"
+    )
+    how.add_argument("--like", type=Path, metavar="FILE", help="stretch.json of other images")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert a folder."""
+    from tqdm import tqdm
+
+    from pointsam.data.images import list_images
+    from pointsam.data.stretching import FILE_NAME, convert_image, write_stretch
+    from pointsam.errors import InputError
+    from pointsam.files import new_folder
+
+    paths = list_images(args.input)
+    if not paths:
+        raise InputError(f"{args.input} holds no images.")
+    names = {path: _output_name(path) for path in paths}
+    if len(set(names.values())) < len(paths):
+        raise InputError(f"{args.input} holds images of one name and two endings.")
+    with new_folder(args.output) as folder:
+        stretch = _stretch(args, paths)
+        for path in tqdm(paths, unit="image", delay=2, leave=False):
+            convert_image(path, folder / names[path], stretch)
+        write_stretch(stretch, folder / FILE_NAME)
+    shown = ", ".join(
+        f"band {band} from {low:g} to {high:g}"
+        for band, low, high in zip(stretch.bands, stretch.low, stretch.high, strict=True)
+    )
+    print(f"{args.output}: {len(paths)} images; red, green, blue are {shown}")
+    return 0
+
+
+def _stretch(args: argparse.Namespace, paths: list[Path]) -> "Stretch":
+    from pointsam.data.stretching import find_stretch, plain_stretch, read_stretch
+    from pointsam.errors import InputError
+
+    if args.like is not None:
+        if args.bands is not None:
+            raise InputError("--like says which bands are shown: leave --bands out.")
+        return read_stretch(args.like)
+    found = find_stretch(paths, bands=args.bands, percent=args.percent)
+    return plain_stretch(found.bands, *args.stretch) if args.stretch else found
+
+
+def _output_name(path: Path) -> str:
+    """Keep the name of a TIFF or PNG, so that annotations still fit; others become PNG."""
+    keep = path.suffix.lower() in (".tif", ".tiff", ".png")
+    return path.name if keep else f"{path.stem}.png"

@@ -1,0 +1,219 @@
+"""Images of any depth and number of bands to 8-bit RGB, a whole folder by one stretch.
+
+One stretch for all images: a roof is as bright in each of them, in training and in prediction.
+"""
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from jaxtyping import Bool, UInt8
+from PIL import Image
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.windows import Window
+
+from pointsam.data.images import can_be_shown, read_image
+from pointsam.errors import InputError
+from pointsam.files import replacing
+
+NO_DATA = (124, 116, 104)
+"""What is shown where there is no data: SAM's mean colour, which is zero in its input."""
+
+FILE_NAME = "stretch.json"
+_SAMPLES = 256
+"""Side of the grid of pixels that is read of each image to find percentiles."""
+_STRIP = 1024
+"""Rows converted at once."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Which bands are shown, and which of their values are black and white."""
+
+    bands: tuple[int, int, int]
+    """Numbers, from 1, of the bands shown as red, green and blue."""
+    low: tuple[float, float, float]
+    """Values shown as 0."""
+    high: tuple[float, float, float]
+    """Values shown as 255."""
+
+    def __post_init__(self) -> None:
+        pairs = zip(self.low, self.high, strict=True)
+        if not all(np.isfinite(pair).all() and pair[0] < pair[1] for pair in pairs):
+            raise InputError(f"a stretch from {self.low} to {self.high} shows nothing.")
+
+    def show(
+        self, values: np.ndarray, known: Bool[np.ndarray, "rows cols"]
+    ) -> UInt8[np.ndarray, "rows cols 3"]:
+        """Turn values of the three bands, first axis, to RGB; NO_DATA where they are not known."""
+        low, high = (np.array(v, dtype=np.float64)[:, None, None] for v in (self.low, self.high))
+        scaled = (np.where(known, values, 0.0) - low) * (255 / (high - low))
+        shown: np.ndarray = np.moveaxis(np.rint(scaled.clip(0, 255)).astype(np.uint8), 0, -1).copy()
+        shown[~known] = NO_DATA
+        return shown
+
+
+def plain_stretch(bands: tuple[int, int, int], low: float, high: float) -> Stretch:
+    """Give the same values black and white in all bands."""
+    return Stretch(bands, (low,) * 3, (high,) * 3)
+
+
+def write_stretch(stretch: Stretch, path: Path) -> None:
+    """Save a stretch, for the images of later."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(asdict(stretch), indent=1))
+
+
+def read_stretch(path: Path) -> Stretch:
+    """Load a saved stretch.
+
+    Raises:
+        FileNotFoundError: no such file.
+        InputError: not a stretch.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no stretch {path}: give the {FILE_NAME} of converted images.")
+    try:
+        content = json.loads(path.read_text())
+        red, green, blue = (int(band) for band in content["bands"])
+        low, high = (
+            (float(a), float(b), float(c)) for a, b, c in (content["low"], content["high"])
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not a stretch ({error!r}).") from error
+    return Stretch((red, green, blue), low, high)
+
+
+def find_stretch(
+    paths: Sequence[Path],
+    *,
+    bands: tuple[int, int, int] | None = None,
+    percent: tuple[float, float] | None = None,
+) -> Stretch:
+    """Choose one stretch for all images: percentiles of all their pixels.
+
+    Args:
+        paths: of rasters alike in bands and kind of values.
+        bands: shown as red, green, blue; if not given, the first three, or the one there is.
+        percent: share of the pixels, of all images together, that goes black, and share that
+            does not go white; if not given, bytes stay as they are and of others it is 2 and 98.
+
+    Raises:
+        InputError: images that differ, a band they do not have, colour numbers, or no values.
+    """
+    if percent and not 0 <= percent[0] < percent[1] <= 100:
+        raise InputError(f"percentiles lie in 0 to 100, got {percent[0]:g} and {percent[1]:g}.")
+    samples: list[np.ndarray] = []
+    first: tuple[int, str] | None = None
+    for path in paths:
+        with _opened(path) as raster:
+            kind = raster.count, raster.dtypes[0]
+            first = first or kind
+            if kind != first:
+                raise InputError(
+                    f"{path} has {kind[0]} bands of {kind[1]}, {paths[0]} has {first[0]} of "
+                    f"{first[1]}: convert them in folders of one kind."
+                )
+            chosen = bands or ((1, 2, 3) if raster.count >= 3 else (1, 1, 1))
+            _check(path, raster, chosen)
+            if percent or first[1] != "uint8":
+                _refuse_palette(path, raster)
+                samples.append(_sample(raster, chosen))
+    if not samples:
+        return plain_stretch(chosen, 0, 255)
+    values = np.concatenate(samples, axis=1)
+    if not values.size:
+        raise InputError(f"{paths[0].parent}: no image holds a value that is known.")
+    low, high = np.percentile(values, percent or (2, 98), axis=1)
+    # A band of one value has no percentiles to stretch between.
+    high = np.maximum(high, np.nextafter(np.float32(low), np.float32(np.inf)))
+    (r0, g0, b0), (r1, g1, b1) = low.tolist(), high.tolist()
+    return Stretch(chosen, (r0, g0, b0), (r1, g1, b1))
+
+
+def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
+    """Write an image as 8-bit RGB: a TIFF, with its place on the map, or a PNG.
+
+    Args:
+        path: of the image.
+        output: ends in ``.tif``, ``.tiff`` or ``.png``.
+        stretch: of its folder.
+
+    Raises:
+        InputError: damaged, or without the bands.
+    """
+    with _opened(path) as raster:
+        natural = (1, 2, 3) if raster.count >= 3 else (1, 1, 1)
+        alpha = ColorInterp.alpha in raster.colorinterp
+        plain = stretch == plain_stretch(natural, 0, 255) and not alpha and not raster.crs
+        if plain and can_be_shown(path):
+            # Palettes, CMYK and turned photographs are pictures: their bands are not RGB.
+            Image.fromarray(read_image(path)).save(output)
+            return
+        _check(path, raster, stretch.bands)
+        _refuse_palette(path, raster)
+        if output.suffix.lower() == ".png":
+            whole = Window(0, 0, raster.width, raster.height)
+            Image.fromarray(_shown(path, raster, whole, stretch)).save(output)
+            return
+        profile = {"driver": "GTiff", "count": 3, "dtype": "uint8", "photometric": "RGB"}
+        profile |= {"height": raster.height, "width": raster.width, "compress": "deflate"}
+        place = {"transform": raster.transform, "crs": raster.crs} if raster.crs else {}
+        with rasterio.open(output, "w", **profile, **place) as out:
+            for top in range(0, raster.height, _STRIP):
+                rows = min(_STRIP, raster.height - top)
+                window = Window(0, top, raster.width, rows)
+                out.write(np.moveaxis(_shown(path, raster, window, stretch), -1, 0), window=window)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            with rasterio.open(path) as raster:
+                yield raster
+        except RasterioIOError as error:
+            raise InputError(f"{path} is damaged or no image ({error}): get it again.") from error
+
+
+def _check(path: Path, raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> None:
+    missing = sorted({band for band in bands if not 1 <= band <= raster.count})
+    if missing:
+        raise InputError(f"{path} has {raster.count} bands, not {missing}; they count from 1.")
+    if any(np.issubdtype(raster.dtypes[band - 1], np.complexfloating) for band in bands):
+        raise InputError(f"{path} holds complex numbers: write their amplitude first.")
+
+
+def _refuse_palette(path: Path, raster: rasterio.DatasetReader) -> None:
+    if ColorInterp.palette in raster.colorinterp:
+        raise InputError(
+            f"{path} holds colour numbers, not colours: "
+            "write RGB first with gdal_translate -expand rgb."
+        )
+
+
+def _known(values: np.ndarray, mask: np.ndarray) -> Bool[np.ndarray, "rows cols"]:
+    return np.asarray((mask > 0).all(axis=0) & np.isfinite(values).all(axis=0))
+
+
+def _sample(raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> np.ndarray:
+    """Read known pixels on a grid, three values each."""
+    shape = (3, min(raster.height, _SAMPLES), min(raster.width, _SAMPLES))
+    values = raster.read(list(bands), out_shape=shape)
+    known = _known(values, raster.read_masks(list(bands), out_shape=shape))
+    return np.asarray(values[:, known], dtype=np.float64)
+
+
+def _shown(
+    path: Path, raster: rasterio.DatasetReader, window: Window, stretch: Stretch
+) -> UInt8[np.ndarray, "rows cols 3"]:
+    values = raster.read(list(stretch.bands), window=window)
+    mask = raster.read_masks(list(stretch.bands), window=window)
+    return stretch.show(values, _known(values, mask))

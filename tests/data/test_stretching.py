@@ -1,0 +1,178 @@
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+from rasterio.transform import from_origin
+
+from pointsam.data.images import read_image
+from pointsam.data.stretching import (
+    NO_DATA,
+    Stretch,
+    convert_image,
+    find_stretch,
+    plain_stretch,
+    read_stretch,
+    write_stretch,
+)
+from pointsam.errors import InputError
+
+
+def save(path, values, **profile):
+    """Write bands first, as GeoTIFF."""
+    values = np.asarray(values)
+    shape = {"count": len(values), "height": values.shape[1], "width": values.shape[2]}
+    place = {"crs": "EPSG:32632", "transform": from_origin(500_000, 5_500_000, 10, 10)}
+    with rasterio.open(
+        path, "w", driver="GTiff", dtype=values.dtype, **place | shape | profile
+    ) as out:
+        out.write(values)
+    return path
+
+
+def ramp(bands=4, dtype=np.uint16, scale=1):
+    """Band b of pixel i holds b * 1000 + i."""
+    pixels = np.arange(101, dtype=dtype).reshape(1, 1, 101)
+    return (pixels + 1000 * np.arange(1, bands + 1).reshape(-1, 1, 1)).astype(dtype) * scale
+
+
+def test_sixteen_bits_are_stretched_between_percentiles(tmp_path):
+    path = save(tmp_path / "a.tif", ramp())
+    stretch = find_stretch([path], bands=(4, 3, 2), percent=(10, 90))
+    assert stretch.low == pytest.approx((4010, 3010, 2010))
+    assert stretch.high == pytest.approx((4090, 3090, 2090))
+    convert_image(path, tmp_path / "out.tif", stretch)
+    shown = read_image(tmp_path / "out.tif")
+    assert shown.shape == (1, 101, 3)
+    assert shown[0, [0, 10, 50, 90, 100], 0].tolist() == [0, 0, 128, 255, 255]
+    assert (shown == shown[..., :1]).all()
+
+
+def test_all_images_share_one_stretch(tmp_path):
+    dark = save(tmp_path / "a.tif", np.full((3, 4, 4), 100, np.float32))
+    light = save(tmp_path / "b.tif", np.full((3, 4, 4), 200, np.float32))
+    stretch = find_stretch([dark, light], percent=(0, 100))
+    assert stretch == plain_stretch((1, 2, 3), 100, 200)
+    for path, value in ((dark, 0), (light, 255)):
+        convert_image(path, tmp_path / "out.png", stretch)
+        assert (read_image(tmp_path / "out.png") == value).all()
+
+
+def test_the_place_on_the_map_is_kept(tmp_path):
+    path = save(tmp_path / "a.tif", ramp())
+    convert_image(path, tmp_path / "out.tif", find_stretch([path]))
+    with rasterio.open(path) as before, rasterio.open(tmp_path / "out.tif") as after:
+        assert after.crs == before.crs
+        assert after.transform == before.transform
+        assert after.dtypes == ("uint8",) * 3
+
+
+def test_bytes_stay_as_they_are(tmp_path):
+    values = np.arange(12, dtype=np.uint8).reshape(4, 1, 3)
+    path = save(tmp_path / "a.tif", values)
+    stretch = find_stretch([path], bands=(4, 1, 1))
+    assert stretch == plain_stretch((4, 1, 1), 0, 255)
+    convert_image(path, tmp_path / "out.tif", stretch)
+    assert read_image(tmp_path / "out.tif")[0].tolist() == [[9, 0, 0], [10, 1, 1], [11, 2, 2]]
+    assert find_stretch([path], percent=(0, 100)).low == (0, 3, 6)
+
+
+def test_one_band_is_grey(tmp_path):
+    path = save(tmp_path / "a.tif", np.array([[[-20.0, -10.0, 0.0]]], dtype=np.float32))
+    convert_image(path, tmp_path / "out.png", plain_stretch((1, 1, 1), -20, 0))
+    assert read_image(tmp_path / "out.png")[0].tolist() == [[0] * 3, [128] * 3, [255] * 3]
+
+
+@pytest.mark.parametrize("nothing", [np.nan, np.inf, -9999])
+def test_unknown_pixels_are_neither_stretched_nor_black(tmp_path, nothing):
+    values = np.array([[[nothing, 10, 20]]] * 3, dtype=np.float32)
+    path = save(tmp_path / "a.tif", values, nodata=-9999)
+    stretch = find_stretch([path], percent=(0, 100))
+    assert stretch == plain_stretch((1, 2, 3), 10, 20)
+    convert_image(path, tmp_path / "out.tif", stretch)
+    assert read_image(tmp_path / "out.tif")[0].tolist() == [list(NO_DATA), [0] * 3, [255] * 3]
+
+
+def test_transparent_pixels_are_no_data(tmp_path):
+    values = np.array([[[9, 9, 9, 0], [9, 9, 9, 255]]], dtype=np.uint8)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    convert_image(tmp_path / "a.png", tmp_path / "out.png", find_stretch([tmp_path / "a.png"]))
+    assert read_image(tmp_path / "out.png")[0].tolist() == [list(NO_DATA), [9, 9, 9]]
+
+
+def test_pictures_are_read_as_pictures(tmp_path):
+    palette = Image.fromarray(np.array([[0, 1]], dtype=np.uint8)).convert("P")
+    palette.putpalette([10, 20, 30, 200, 100, 0])
+    palette.putdata([0, 1])
+    palette.save(tmp_path / "p.png")
+    Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "c.jpg")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((4, 6, 3), dtype=np.uint8)).save(tmp_path / "e.jpg", exif=exif)
+    for name in ("p.png", "c.jpg", "e.jpg"):
+        path = tmp_path / name
+        convert_image(path, tmp_path / "out.png", find_stretch([path]))
+        assert np.array_equal(read_image(tmp_path / "out.png"), read_image(path)), name
+
+
+def test_strips_join_without_a_seam(tmp_path):
+    values = np.arange(2100, dtype=np.uint16).reshape(1, 2100, 1).repeat(3, axis=0)
+    path = save(tmp_path / "a.tif", values)
+    stretch = plain_stretch((1, 2, 3), 0, 2550)
+    convert_image(path, tmp_path / "out.tif", stretch)
+    expected = np.rint(np.arange(2100) / 10).astype(int)
+    assert read_image(tmp_path / "out.tif")[:, 0, 0].tolist() == expected.tolist()
+
+
+def test_a_stretch_comes_back_from_its_file(tmp_path):
+    stretch = Stretch((4, 3, 2), (0.1, 2, 3), (10, 20.5, 30))
+    write_stretch(stretch, tmp_path / "stretch.json")
+    assert read_stretch(tmp_path / "stretch.json") == stretch
+
+
+def test_what_cannot_be_shown_is_refused(tmp_path):
+    four = save(tmp_path / "four.tif", ramp())
+    three = save(tmp_path / "three.tif", ramp(3))
+    floats = save(tmp_path / "floats.tif", ramp(4, np.float32))
+    with pytest.raises(InputError, match=r"three\.tif has 3 bands of uint16, .*four\.tif has 4"):
+        find_stretch([four, three])
+    with pytest.raises(InputError, match=r"floats\.tif has 4 bands of float32"):
+        find_stretch([four, floats])
+    with pytest.raises(InputError, match=r"three\.tif has 3 bands, not \[0, 5\]"):
+        find_stretch([three], bands=(5, 1, 0))
+    nothing = save(tmp_path / "nan.tif", np.full((3, 2, 2), np.nan, dtype=np.float32))
+    with pytest.raises(InputError, match="no image holds a value that is known"):
+        find_stretch([nothing])
+    with pytest.raises(InputError, match="percentiles lie in 0 to 100"):
+        find_stretch([four], percent=(2, 120))
+    radar = save(tmp_path / "slc.tif", np.ones((1, 2, 2), dtype=np.complex64))
+    with pytest.raises(InputError, match="complex numbers"):
+        find_stretch([radar])
+    broken = tmp_path / "broken.tif"
+    broken.write_bytes(four.read_bytes()[:60])
+    with pytest.raises(InputError, match=r"broken\.tif is damaged or no image"):
+        find_stretch([broken])
+
+
+def test_colour_numbers_on_a_map_are_not_shown_as_grey(tmp_path):
+    path = save(tmp_path / "a.tif", np.zeros((1, 2, 2), dtype=np.uint8), photometric="palette")
+    with rasterio.open(path, "r+") as raster:
+        raster.write_colormap(1, {0: (255, 0, 0, 255)})
+    with pytest.raises(InputError, match=r"holds colour numbers.*-expand rgb"):
+        convert_image(path, tmp_path / "out.tif", find_stretch([path]))
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"bands": [1], "low": [], "high": []}', "[1]"])
+def test_a_file_that_is_no_stretch_is_refused(tmp_path, content):
+    (tmp_path / "s.json").write_text(content)
+    with pytest.raises(InputError, match="is not a stretch"):
+        read_stretch(tmp_path / "s.json")
+    with pytest.raises(FileNotFoundError, match="no stretch"):
+        read_stretch(tmp_path / "t.json")
+
+
+def test_one_value_makes_no_division_by_zero(tmp_path):
+    path = save(tmp_path / "a.tif", np.full((3, 2, 2), 700, dtype=np.uint16))
+    convert_image(path, tmp_path / "out.tif", find_stretch([path]))
+    assert (read_image(tmp_path / "out.tif") == 0).all()
+    with pytest.raises(InputError, match="shows nothing"):
+        plain_stretch((1, 2, 3), 5, 5)
