@@ -11,7 +11,7 @@ from importlib.metadata import version
 COMMANDS = {
     "Try": ("demo",),
     "Prepare": ("data", "points", "models"),
-    "Adapt": ("train", "merge"),
+    "Adapt": ("train", "merge", "cache"),
     "Use": ("predict", "boxes", "figure"),
     "Measure": ("evaluate",),
 }

@@ -70,7 +70,8 @@ def to_official(state: State) -> State:
     """
     back = [(ours, released) for released, ours in DECODER_PREFIXES]
     official: State = {}
-    for name, tensor in state.items():
+    for name, held in state.items():
+        tensor = held.contiguous()
         if _is_folded(name, state):
             official |= _unfold(name, tensor)
         else:

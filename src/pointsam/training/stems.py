@@ -14,7 +14,9 @@ from pointsam.training.step import Look
 def encoded_stems(model: Segmenter, views: Sequence[TrainingSample], look: Look) -> Stem:
     """Run the frozen part of the encoder on one look of some views."""
     pixels = [view.sample.pixels if look == "weak" else view.strong_pixels for view in views]
-    return model.encode_frozen(model.normalise(pixels))
+    stem = model.encode_frozen(model.normalise(pixels))
+    # The layout that a cache gives back: another one would round differently.
+    return Stem(tuple(tensor.contiguous() for tensor in stem.tensors))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,31 @@
+"""``pointsam cache``: what a cache of features holds, and how to empty it."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "cache",
+        help="show or clear a cache of features",
+        description=(
+            "Show what the folder given to 'pointsam train --cache' holds, or delete it. Nothing "
+            "in it is needed: what is missing is computed again."
+        ),
+    )
+    parser.add_argument("folder", type=Path, help="the cache folder")
+    parser.add_argument("--clear", action="store_true", help="delete all entries")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Show or clear."""
+    from pointsam.models.cache import FeatureCache
+
+    if not args.folder.is_dir():
+        raise FileNotFoundError(f"no cache folder {args.folder}.")
+    cache = FeatureCache(args.folder, most_bytes=2**63)
+    used = cache.clear() if args.clear else cache.use()
+    done = "deleted" if args.clear else "held"
+    print(f"{args.folder}: {used.entries} entries, {used.size / 1e9:.2f} GB {done}")
