@@ -180,3 +180,8 @@ def test_cached_runs_in_float16_start_with_nearly_the_same_gradient(inputs, tmp_
             float(read_log(run.output)[0][f"gradient {term}"]) for run in (inputs, cached)
         )
         assert rounded == pytest.approx(exact, rel=0.05)
+
+
+def test_a_memory_bank_that_cannot_fill_warns(inputs, caplog):
+    run_training(inputs, settings(prototypes={"bank": 128, "least_clusters": 2, "images": 4}))
+    assert "memory bank of 128 point features can't fill: the run sees about 24" in caplog.text

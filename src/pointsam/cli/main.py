@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     exception is a fault of this package and keeps its traceback.
     """
     args = make_parser().parse_args(argv)
+    logging.basicConfig(format="pointsam: %(levelname)s: %(message)s")
     from pointsam.errors import InputError
 
     try:

@@ -1,5 +1,6 @@
 """From settings to what a step needs: teacher, target prototypes, learner."""
 
+import logging
 from pathlib import Path
 
 import torch
@@ -17,6 +18,8 @@ from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.state import read_state
 from pointsam.training.step import Learner, StemSource
 from pointsam.training.views import Views
+
+_logger = logging.getLogger(__name__)
 
 
 def make_learner(
@@ -49,6 +52,7 @@ def make_learner(
             capacity=settings.prototypes.bank,
             least_clusters=settings.prototypes.least_clusters,
         )
+        _warn_of_idle_bank(views, settings)
     average = AdapterAverage(adapter, decay=settings.schedule.average_decay)
     teacher = (
         None
@@ -65,6 +69,20 @@ def make_learner(
         weights=settings.loss,
         precision=settings.precision,
     )
+
+
+def _warn_of_idle_bank(views: Views, settings: TrainSettings) -> None:
+    """Say so where the memory bank can't fill: the prototype term would stay zero unnoticed."""
+    most = settings.data.most_instances
+    instances = sum(min(len(record.instances), most) for record in views.records)
+    expected = int(instances * settings.schedule.epochs)
+    if expected < settings.prototypes.bank:
+        _logger.warning(
+            "the memory bank of %d point features can't fill: the run sees about %d, so "
+            "prototypes will not regularize; lower prototypes.bank or give more epochs.",
+            settings.prototypes.bank,
+            expected,
+        )
 
 
 @torch.no_grad()
