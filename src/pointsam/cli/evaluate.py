@@ -131,13 +131,14 @@ def _origin(
     import torch
 
     from pointsam.files import sha256_of
+    from pointsam.prediction.predictor import usual_base
 
     inputs = {"annotations": args.annotations, "points": points}
     if args.adapter is not None:
         inputs["adapter"] = args.adapter / "adapter_model.safetensors"
     return {
         "settings": {
-            "model": args.model,
+            "model": args.model or usual_base(args.adapter),
             "side": side,
             "precision": args.precision,
             "device": args.device,

@@ -24,9 +24,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument(
         "--model",
-        default="mobile_sam",
         metavar="NAME",
-        help="the base the adapter was trained on: a name or a checkpoint (default: %(default)s)",
+        help="where the adapter's base is, if not where the adapter says: a name or a file",
     )
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="new .pt or .safetensors file"

@@ -15,7 +15,7 @@ from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
 from pointsam.masks import threshold
 from pointsam.models.adapter_card import read_card
-from pointsam.models.checkpoints import load_adapter, load_segmenter
+from pointsam.models.checkpoints import EMBEDDED, load_adapter, load_segmenter
 from pointsam.models.lora import Adapter
 from pointsam.models.precision import encode_with
 from pointsam.models.segmenter import Embedding, Segmenter
@@ -127,7 +127,7 @@ class Predictor:
 
 
 def load(
-    name: str = "mobile_sam",
+    name: str | None = None,
     *,
     adapter: str | Path | None = None,
     side: int | None = None,
@@ -137,7 +137,8 @@ def load(
     """Load a model, and an adapter on it, ready to predict.
 
     Args:
-        name: as ``--model`` of the command line: a known name or a checkpoint file.
+        name: as ``--model`` of the command line: a known name or a checkpoint file; the base that
+            the adapter names, or ``mobile_sam``, if not given.
         adapter: folder that ``pointsam train`` wrote.
         side: of the model's input, in pixels; the adapter's own, or 1024.
         device: ``cpu``, ``cuda``, ``cuda:1``, ...
@@ -149,10 +150,15 @@ def load(
     """
     folder = None if adapter is None else Path(adapter)
     fitting = read_card(folder).side if folder is not None else USUAL_SIDE
-    model = load_segmenter(name, side=side or fitting, device=device)
+    model = load_segmenter(name or usual_base(folder), side=side or fitting, device=device)
     if folder is None:
         return Predictor(model, precision=precision)
     return Predictor(model.eval(), load_adapter(model, folder), precision=precision)
+
+
+def usual_base(adapter: Path | None) -> str:
+    """Name the model that is loaded where none is asked for: the adapter's base."""
+    return EMBEDDED if adapter is None else read_card(adapter).base
 
 
 def _prompts(
