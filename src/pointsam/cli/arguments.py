@@ -17,8 +17,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--model",
         metavar="NAME",
-        help="a known name ('pointsam models'), a checkpoint file or folder; the adapter's base, or "
-        "mobile_sam, if not given",
+        help="a known name ('pointsam models'), a checkpoint file or folder; "
+        "the adapter's base, or mobile_sam, if not given",
     )
     model.add_argument(
         "--adapter", type=Path, metavar="DIR", help="folder that 'pointsam train' wrote"
