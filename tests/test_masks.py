@@ -8,6 +8,7 @@ from pycocotools import mask as coco_mask
 from pointsam.masks import (
     count_drawn,
     count_pixels,
+    drawn_iou,
     label_raster,
     overlap_rate,
     pairwise_iou,
@@ -137,3 +138,12 @@ def test_labels_number_instances_from_one_and_settle_overlaps_by_logit():
     logits = torch.tensor([[[2.0, 2.0, -1.0]], [[-1.0, 3.0, 0.0]]])
     assert label_raster(logits).tolist() == [[1, 2, 0]]
     assert label_raster(logits[:0]).tolist() == [[0, 0, 0]]
+
+
+def test_iou_of_drawn_masks_is_that_of_their_pixels():
+    size = (12, 14)
+    polygons = [[[1, 1, 8, 1, 8, 8, 1, 8]], [[4, 4, 13, 4, 13, 11, 4, 11]], []]
+    segmentations = [*polygons, to_rle(rasterise(polygons[0], size))]
+    masks = torch.from_numpy(np.stack([rasterise(s, size) for s in segmentations]))
+    assert drawn_iou(segmentations, size) == pytest.approx(pairwise_iou(masks).numpy())
+    assert drawn_iou([], size).shape == (0, 0)

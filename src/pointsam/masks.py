@@ -104,6 +104,21 @@ def count_drawn(
     return sum(_runs_of(segmentation, size)[1::2])
 
 
+def drawn_iou(
+    segmentations: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]], size: tuple[int, int]
+) -> Float[np.ndarray, "instances instances"]:
+    """Give the IoU of every two masks of one image, without drawing them.
+
+    Raises:
+        ValueError: as `rasterise`.
+    """
+    if not segmentations:
+        return np.zeros((0, 0))
+    runs = [{"size": list(size), "counts": _runs_of(s, size)} for s in segmentations]
+    packed = coco_mask.frPyObjects(runs, *size)
+    return np.asarray(coco_mask.iou(packed, packed, [0] * len(packed)), dtype=np.float64)
+
+
 def _runs_of(
     segmentation: Sequence[Sequence[float]] | Mapping[str, Any], size: tuple[int, int]
 ) -> list[int]:

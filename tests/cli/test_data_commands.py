@@ -199,3 +199,44 @@ def test_clicks_of_a_table_become_a_point_file(made, capsys):
     assert read_points(made / "new.json").images[0].background_points == ((9, 9),)
     assert main(list(map(str, [*words, "--images", made / "images"]))) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_images_of_one_thing_are_noted_within_and_across(made, capsys):
+    rng = np.random.default_rng(0)
+    pixels = np.kron(rng.integers(0, 255, (5, 10, 3)), np.ones((2, 2, 1))).astype(np.uint8)
+    for name in ("1.png", "2.png"):
+        Image.fromarray(pixels).save(made / "images" / name)
+    assert check(made) == 0
+    assert "note: 1.png and 2.png show the same thing" in capsys.readouterr().out
+    (made / "val").mkdir()
+    change(made / "masks.json", lambda c: c.update(images=c["images"][:1], annotations=[]))
+    for number in (1, 2):
+        other = rng.integers(0, 255, (10, 20, 3), dtype=np.uint8)
+        Image.fromarray(pixels if number == 2 else other).save(made / f"val/{number}.png")
+    words = ["--across", made / "points.json", "--across-images", made / "val"]
+    assert check(made, *words) == 0
+    assert "note: 1.png and, across, 2.png show the same" in capsys.readouterr().out
+
+
+def test_one_object_annotated_twice_is_noted(made, capsys):
+    assert check(made) == 0
+    assert "instances 2 and 3 of 1.png are nearly one, IoU 1.00" in capsys.readouterr().out
+
+
+def test_a_sheet_shows_the_images(made, capsys):
+    sheet = made / "sheet.png"
+    assert check(made, "--sheet", sheet) == 0
+    assert f"sheet: {sheet}" in capsys.readouterr().out
+    with Image.open(sheet) as drawn:
+        assert drawn.width > 700
+    assert check(made, "--sheet", sheet) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main(["data", "check", "--points", str(made / "points.json"), "--sheet", "s.png"]) == 2
+    assert "give --images DIR" in capsys.readouterr().err
+
+
+def test_faults_leave_no_sheet(made, capsys):
+    (made / "images/2.png").unlink()
+    assert check(made, "--sheet", made / "sheet.png") == 1
+    assert "1 fault, no sheet" in capsys.readouterr().out
+    assert not (made / "sheet.png").exists()

@@ -1,7 +1,13 @@
 """``pointsam data check``: what a data set holds, and all that is wrong with it."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pointsam.data.checking import Picture, Report
+    from pointsam.data.records import Dataset
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -11,6 +17,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="say what a data set holds and what is wrong with it",
         description=(
             "Say what a data set holds and all that is wrong with it, by file and id. "
+            "With --images, every image is read, and images that show the same thing are noted. "
             "Exit status 0 if it is sound, 1 if it has faults."
         ),
         epilog=(
@@ -23,28 +30,35 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--images", type=Path, metavar="DIR", help="folder the file names are in; all are read"
     )
+    parser.add_argument(
+        "--across",
+        type=Path,
+        metavar="FILE",
+        help="masks or points of another split, to find images that are in both; with --images",
+    )
+    parser.add_argument(
+        "--across-images",
+        type=Path,
+        metavar="DIR",
+        help="its folder; that of --images if not given",
+    )
+    parser.add_argument(
+        "--sheet", type=Path, metavar="PNG", help="also draw some of the images; with --images"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Check, then print facts, notes and faults."""
-    from tqdm import tqdm
+    from pointsam.data.checking import Report, check_annotations, check_points
 
-    from pointsam.data.checking import Report, check_annotations, check_images, check_points
-    from pointsam.errors import InputError
-
-    if args.annotations is None and args.points is None:
-        raise InputError("nothing to check: give --annotations FILE, --points FILE, or both.")
-    if args.images is not None and not args.images.is_dir():
-        raise FileNotFoundError(f"no image folder {args.images}.")
+    _refuse_usage(args)
     report = Report()
     masks = check_annotations(args.annotations, report) if args.annotations else None
     points = check_points(args.points, masks, report) if args.points else None
     data = masks or points
     if args.images is not None and data is not None:
-        images = check_images(data, args.images, report)
-        for _ in tqdm(images, total=len(data.images), unit="image", delay=2, leave=False):
-            pass
+        _check_images(args, data, report)
     for line in report.facts:
         print(line)
     for line in report.notes:
@@ -52,5 +66,64 @@ def run(args: argparse.Namespace) -> int:
     for line in report.faults:
         print(f"FAULT: {line}")
     count = len(report.faults)
-    print("sound" if not count else f"{count} fault{'s' if count > 1 else ''}")
-    return 1 if count else 0
+    if count:
+        print(f"{count} fault{'s' if count > 1 else ''}" + (", no sheet" if args.sheet else ""))
+        return 1
+    if args.sheet is not None:
+        _draw(args, masks, points)
+    print("sound")
+    return 0
+
+
+def _refuse_usage(args: argparse.Namespace) -> None:
+    from pointsam.errors import InputError
+    from pointsam.files import refuse_existing
+
+    if args.annotations is None and args.points is None:
+        raise InputError("nothing to check: give --annotations FILE, --points FILE, or both.")
+    if args.images is None and (args.across or args.sheet):
+        raise InputError("--across and --sheet look at images: give --images DIR.")
+    if args.images is not None and not args.images.is_dir():
+        raise FileNotFoundError(f"no image folder {args.images}.")
+    if args.sheet is not None:
+        refuse_existing(args.sheet)
+
+
+def _check_images(args: argparse.Namespace, data: "Dataset", report: "Report") -> None:
+    """Read all images, and compare what they show."""
+    from pointsam.data.checking import Report, check_images, check_likeness, looks_of
+    from pointsam.data.coco_json import read_coco_json, refuse
+    from pointsam.data.records import Dataset, ImageRecord
+
+    looks = looks_of(data, _progress(check_images(data, args.images, report), data))
+    others = None
+    if args.across is not None:
+        listed = read_coco_json(args.across, refuse)["images"]
+        across = Dataset(
+            tuple(ImageRecord(i["id"], i["file_name"], (i["height"], i["width"])) for i in listed)
+        )
+        folder = args.across_images or args.images
+        unread = Report()
+        others = looks_of(across, _progress(check_images(across, folder, unread), across))
+        report.faults.extend(unread.faults)
+    check_likeness(looks, others, report)
+
+
+def _progress(pictures: "Iterator[Picture | None]", data: "Dataset") -> "Iterator[Picture | None]":
+    from tqdm import tqdm
+
+    yield from tqdm(pictures, total=len(data.images), unit="image", delay=2, leave=False)
+
+
+def _draw(args: argparse.Namespace, masks: "Dataset | None", points: "Dataset | None") -> None:
+    """Draw the sheet of what was read; masks with their points where they go together."""
+    from pointsam.data.annotations import pair
+    from pointsam.data.contact_sheet import draw_sheet
+    from pointsam.errors import InputError
+    from pointsam.figures import save_picture
+
+    data = pair(masks, points) if masks and points else masks or points
+    if data is None or not data.images:
+        raise InputError("there are no images to draw.")
+    save_picture(draw_sheet(data.images, args.images), args.sheet)
+    print(f"sheet: {args.sheet}")

@@ -1,19 +1,30 @@
 """What a data set holds, and all that is wrong with it, by file and id."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool, UInt8
 
 from pointsam.data.annotations import read_coco, read_points
 from pointsam.data.dataset import read_image_of
+from pointsam.data.duplicates import BITS, near_pairs, near_pairs_within, perceptual_hash
 from pointsam.data.images import list_images
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
-from pointsam.masks import count_drawn, rasterise
+from pointsam.masks import count_drawn, drawn_iou, rasterise
 from pointsam.prompts import POSITIVE
+
+TWICE = 0.8
+"""IoU above which two masks of an image look like one object annotated twice."""
+
+Picture = UInt8[np.ndarray, "_ _ 3"]
+"""RGB."""
+
+Looks = tuple[list[str], Bool[np.ndarray, "_ bits"]]
+"""Names and perceptual hashes of images."""
 
 
 @dataclass
@@ -46,6 +57,8 @@ def check_annotations(path: Path, report: Report) -> Dataset | None:
     if areas:
         low, middle, high = np.percentile(areas, [0, 50, 100]).round().astype(int)
         report.facts.append(f"areas: {low} to {high} px, median {middle} px")
+    for image in data.images:
+        report.notes.extend(f"{path}: {line}" for line in _twice(image))
     return data
 
 
@@ -75,20 +88,42 @@ def check_points(path: Path, masks: Dataset | None, report: Report) -> Dataset |
     return data
 
 
-def check_images(data: Dataset, folder: Path, report: Report) -> Iterator[ImageRecord]:
-    """Read every image, one a step; what cannot be read or is of another size is a fault."""
+def check_images(data: Dataset, folder: Path, report: Report) -> Iterator[Picture | None]:
+    """Read every image, one a step; what cannot be read or is of another size is a fault.
+
+    Yields:
+        Each image; None for one that is at fault.
+    """
     for record in data.images:
         try:
-            read_image_of(record, folder)
+            yield read_image_of(record, folder)
         except (InputError, FileNotFoundError) as error:
             report.faults.append(str(error))
-        yield record
+            yield None
     named = {(folder / record.file_name).resolve() for record in data.images}
     unused = [path.name for path in list_images(folder) if path.resolve() not in named]
     if unused:
         report.notes.append(
             f"{folder}: {len(unused)} images have no annotations, the first is {unused[0]}"
         )
+
+
+def check_likeness(looks: Looks, others: Looks | None, report: Report) -> None:
+    """Note images that show the same thing, within a data set and across two."""
+    names, hashes = looks
+    for first, second in near_pairs_within(hashes).tolist():
+        report.notes.append(f"{names[first]} and {names[second]} show the same thing")
+    if others is not None:
+        for first, second in near_pairs(hashes, others[1]).tolist():
+            report.notes.append(f"{names[first]} and, across, {others[0][second]} show the same")
+
+
+def looks_of(data: Dataset, pictures: Iterable[Picture | None]) -> Looks:
+    """Hash the images that can be read."""
+    pairs = zip(data.images, pictures, strict=True)
+    seen = [(record.file_name, perceptual_hash(p)) for record, p in pairs if p is not None]
+    hashes = np.array([look for _, look in seen], dtype=bool).reshape(len(seen), BITS)
+    return [name for name, _ in seen], hashes
 
 
 def _facts(path: Path, data: Dataset) -> Iterator[str]:
@@ -105,6 +140,17 @@ def _facts(path: Path, data: Dataset) -> Iterator[str]:
         )
     counts = Counter(i.category for image in data.images for i in image.instances)
     yield "categories: " + ", ".join(f"{name} {counts[name]}" for name in data.categories)
+
+
+def _twice(image: ImageRecord) -> Iterator[str]:
+    """Name instances whose masks are nearly one."""
+    segmentations = [i.segmentation for i in image.instances if i.segmentation is not None]
+    overlaps = np.triu(drawn_iou(segmentations, image.size), k=1)
+    for first, second in np.argwhere(overlaps > TWICE).tolist():
+        yield (
+            f"instances {image.instances[first].id} and {image.instances[second].id} of "
+            f"{image.file_name} are nearly one, IoU {overlaps[first, second]:.2f}"
+        )
 
 
 def _compare(path: Path, masks: Dataset, points: Dataset, report: Report) -> None:
