@@ -189,6 +189,33 @@ def test_masks_train_queries_and_values_and_never_keys(fresh):
         assert torch.equal(encoded(fresh, pixels(fresh.side)).image, before)
 
 
+def test_fused_rows_are_queries_then_keys_then_values():
+    for family, width in (("sam", 48), ("slimsam", 28), ("sam_hq", 48)):
+        for projection in small_segmenter(family).fused_projections():
+            assert projection.query_rows.tolist() == list(range(width))
+            assert projection.value_rows.tolist() == list(range(2 * width, 3 * width))
+    widths = [len(p.query_rows) for p in small_segmenter("sam2").fused_projections()]
+    assert widths == [64, 64, 128, 128]
+    for projection, width in zip(small_segmenter("sam2").fused_projections(), widths, strict=True):
+        assert projection.query_rows.tolist() == list(range(width))
+        assert projection.value_rows.tolist() == list(range(2 * width, 3 * width))
+
+
+@pytest.mark.parametrize("family", ["sam", "sam_hq", "sam2"])
+def test_the_keys_that_attention_reads_stay_as_they_were(family):
+    """Asked of the library's own split of the fused projection, not of our row numbers."""
+    model = small_segmenter(family)
+    adapted(model)
+    name = model.fused_projections()[-1].name
+    layer = model.peft_root.get_submodule(name)
+    tokens = torch.randn(1, 5, layer.in_features, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        adapted_parts = layer(tokens).reshape(1, 5, 3, -1).unbind(2)
+        base_parts = layer.base_layer(tokens).reshape(1, 5, 3, -1).unbind(2)
+    unchanged = [torch.equal(*pair) for pair in zip(adapted_parts, base_parts, strict=True)]
+    assert unchanged == [False, True, False]
+
+
 @pytest.mark.parametrize("family", LIBRARY)
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 def test_stock_peft_puts_our_adapter_on_the_plain_library_model(family, tmp_path):

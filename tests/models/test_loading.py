@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tests.models.tiny_models import (
     drawn_prompts,
+    fitting_side,
     pixels,
     relative_error,
     small_library_sam,
@@ -32,18 +33,19 @@ TOLERANCE = 1e-5
 
 @torch.no_grad()
 def masks(model):
-    embedding = model.encode_adapted(model.encode_frozen(pixels(SIDE)))
-    return model.decode(embedding, drawn_prompts(SIDE, [1, 2]), multimask=True).low_res_logits
+    embedding = model.encode_adapted(model.encode_frozen(pixels(model.side)))
+    prompts = drawn_prompts(model.side, [1, 2])
+    return model.decode(embedding, prompts, multimask=True).low_res_logits
 
 
 # --- folders ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", ["sam", "slimsam", "sam_hq", "sam2"])
+@pytest.mark.parametrize("family", ["sam", "slimsam", "sam_hq", "sam2", "sam3_tracker"])
 def test_a_saved_folder_comes_back_as_the_same_model(family, tmp_path):
-    model = small_segmenter(family, side=SIDE)
+    model = small_segmenter(family, side=fitting_side(family))
     save_folder(model, tmp_path / "plain")
-    again = load_segmenter(str(tmp_path / "plain"), side=SIDE)
+    again = load_segmenter(str(tmp_path / "plain"), side=model.side)
     assert type(again) is type(model)
     for name, tensor in model.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor)
