@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pointsam.cli.main import main
-from pointsam.data.annotations import read_coco, read_points
+from pointsam.data.annotations import pair, read_coco, read_points
 
 SQUARE = [[1, 1, 5, 1, 5, 5, 1, 5]]
 
@@ -240,3 +240,38 @@ def test_faults_leave_no_sheet(made, capsys):
     assert check(made, "--sheet", made / "sheet.png") == 1
     assert "1 fault, no sheet" in capsys.readouterr().out
     assert not (made / "sheet.png").exists()
+
+
+def split(made, *more):
+    files = [made / "masks.json", made / "points.json", "--output", made / "split"]
+    return main(list(map(str, ["data", "split", *files, *more])))
+
+
+def test_parts_of_a_split_still_pair(made, capsys):
+    assert split(made, "--share", 0.5) == 0
+    assert "1 images to train on, 1 held out" in capsys.readouterr().out
+    names = set()
+    for part in ("train", "held_out"):
+        masks = read_coco(made / f"split/masks_{part}.json")
+        data = pair(masks, read_points(made / f"split/points_{part}.json"))
+        assert data.instance_count == 2
+        names |= {image.file_name for image in data.images}
+    assert names == {"1.png", "2.png"}
+    assert split(made) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_a_split_that_cannot_be_is_status_two(made, capsys):
+    for words, message in [
+        (["--share", 1], "give a number between 0 and 1"),
+        (["--by", "place"], "give --images DIR"),
+        (["--by", "place", "--images", made / "images"], "has no coordinate system"),
+        # Two plain images have no structure: they look alike.
+        (["--by", "duplicates", "--images", made / "images"], "cannot be cut in two"),
+    ]:
+        assert split(made, *words) == 2
+        assert message in capsys.readouterr().err
+    change(made / "points.json", lambda c: c.update(images=c["images"][:1], annotations=[]))
+    assert split(made) == 2
+    assert "2.png is in only one of" in capsys.readouterr().err
+    assert not (made / "split").exists()

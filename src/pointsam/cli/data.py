@@ -2,7 +2,7 @@
 
 import argparse
 
-from pointsam.cli import data_check, data_convert, data_images, data_layout
+from pointsam.cli import data_check, data_convert, data_images, data_layout, data_split
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -17,3 +17,4 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     data_convert.add_parser(group)
     data_images.add_parser(group)
     data_layout.add_parser(group)
+    data_split.add_parser(group)

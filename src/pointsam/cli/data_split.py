@@ -1,0 +1,100 @@
+"""``pointsam data split``: a part of the images held out, by chance, by look or by place."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+PARTS = ("train", "held_out")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "split",
+        help="cut a data set in two",
+        description=(
+            "Cut COCO files of one data set in two by their images: NAME.json becomes "
+            "NAME_train.json and NAME_held_out.json. Ids stay, so masks and points still pair."
+        ),
+        epilog=(
+            "example: pointsam data split masks.json points_1.json --images Images "
+            "--by duplicates --share 0.2 --output split"
+        ),
+    )
+    parser.add_argument("files", type=Path, nargs="+", help="masks and points of the same images")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="new folder")
+    parser.add_argument(
+        "--by",
+        choices=["image", "duplicates", "place"],
+        default="image",
+        help="images by chance; images that show the same thing together; or all at one end of "
+        "the area, which needs georeferenced images (default: image)",
+    )
+    parser.add_argument(
+        "--share", type=float, default=0.2, help="of the images that is held out (default: 0.2)"
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="for duplicates and place")
+    parser.add_argument("--seed", type=int, default=1337, help="(default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Split."""
+    import json
+
+    from pointsam.data.coco_json import read_coco_json, refuse
+    from pointsam.data.splitting import keep_images
+    from pointsam.errors import InputError
+    from pointsam.files import new_folder
+
+    if not 0 < args.share < 1:
+        raise InputError(f"--share {args.share}: give a number between 0 and 1.")
+    if len({path.stem for path in args.files}) < len(args.files):
+        raise InputError("two of the files have one name: the parts would overwrite each other.")
+    contents = {path: read_coco_json(path, refuse) for path in args.files}
+    names = _common_names(contents)
+    held = {names[index] for index in _held_out(args, names)}
+    with new_folder(args.output) as folder:
+        for path, content in contents.items():
+            plain = {key: value for key, value in content.items() if key != "names"}
+            for part, kept in zip(PARTS, (set(names) - held, held), strict=True):
+                target = folder / f"{path.stem}_{part}.json"
+                target.write_text(json.dumps(keep_images(plain, kept)))
+    print(f"{args.output}: {len(names) - len(held)} images to train on, {len(held)} held out")
+    return 0
+
+
+def _common_names(contents: dict[Path, dict[str, Any]]) -> list[str]:
+    """Give the file names, which must be the same in all files."""
+    from pointsam.errors import InputError
+
+    listed = {
+        path: [i["file_name"] for i in content["images"]] for path, content in contents.items()
+    }
+    first, *others = listed
+    for other in others:
+        different = sorted(set(listed[first]) ^ set(listed[other]))
+        if different:
+            raise InputError(f"{different[0]} is in only one of {first} and {other}.")
+    return listed[first]
+
+
+def _held_out(args: argparse.Namespace, names: list[str]) -> set[int]:
+    import numpy as np
+
+    from pointsam.data.splitting import (
+        groups_by_look,
+        hold_out_groups,
+        hold_out_place,
+        map_centres,
+    )
+    from pointsam.errors import InputError
+
+    if args.by == "image":
+        return hold_out_groups(np.arange(len(names)), args.share, seed=args.seed)
+    if args.images is None:
+        raise InputError(f"--by {args.by} looks at the images: give --images DIR.")
+    paths = [args.images / name for name in names]
+    if args.by == "place":
+        return hold_out_place(map_centres(paths), args.share, seed=args.seed)
+    return hold_out_groups(groups_by_look(paths), args.share, seed=args.seed)
