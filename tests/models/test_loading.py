@@ -19,7 +19,7 @@ from tests.models.tiny_models import (
 from transformers import Sam2Config, Sam2Model, Sam2VideoConfig, Sam2VideoModel
 
 from pointsam.errors import InputError
-from pointsam.models.checkpoints import base_hash, load_segmenter
+from pointsam.models.checkpoints import base_hash, export_plain, load_segmenter
 from pointsam.models.library_folder import save_folder
 from pointsam.models.lora import attach_adapter
 from pointsam.models.official_sam2 import HIERA_BY_DEPTHS, sam2_config
@@ -158,6 +158,29 @@ def test_a_folder_that_is_no_sam_is_refused(tmp_path, config, message):
 def test_a_model_of_ours_has_no_library_folder(tmp_path):
     with pytest.raises(InputError, match="mobile_sam model is not one of transformers"):
         save_folder(small_segmenter("mobile_sam"), tmp_path / "plain")
+
+
+def test_a_merged_model_of_the_library_is_written_as_a_folder(tmp_path):
+    model = small_segmenter("sam")
+    adapter = attach_adapter(model, rank=1, first_block=2, seed=0)
+    for name, parameter in adapter.named_parameters().items():
+        if "lora_B" in name:
+            parameter.data[:, 0].fill_(0.3)
+    expected = masks(model)
+    merged = adapter.merge()
+    with pytest.raises(InputError, match="sam model is written as a folder"):
+        export_plain(merged, tmp_path / "merged.pt")
+    export_plain(merged, tmp_path / "merged")
+    again = load_segmenter(str(tmp_path / "merged"), side=SIDE)
+    assert relative_error(masks(again), expected) < 10 * TOLERANCE
+    assert relative_error(masks(small_segmenter("sam")), expected) > 1000 * TOLERANCE
+    with pytest.raises(InputError, match="exists already"):
+        export_plain(merged, tmp_path / "merged")
+
+
+def test_mobile_sam_is_written_as_a_file(tmp_path):
+    with pytest.raises(InputError, match=r"expected a .pt or .safetensors file"):
+        export_plain(small_segmenter("mobile_sam"), tmp_path / "merged")
 
 
 def test_a_name_that_is_nothing_lists_what_is_known():

@@ -10,8 +10,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "merge",
         help="write an adapted model as a plain checkpoint",
         description=(
-            "Write an adapted model as one plain checkpoint, under the names that SAM was released "
-            "with, for tools that know no adapters. It loads here too, by --model FILE."
+            "Write an adapted model as a plain one, for tools that know no adapters: MobileSAM as "
+            "a file under its released names, any other SAM as a folder in the format of "
+            "transformers. It loads here too, by --model."
         ),
         epilog="example: pointsam merge --adapter runs/nwpu --output nwpu.pt",
     )
@@ -28,7 +29,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="where the adapter's base is, if not where the adapter says: a name or a file",
     )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="FILE", help="new .pt or .safetensors file"
+        "--output",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="new .pt or .safetensors file; a new folder where the base is not MobileSAM",
     )
     parser.set_defaults(run=run)
 
@@ -37,14 +42,14 @@ def run(args: argparse.Namespace) -> int:
     """Merge."""
     from pointsam.errors import InputError
     from pointsam.files import refuse_existing
-    from pointsam.models.checkpoints import export_official
+    from pointsam.models.checkpoints import EXPORT_SUFFIXES, export_plain
     from pointsam.prediction.predictor import load
 
-    if args.output.suffix not in (".pt", ".pth", ".safetensors"):
+    if args.output.suffix not in {"", *EXPORT_SUFFIXES}:
         raise InputError(f"--output {args.output}: expected a .pt or .safetensors file.")
     refuse_existing(args.output)
     predictor = load(args.model, adapter=args.adapter)
     assert predictor.adapter is not None
-    export_official(predictor.adapter.merge(), args.output)
+    export_plain(predictor.adapter.merge(), args.output)
     print(f"merged model: {args.output} (use it at side {predictor.model.side})")
     return 0

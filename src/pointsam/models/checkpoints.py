@@ -15,7 +15,7 @@ from pointsam.files import refuse_existing, replacing, sha256_of
 from pointsam.models import official_sam2, official_vit
 from pointsam.models.adapter_card import read_card
 from pointsam.models.hub import fetch_model
-from pointsam.models.library_folder import load_folder
+from pointsam.models.library_folder import load_folder, save_folder
 from pointsam.models.lora import Adapter, load_adapter_weights
 from pointsam.models.mobile_sam import MobileSam
 from pointsam.models.official import from_official, to_official
@@ -32,6 +32,9 @@ EMBEDDED_SHA256 = "0a769ba1e0262623318f129b4aae91d73ea2235cbbad16afc1a1a8d15446c
 
 LORA_MARK = "lora_"
 """What an adapter's own parameters have in their names."""
+
+EXPORT_SUFFIXES = {".pt", ".pth", ".safetensors"}
+"""Of the files that MobileSAM is written to."""
 
 _CHECKPOINT_SUFFIXES = {".pt", ".pth", ".bin", ".ckpt", ".safetensors"}
 _HUB_NAME = re.compile(r"^[\w.-]+/[\w.-]+$")
@@ -77,15 +80,32 @@ def load_adapter(model: Segmenter, folder: Path) -> Adapter:
     return load_adapter_weights(model, folder, first_block=card.first_block)
 
 
-def export_official(model: Segmenter, path: Path) -> None:
+def export_plain(model: Segmenter, path: Path) -> None:
+    """Write a plain model: MobileSAM as a file, any other family as a folder of transformers.
+
+    Raises:
+        InputError: `path` exists, or names a file where a folder is written, or the reverse.
+    """
+    if isinstance(model, MobileSam):
+        if path.suffix not in EXPORT_SUFFIXES:
+            raise InputError(f"--output {path}: expected a .pt or .safetensors file.")
+        export_official(model, path)
+    elif path.suffix in EXPORT_SUFFIXES:
+        raise InputError(
+            f"--output {path}: a {model.family} model is written as a folder in the format of "
+            "transformers; name one."
+        )
+    else:
+        save_folder(model, path)
+
+
+def export_official(model: MobileSam, path: Path) -> None:
     """Write a plain MobileSAM file (``.pt`` or ``.safetensors``) under the released names.
 
     Raises:
-        InputError: `path` exists, or the model is of a family without such a file.
+        InputError: `path` exists.
     """
     refuse_existing(path)
-    if not isinstance(model, MobileSam):
-        raise InputError(f"a {model.family} model has no plain file to be written to.")
     state = to_official({k: v.cpu() for k, v in model.state_dict().items()})
     with replacing(path) as temporary:
         if path.suffix == ".safetensors":
