@@ -264,6 +264,13 @@ def test_coco_key_points_are_the_clicks_of_their_annotation(tmp_path):
     assert data.images[0].instances[0].id == 7
 
 
+def test_nwpu_boxes_are_clicked_in_the_middle(tmp_path, images):
+    write(tmp_path / "ground truth/a.txt", "\n(2,4),(10,8),1 \n( 0, 0),(29,19),10\n")
+    assert found(read(tmp_path / "ground truth", images)) == {
+        "a.png": ([("airplane", (6, 6, 1)), ("vehicle", (14.5, 9.5, 1))], [])
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -290,6 +297,9 @@ def test_coco_key_points_are_the_clicks_of_their_annotation(tmp_path):
         ("yolo/a.txt", "0 1 2\n", "a.txt: line 1 has 3 values, expected a box"),
         ("yolo/a.txt", "0 1 2 x 4\n", "line 1 is not numbers"),
         ("yolo/c.txt", "", r"c.txt has no image c\.\* in"),
+        ("gt/a.txt", "(1,2),(3,4),11\n", "line 1 has class 11, known are 1 to 10"),
+        ("gt/a.txt", "(1,2),(3,4),1\n(1,2),(3\n", r"line 2 is '\(1,2\),\(3', expected"),
+        ("gt/c.txt", "(1,2),(3,4),1\n", r"c.txt has no image c\.\* in"),
         ("none/notes.md", "", "holds neither LabelMe's"),
     ],
 )  # fmt: skip

@@ -19,6 +19,7 @@ from pointsam.data.click_tools import (
 )
 from pointsam.data.georeference import pixels_to_degrees, read_georeference
 from pointsam.data.images import list_images
+from pointsam.data.nwpu_boxes import holds_nwpu_boxes, read_nwpu_boxes
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Point
 from pointsam.data.vector_points import ENDINGS, read_vector_points
 from pointsam.errors import InputError
@@ -28,7 +29,7 @@ from pointsam.prompts import NEGATIVE
 FORMS = (
     "a point file or COCO key points (.json), CSV, GeoJSON, GeoPackage or Shapefile, LabelMe "
     "(.json or a folder of them), Label Studio (.json), CVAT for images (.xml), or a folder of "
-    "YOLO boxes (.txt)"
+    "YOLO's or NWPU VHR-10's boxes (.txt)"
 )
 """What can be read."""
 
@@ -48,9 +49,11 @@ def read_clicks(path: Path, *, images: Path | None, negative: str) -> Dataset:
     if path.is_dir():
         if any(path.glob("*.json")):
             return read_labelme(path, negative=negative)
+        if holds_nwpu_boxes(path):
+            return read_nwpu_boxes(path, _needed(path, images))
         if any(path.glob("*.txt")):
             return read_yolo(path, _needed(path, images))
-        raise InputError(f"{path} holds neither LabelMe's .json nor YOLO's .txt files.")
+        raise InputError(f"{path} holds neither LabelMe's .json nor boxes in .txt files.")
     if not path.is_file():
         raise FileNotFoundError(f"no point file {path}.")
     ending = path.suffix.lower()
