@@ -7,6 +7,7 @@ INSTALLED := .venv/installed
 .PHONY: demo test install lint clean
 
 demo: install
+	rm -rf demo-output
 	$(BIN)/pointsam demo --output demo-output
 
 test: lint
