@@ -6,23 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool
-from torch import Tensor
 
 from pointsam.config import Precision
 from pointsam.data.dataset import load_sample, model_prompts
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError
-from pointsam.masks import count_pixels, overlap_rate, threshold
+from pointsam.masks import count_pixels, masks_in_image, overlap_rate
 from pointsam.models.precision import encode_with
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prompts import PointPrompts
 
 METRICS = ("iou", "f1", "precision", "recall")
-
-SHOWN_AT_ONCE = 16
-"""Instances whose logits are brought to the image frame at once."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +158,7 @@ def score_image(
     """
     assert sample.masks is not None
     decoded = model.decode(embedding, prompts.to(model.device))
-    predicted = _image_masks(sample, decoded.low_res_logits[:, 0])
+    predicted = masks_in_image(decoded.low_res_logits[:, 0], sample.frame)
     counts = count_pixels(predicted, sample.masks)
     columns = [getattr(counts, metric).tolist() for metric in METRICS]
     columns.append(decoded.iou_prediction[:, 0].tolist())
@@ -174,15 +169,6 @@ def score_image(
         )
     )
     return ImageScore(sample.file_name, instances, overlap_rate(predicted))
-
-
-def _image_masks(sample: Sample, low_res_logits: Tensor) -> Bool[Tensor, "instances height width"]:
-    """Threshold in the image frame, some instances at a time: logits are large there."""
-    parts = [
-        threshold(sample.frame.logits_to_image(part)).cpu()
-        for part in low_res_logits.split(SHOWN_AT_ONCE)
-    ]
-    return torch.cat(parts)
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -10,10 +10,26 @@ from jaxtyping import Bool, Float, Int
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from pointsam.frames import ModelFrame
+
+_AT_ONCE = 16
+"""Instances whose logits are brought to the image frame at once."""
+
 
 def threshold(mask_logits: Float[Tensor, "*batch rows cols"]) -> Bool[Tensor, "*batch rows cols"]:
     """Turn logits into masks: the only place where a mask is decided."""
     return mask_logits > 0
+
+
+def masks_in_image(
+    low_res_logits: Float[Tensor, "instances rows cols"], frame: ModelFrame
+) -> Bool[Tensor, "instances height width"]:
+    """Decide masks in the image frame, some at a time because logits are large there.
+
+    The result is in the processor's memory.
+    """
+    parts = low_res_logits.split(_AT_ONCE)
+    return torch.cat([threshold(frame.logits_to_image(part)).cpu() for part in parts])
 
 
 def pairwise_iou(

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from pointsam.config import Precision
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
-from pointsam.masks import threshold
+from pointsam.masks import masks_in_image
 from pointsam.models.adapter_card import read_card
 from pointsam.models.checkpoints import EMBEDDED, load_adapter, load_segmenter
 from pointsam.models.lora import Adapter
@@ -23,9 +23,6 @@ from pointsam.prompts import PADDING, POSITIVE, PointPrompts
 
 USUAL_SIDE = 1024
 """Side of the model's input where no adapter says otherwise, in pixels."""
-
-SHOWN_AT_ONCE = 16
-"""Instances whose logits are brought to the image frame at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +77,7 @@ class Predictor:
         with torch.no_grad():
             decoded = self.model.decode(embedding, prompts)
             logits = decoded.low_res_logits[:, 0].float()
-            masks = np.zeros((len(logits), *frame.image_size), dtype=bool)
-            for start in range(0, len(logits), SHOWN_AT_ONCE):
-                part = slice(start, start + SHOWN_AT_ONCE)
-                masks[part] = threshold(frame.logits_to_image(logits[part])).cpu().numpy()
+            masks = masks_in_image(logits, frame).numpy()
         scores = decoded.iou_prediction[:, 0].float().cpu().numpy()
         return Prediction(masks, scores, logits.cpu().numpy())
 

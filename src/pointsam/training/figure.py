@@ -10,7 +10,7 @@ from torch import Tensor
 from pointsam.data.sample import Sample
 from pointsam.figures import draw_panel, save_picture, side_by_side, stack
 from pointsam.frames import ModelFrame
-from pointsam.masks import threshold
+from pointsam.masks import masks_in_image
 from pointsam.training.step import Learner
 from pointsam.training.views import Views
 
@@ -75,4 +75,4 @@ def _masks(low_res_logits: Float[Tensor, "instances rows cols"], sample: Sample)
     """Bring masks to the view, which lies in the model frame."""
     height, width = sample.frame.resized_size
     frame = ModelFrame((height, width), sample.frame.side, sample.frame.stride)
-    return threshold(frame.logits_to_image(low_res_logits.float())).cpu().numpy()
+    return masks_in_image(low_res_logits.float(), frame).numpy()
