@@ -1,6 +1,10 @@
 import numpy as np
+import pyogrio
 import pytest
+import rasterio
+import shapely
 from PIL import Image
+from rasterio.transform import from_origin
 
 from pointsam.cli.main import main
 from pointsam.data.annotations import read_coco
@@ -87,3 +91,28 @@ def test_bad_usage_is_status_two(tmp_path, capsys, words, message):
     folders = ["--images", tmp_path / "images", "--labels", tmp_path / "labels"]
     assert run("labels", *folders, "--output", tmp_path / "out.json", *words) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_scene_and_its_polygons_become_chips(tmp_path, capsys):
+    place = {"crs": "EPSG:32632", "transform": from_origin(500_000, 5_500_000, 1, 1)}
+    profile = {"driver": "GTiff", "count": 3, "dtype": "uint8", "height": 40, "width": 40}
+    with rasterio.open(tmp_path / "scene.tif", "w", **profile, **place) as out:
+        out.write(np.zeros((3, 40, 40), dtype=np.uint8))
+    roof = shapely.box(500_004, 5_499_990, 500_010, 5_499_996)
+    pyogrio.raw.write(
+        str(tmp_path / "roofs.geojson"), np.array([shapely.to_wkb(roof)], dtype=object), [], [],
+        geometry_type="Polygon", crs="EPSG:32632",
+    )  # fmt: skip
+    words = ["polygons", tmp_path / "scene.tif", tmp_path / "roofs.geojson"]
+    words += ["--chip", 32, "--overlap", 16, "--category", "roof", "--output", tmp_path / "chips"]
+    assert run(*words) == 0
+    assert "4 chips, 4 instances of 1 polygons" in capsys.readouterr().out
+    data = read_coco(tmp_path / "chips/masks.json")
+    assert data.categories == ("roof",)
+    images = ["--images", tmp_path / "chips/images"]
+    files = ["--annotations", tmp_path / "chips/masks.json"]
+    assert main(["data", "check", *map(str, files + images)]) == 0
+    assert run(*words) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert run(*words[:-1], tmp_path / "new", "--overlap", 40) == 2
+    assert not (tmp_path / "new").exists()

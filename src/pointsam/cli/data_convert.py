@@ -1,4 +1,4 @@
-"""``pointsam data convert``: label rasters to COCO instance masks."""
+"""``pointsam data convert``: label rasters and polygons to COCO instance masks."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,8 +14,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Describe the command and its forms."""
     parser = subparsers.add_parser(
         "convert",
-        help="make COCO instance masks from label rasters",
-        description="Make COCO instance masks from label rasters. A run that was stopped goes on.",
+        help="make COCO instance masks from label rasters or polygons",
+        description=(
+            "Make COCO instance masks from label rasters or polygons. The conversion of label "
+            "rasters goes on where it was stopped."
+        ),
     )
     forms = parser.add_subparsers(required=True, metavar="FORM")
     whu = forms.add_parser(
@@ -46,6 +49,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     _add_label_arguments(labels)
     labels.set_defaults(run=run_labels)
+    polygons = forms.add_parser(
+        "polygons",
+        help="a georeferenced scene with polygons, cut into chips",
+        description=(
+            "Cut a georeferenced scene and the polygons on it into chips with masks: a new folder "
+            "with images/ and masks.json. The chips keep bands, values and place. A class is read "
+            "from the field 'class' or 'category'."
+        ),
+        epilog="example: pointsam data convert polygons scene.tif roofs.gpkg --output chips",
+    )
+    _add_polygon_arguments(polygons)
+    polygons.set_defaults(run=run_polygons)
     for form in (whu, labels):
         form.add_argument("--rle", action="store_true", help="write RLE instead of polygons")
         form.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
@@ -83,6 +98,52 @@ def _add_label_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--least-area", type=int, default=1, metavar="PX", help="leave smaller instances out"
     )
+
+
+def _add_polygon_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scene", type=Path, help="raster")
+    parser.add_argument("polygons", type=Path, help="GeoPackage, GeoJSON or Shapefile")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="new folder")
+    parser.add_argument(
+        "--chip", type=int, default=1024, metavar="PX", help="side of a chip (default: 1024)"
+    )
+    parser.add_argument(
+        "--overlap", type=int, default=128, metavar="PX", help="of neighbours (default: 128)"
+    )
+    parser.add_argument(
+        "--category", default="object", help="of polygons without a class (default: object)"
+    )
+    parser.add_argument(
+        "--least-area", type=int, default=1, metavar="PX", help="leave smaller parts out"
+    )
+
+
+def run_polygons(args: argparse.Namespace) -> int:
+    """Cut one scene."""
+    from tqdm import tqdm
+
+    from pointsam.data.annotations import read_coco
+    from pointsam.data.chips import cut_chips, read_polygons
+    from pointsam.files import new_folder
+
+    with new_folder(args.output) as folder:
+        outlined = read_polygons(args.polygons, args.scene, category=args.category)
+        chips = cut_chips(
+            args.scene,
+            outlined,
+            folder,
+            side=args.chip,
+            overlap=args.overlap,
+            least_area=args.least_area,
+        )
+        for _ in tqdm(chips, unit="chip", delay=1, leave=False):
+            pass
+        data = read_coco(folder / "masks.json")
+    print(
+        f"{args.output}: {len(data.images)} chips, {data.instance_count} instances of "
+        f"{len(outlined.categories)} polygons"
+    )
+    return 0
 
 
 def run_whu(args: argparse.Namespace) -> int:
