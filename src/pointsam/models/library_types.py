@@ -5,7 +5,9 @@ from transformers.models.sam.modeling_sam import (
     SamMaskDecoder,
     SamPositionalEmbedding,
     SamPromptEncoder,
+    SamVisionAttention,
     SamVisionEncoder,
+    SamVisionLayer,
 )
 from transformers.models.sam2.modeling_sam2 import (
     Sam2Attention,
@@ -24,7 +26,9 @@ from transformers.models.sam_hq.modeling_sam_hq import (
     SamHQMaskDecoder,
     SamHQPositionalEmbedding,
     SamHQPromptEncoder,
+    SamHQVisionAttention,
     SamHQVisionEncoder,
+    SamHQVisionLayer,
 )
 
 Attention = SamAttention | SamHQAttention | Sam2Attention | Sam3TrackerAttention
@@ -39,3 +43,5 @@ PositionEncoder = (
 )
 PromptEncoder = SamPromptEncoder | SamHQPromptEncoder | Sam2PromptEncoder | Sam3TrackerPromptEncoder
 PlainVit = SamVisionEncoder | SamHQVisionEncoder
+PlainVitLayer = SamVisionLayer | SamHQVisionLayer
+PlainVitAttention = SamVisionAttention | SamHQVisionAttention

@@ -1,5 +1,7 @@
 """SAM behind the contract: ViT-B, L and H, and all that the library loads as a SamModel."""
 
+from functools import partial
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -14,7 +16,7 @@ from pointsam.models.segmenter import (
     Segmenter,
     Stem,
 )
-from pointsam.models.vit import embed_patches, fused_projection, require_side
+from pointsam.models.vit import embed_patches, fused_projection, require_side, run_layer
 
 
 class Sam(Segmenter):
@@ -43,14 +45,14 @@ class Sam(Segmenter):
         """Run the patches and the blocks below ``first_block``."""
         features = embed_patches(self.sam.vision_encoder, pixels)
         for layer in self.sam.vision_encoder.layers[: self.first_block]:
-            features = layer(features)
+            features = run_layer(layer, features)
         return Stem((features,))
 
     def encode_adapted(self, stem: Stem) -> Embedding:
         """Run the other blocks and the neck."""
         [features] = stem.tensors
         for layer in self.sam.vision_encoder.layers[self.first_block :]:
-            features = self.run_block(layer, features)
+            features = self.run_block(partial(run_layer, layer), features)
         return Embedding(self.sam.vision_encoder.neck(features).to(self.dtype))
 
     def prepare(self, embedding: Embedding) -> ImageTerms:

@@ -1,5 +1,7 @@
 """SAM-HQ behind the contract: SAM's encoder, and masks sharpened by its early features."""
 
+from functools import partial
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -15,7 +17,7 @@ from pointsam.models.segmenter import (
     Segmenter,
     Stem,
 )
-from pointsam.models.vit import embed_patches, fused_projection, require_side
+from pointsam.models.vit import embed_patches, fused_projection, require_side, run_layer
 
 
 class SamHQ(Segmenter):
@@ -46,7 +48,7 @@ class SamHQ(Segmenter):
         features = embed_patches(self.sam.vision_encoder, pixels)
         early: list[Tensor] = []
         for index, layer in enumerate(self.sam.vision_encoder.layers[: self.first_block]):
-            features = layer(features)
+            features = run_layer(layer, features)
             early = [features] if index == self._early else early
         return Stem((features, *early))
 
@@ -55,7 +57,7 @@ class SamHQ(Segmenter):
         features, *early = stem.tensors
         layers = list(enumerate(self.sam.vision_encoder.layers))
         for index, layer in layers[self.first_block :]:
-            features = self.run_block(layer, features)
+            features = self.run_block(partial(run_layer, layer), features)
             early = [features] if index == self._early else early
         image = self.sam.vision_encoder.neck(features).to(self.dtype)
         return Embedding(image, tuple(early))

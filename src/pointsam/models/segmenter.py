@@ -6,7 +6,7 @@ Embedding -> ``prepare`` (once an image) -> ImageTerms -> ``decode_chunk`` (for 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -165,13 +165,12 @@ class Segmenter(nn.Module, ABC):
     def fused_projections(self) -> tuple[FusedProjection, ...]:
         """Name the attention projections from ``first_block`` on, in the encoder's order."""
 
-    def run_block(self, block: nn.Module, features: Tensor) -> Tensor:
+    def run_block(self, block: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
         """Run one block of the adapted part, stored or, with ``checkpointing``, computed twice."""
         if self.checkpointing and torch.is_grad_enabled():
             recomputed: Tensor = checkpoint(block, features, use_reentrant=False)
             return recomputed
-        output: Tensor = block(features)
-        return output
+        return block(features)
 
     def feature_map(self, embedding: Embedding) -> Float[Tensor, "images channels rows cols"]:
         """Give the map that point features are read from."""
