@@ -160,13 +160,13 @@ def _print_table(before: "Scores", after: "Scores") -> None:
     """Print what changed, in percent; classes are means over their objects."""
     images, objects = len(after.images), len(after.instances)
     print(f"\nheld-out part: {images} images, {objects} objects, one point each, in percent\n")
-    print(f"{'':<20}before   after    gain")
+    print(f"{'':<24}before  after   gain")
     rows = [
         (name, 100 * before.mean(metric), 100 * after.mean(metric))
         for name, metric in (("IoU", "iou"), ("F1", "f1"))
     ]
-    rows.append(("overlap (less: better)", 100 * before.overlap, 100 * after.overlap))
+    rows.append(("overlap (lower: better)", 100 * before.overlap, 100 * after.overlap))
     old, new = before.classes(), after.classes()
     rows += [(f"IoU of {name}s", 100 * old[name].iou, 100 * new[name].iou) for name in new]
     for name, first, second in rows:
-        print(f"{name:<22}{first:4.1f}  {second:6.1f}  {second - first:+6.1f}")
+        print(f"{name:<24}{first:6.1f}  {second:5.1f}  {second - first:+5.1f}")
