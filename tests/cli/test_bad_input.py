@@ -202,6 +202,15 @@ def test_a_damaged_adapter(command, refused, tmp_path):
     assert "adapter" in refused(command, "--adapter", folder)
 
 
+@USERS
+def test_an_adapter_with_nan(command, refused, tmp_path):
+    folder = save_adapter(tmp_path / "adapter", seed=0)
+    state = load_file(folder / "adapter_model.safetensors")
+    next(iter(state.values()))[0] = torch.nan
+    save_file(state, folder / "adapter_model.safetensors")
+    assert "adapter holds NaN or infinity in" in refused(command, "--adapter", folder)
+
+
 @ALL
 def test_an_output_that_exists(command, refused, tmp_path):
     (tmp_path / "out").mkdir()

@@ -45,7 +45,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="point file with the same annotation ids; may be given several times",
     )
     files.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="new folder for the scores"
+        "--output",
+        "-o",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="new folder for the scores",
     )
     add_skip_broken(files)
     add_model_arguments(parser)
@@ -82,7 +87,9 @@ def run(args: argparse.Namespace) -> int:
             (output / folder).mkdir(exist_ok=True)
             write_scores(scores, output / folder, _origin(args, points, data, scores, model.side))
     print_table([path.name for path in args.points], results)
-    print(f"scores: {args.output}")
+    dropped = sum(len(data.dropped) for data in datasets)
+    listed = f" ({dropped} things were dropped: scores.json names them)" if dropped else ""
+    print(f"scores: {args.output}{listed}")
     return 0
 
 

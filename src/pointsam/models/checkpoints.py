@@ -23,7 +23,7 @@ from pointsam.models.registry import KNOWN_MODELS
 from pointsam.models.sam import Sam
 from pointsam.models.sam2 import Sam2
 from pointsam.models.segmenter import Segmenter
-from pointsam.models.state_files import State, fill, read_state
+from pointsam.models.state_files import State, fill, read_state, refuse_nan
 
 EMBEDDED = "mobile_sam"
 """Name of the model that ships with the package."""
@@ -68,7 +68,7 @@ def load_adapter(model: Segmenter, folder: Path) -> Adapter:
 
     Raises:
         FileNotFoundError: `folder` holds no adapter.
-        InputError: the adapter was made for another base model.
+        InputError: the adapter was made for another base model, is damaged or holds NaN.
     """
     card = read_card(folder)
     found = base_hash(model)
@@ -77,7 +77,9 @@ def load_adapter(model: Segmenter, folder: Path) -> Adapter:
             f"{folder} was trained on {card.base} ({card.family}, {card.base_hash[:12]}), "
             f"not on this model ({model.family}, {found[:12]}): give --model the base it names."
         )
-    return load_adapter_weights(model, folder, first_block=card.first_block)
+    adapter = load_adapter_weights(model, folder, first_block=card.first_block)
+    refuse_nan(adapter.state(), str(folder))
+    return adapter
 
 
 def export_plain(model: Segmenter, path: Path) -> None:
