@@ -57,7 +57,7 @@ def main():
     other = run(args, padded, clicks, "padded")
     table["seconds, padded"] = other["seconds"]
     table |= agreement(args.work / "once", args.work / "padded")
-    kill_and_resume(args, scene, clicks, after=once["seconds"] / 3)
+    kill_and_resume(args, scene, clicks, after=once["windows with points"] // 2)
     table["killed and resumed: equal"] = equal(args.work / "once", args.work / "killed")
     for number in (1, 2):
         run(args, scene, clicks, "sharded", more=["--shard", f"{number}/2"])
@@ -150,11 +150,12 @@ def kill_and_resume(args, scene, clicks, *, after):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    time.sleep(after)
+    parts = args.work / "killed" / "parts"
+    while len(list(parts.glob("x*.npz"))) < after and process.poll() is None:
+        time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    done = len(list((args.work / "killed" / "parts").glob("x*.npz")))
-    print(f"killed after {after:.0f} s with {done} windows done")
+    print(f"killed with {len(list(parts.glob('x*.npz')))} windows done")
     run(args, scene, clicks, "killed", more=["--resume"])
 
 

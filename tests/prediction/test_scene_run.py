@@ -15,6 +15,7 @@ from pointsam.data.records import ImageRecord, InstanceRecord
 from pointsam.errors import InputError
 from pointsam.prediction.rasters import open_scene
 from pointsam.prediction.scene_run import SceneRun, SceneSettings, Shard
+from pointsam.prediction.scenes import scene_points
 
 SIZE = (300, 300)
 BOXES = [
@@ -41,7 +42,8 @@ def _run(path, folder, *, shard=None, resume=False, finish=True, record=RECORD, 
     """Do a run, or a shard of one, with a model that counts."""
     model = ColourModel()
     with open_scene(path) as scene:
-        run = SceneRun(model, scene, record, SceneSettings(window, 256))
+        points = scene_points(record, scene.grid)
+        run = SceneRun(model, scene, points, SceneSettings(window, 256))
         for _ in run.segment(folder, shard=shard or Shard(), resume=resume):
             pass
         summary = None

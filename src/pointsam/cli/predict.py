@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from pointsam.files import refuse_existing
 
     args.image = args.image or args.scene
-    if args.image is not None and args.points is not None and is_scene(args.image, args.points):
+    if args.image is not None and args.point is None and is_scene(args.image, args.points):
         if args.joint or args.skip_broken:
             raise InputError("--joint and --skip-broken are not for scenes.")
         return run_scene(args)

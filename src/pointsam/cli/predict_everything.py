@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pointsam.data.records import Dataset, ImageRecord
     from pointsam.models.segmenter import Segmenter
+    from pointsam.prediction.everything import EverythingSettings
     from pointsam.prediction.images import ImagePrediction
 
 FACTORS = ("iou", "stability", "similarity")
@@ -93,23 +94,32 @@ def everything(
     from itertools import count
 
     from pointsam.errors import InputError
-    from pointsam.prediction.everything import EverythingSettings
     from pointsam.prediction.everything_images import load_prototypes, predict_everything
 
     if args.joint:
         raise InputError("--joint goes with clicks, not with --grid.")
-    settings = EverythingSettings(
+    return partial(
+        predict_everything,
+        model,
+        settings=everything_settings(args),
+        ids=count(1),
+        prototypes=load_prototypes(args.adapter) if args.adapter else None,
+        precision=args.precision,
+    )
+
+
+def everything_settings(args: argparse.Namespace) -> "EverythingSettings":
+    """Read which masks are kept.
+
+    Raises:
+        InputError: a limit that cannot be.
+    """
+    from pointsam.prediction.everything import EverythingSettings
+
+    return EverythingSettings(
         grid=args.grid,
         least_iou=args.least_iou,
         least_stability=args.least_stability,
         most_overlap=args.most_overlap,
         rank_by=tuple(args.rank_by),
-    )
-    return partial(
-        predict_everything,
-        model,
-        settings=settings,
-        ids=count(1),
-        prototypes=load_prototypes(args.adapter) if args.adapter else None,
-        precision=args.precision,
     )

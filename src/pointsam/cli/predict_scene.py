@@ -9,6 +9,7 @@ from pointsam.cli.arguments import band_numbers, value_range
 if TYPE_CHECKING:
     from pointsam.data.records import ImageRecord
     from pointsam.prediction.rasters import Scene
+    from pointsam.prediction.scene_everything import SceneEverything
     from pointsam.prediction.scene_run import SceneSummary, Shard
 
 
@@ -74,14 +75,22 @@ def run_scene(args: argparse.Namespace) -> int:
 
     from pointsam.cli.arguments import open_model
     from pointsam.prediction.rasters import open_scene
+    from pointsam.prediction.scene_everything import scene_grid
     from pointsam.prediction.scene_run import SceneRun, SceneSettings
+    from pointsam.prediction.scenes import scene_points
 
     shard = _shard(args.shard)
     with open_scene(args.image, bands=args.bands, stretch=args.stretch) as scene:
-        record = _read_points(args.points, scene)
+        everything = None if args.grid is None else _everything(args)
+        record = None if everything else _read_points(args.points, scene)
         model = open_model(args)
         settings = SceneSettings(args.window or model.side, args.largest_window, args.precision)
-        run = SceneRun(model, scene, record, settings)
+        points = (
+            scene_points(record, scene.grid)
+            if record
+            else scene_grid(scene.grid, side=settings.window, count=args.grid)
+        )
+        run = SceneRun(model, scene, points, settings, everything=everything)
         todo = run.windows[shard.number - 1 :: shard.of]
         for _ in tqdm(
             run.segment(args.output, shard=shard, resume=args.resume),
@@ -101,6 +110,16 @@ def run_scene(args: argparse.Namespace) -> int:
         )
     _report(summary, args.output)
     return 0
+
+
+def _everything(args: argparse.Namespace) -> "SceneEverything":
+    """Give what is kept of a scene that nobody has clicked on."""
+    from pointsam.cli.predict_everything import everything_settings
+    from pointsam.prediction.everything_images import load_prototypes
+    from pointsam.prediction.scene_everything import SceneEverything
+
+    prototypes = load_prototypes(args.adapter) if args.adapter else None
+    return SceneEverything(everything_settings(args), prototypes)
 
 
 def _report(summary: "SceneSummary", output: Path) -> None:

@@ -155,6 +155,19 @@ def mask_features(
     return weights @ features.flatten(1).T
 
 
+def similarity(
+    features: Float[Tensor, "channels down across"],
+    masks: Bool[Tensor, "masks rows cols"],
+    *,
+    prototypes: Float[Tensor, "prototypes channels"] | None,
+) -> Float[Tensor, " masks"]:
+    """Give the cosine of each mask's mean feature with the nearest prototype; 1 without any."""
+    if prototypes is None:
+        return features.new_ones(len(masks))
+    means = F.normalize(mask_features(features, masks), dim=1)
+    return (means @ F.normalize(prototypes.to(means), dim=1).T).amax(dim=1)
+
+
 def duplicates(
     masks: Bool[Tensor, "masks rows cols"], *, most_overlap: float
 ) -> Bool[Tensor, " masks"]:
@@ -187,20 +200,11 @@ def _judged(
     rank_by: Sequence[Factor],
 ) -> Everything:
     """Put the three factors and their product beside the masks."""
-    similarity = torch.ones_like(iou_prediction)
-    if prototypes is not None:
-        means = F.normalize(mask_features(features, threshold(low_res_logits)), dim=1)
-        targets = F.normalize(prototypes.to(means), dim=1)
-        similarity = (means @ targets.T).amax(dim=1)
-    factors = {
-        "iou": iou_prediction,
-        "stability": stability(low_res_logits),
-        "similarity": similarity,
-    }
+    stable = stability(low_res_logits)
+    alike = similarity(features, threshold(low_res_logits), prototypes=prototypes)
+    factors = {"iou": iou_prediction, "stability": stable, "similarity": alike}
     rank = torch.stack([factors[name].clamp(min=0) for name in rank_by]).prod(dim=0)
-    return Everything(
-        low_res_logits, points, iou_prediction, factors["stability"], similarity, rank
-    )
+    return Everything(low_res_logits, points, iou_prediction, stable, alike, rank)
 
 
 def _worth_keeping(

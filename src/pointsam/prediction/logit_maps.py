@@ -56,6 +56,10 @@ class LogitMap:
         rendered[:, (np.arange(box[0], box[2]) < x0) | (np.arange(box[0], box[2]) >= x1)] = -np.inf
         return rendered
 
+    def mask(self, box: Box) -> Bool[np.ndarray, "height width"]:
+        """Give the mask in the scene pixels of `box`."""
+        return np.concatenate([_positive(self.render(strip)) for strip in strips_of(box)])
+
 
 def crop_logits(
     low_res_logits: Float[np.ndarray, "rows cols"],
@@ -161,7 +165,9 @@ class Overlaps:
     def mask(self, index: int) -> Bool[np.ndarray, "height width"]:
         """Give the pixels of ``box(index)`` that the object owns."""
         box = self._boxes[index]
-        return np.concatenate([self._owned(index, strip) for strip in strips_of(box)])
+        if not self._exclusive:
+            return self._maps[index].mask(box)
+        return np.concatenate([self.labels(strip) == index + 1 for strip in strips_of(box)])
 
     def labels(self, box: Box) -> UInt32[np.ndarray, "height width"]:
         """Give, for each pixel of `box`, one more than the number of its owner, or 0."""
@@ -178,14 +184,6 @@ class Overlaps:
             best[rows, cols][wins] = logits[wins]
             labels[rows, cols][wins] = index + 1
         return labels
-
-    def _owned(self, index: int, box: Box) -> Bool[np.ndarray, "height width"]:
-        owned: Bool[np.ndarray, "height width"]
-        if self._exclusive:
-            owned = self.labels(box) == index + 1
-        else:
-            owned = _positive(self._maps[index].render(box))
-        return owned
 
 
 def strips_of(box: Box) -> Iterator[Box]:

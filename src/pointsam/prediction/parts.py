@@ -70,6 +70,8 @@ def write_part(path: Path, masks: list[SceneMask]) -> None:
             score=np.array([mask.score for mask in masks], dtype=np.float64),
             window=np.array([mask.window for mask in masks], dtype=np.int64),
             cut=np.array([mask.cut for mask in masks], dtype=bool),
+            stability=np.array([mask.stability for mask in masks], dtype=np.float64),
+            similarity=np.array([mask.similarity for mask in masks], dtype=np.float64),
             shape=np.array(shapes, dtype=np.int64).reshape(-1, 2),
             place=np.array([(*logits.corner, *logits.scale) for logits in known]).reshape(-1, 4),
             logits=np.concatenate([*values, np.zeros(0, dtype=np.float16)]),
@@ -97,11 +99,11 @@ def read_part(path: Path) -> list[SceneMask]:
                 continue
             x, y, across, down = next(places)
             maps.append(LogitMap(piece.reshape(rows, cols), (x, y), (across, down)))
-        names = ("index", "score", "window", "cut")
+        names = ("index", "score", "window", "cut", "stability", "similarity")
         rest = zip(*(arrays[name].tolist() for name in names), strict=True)
         return [
-            SceneMask(index, logits, score, window, cut)
-            for logits, (index, score, window, cut) in zip(maps, rest, strict=True)
+            SceneMask(index, logits, *numbers)
+            for logits, (index, *numbers) in zip(maps, rest, strict=True)
         ]
     except (BadZipFile, KeyError, ValueError, EOFError, StopIteration) as error:
         raise InputError(f"{path} is damaged: delete it and resume the run.") from error

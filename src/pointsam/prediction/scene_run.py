@@ -1,7 +1,7 @@
 """A scene from points to files, in steps that a killed run or another machine can take up."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 
 from pointsam.config import Precision
-from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 from pointsam.models.checkpoints import LORA_MARK, base_hash
 from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.logit_maps import Overlaps
 from pointsam.prediction.parts import begin, part_path, read_part, write_part
 from pointsam.prediction.rasters import Scene
+from pointsam.prediction.scene_everything import SceneEverything, kept, settled
 from pointsam.prediction.scenes import (
     LARGEST_WINDOW,
     SceneMask,
     SceneObject,
     ScenePoints,
-    scene_points,
     scene_tasks,
     segment_task,
 )
@@ -77,13 +76,29 @@ class SceneRun:
     """One scene, its points and a model: which windows are needed, and what was found there."""
 
     def __init__(
-        self, model: Segmenter, scene: Scene, record: ImageRecord, settings: SceneSettings
+        self,
+        model: Segmenter,
+        scene: Scene,
+        points: ScenePoints,
+        settings: SceneSettings,
+        *,
+        everything: SceneEverything | None = None,
     ) -> None:
+        """Plan a run.
+
+        Args:
+            model: any segmenter.
+            scene: open.
+            points: of the scene; those of its grid where nobody has clicked.
+            settings: that decide the masks.
+            everything: which masks are kept where nobody has clicked; None keeps one a point.
+        """
         self._model = model
         self._scene = scene
         self._settings = settings
-        self.points: ScenePoints = scene_points(record, scene.grid)
-        self._tasks = scene_tasks(self.points.objects, scene.grid, side=settings.window)
+        self._everything = everything
+        self._points = points
+        self._tasks = scene_tasks(points.objects, scene.grid, side=settings.window)
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -121,8 +136,10 @@ class SceneRun:
             shapefile: also write one.
         """
         found = [m for window in self.windows for m in read_part(part_path(folder, window))]
-        masks = sorted(found, key=lambda mask: mask.index)
-        objects = self.points.objects
+        masks: Sequence[SceneMask] = sorted(found, key=lambda mask: mask.index)
+        objects: Sequence[SceneObject] = self._points.objects
+        if self._everything:
+            objects, masks = settled(objects, masks, self._everything.settings)
         maps = [mask.logits for mask in masks]
         overlaps = Overlaps(maps, within=self._scene.grid.box, exclusive=not allow_overlap)
         outlines = outline(overlaps, len(objects), self._scene)
@@ -133,7 +150,7 @@ class SceneRun:
             objects=len(objects),
             empty=int((outlines.area_px == 0).sum()),
             cut=sum(mask.cut for mask in masks),
-            outside=len(self.points.outside),
+            outside=len(self._points.outside),
             windows=len(self.windows),
         )
 
@@ -147,7 +164,7 @@ class SceneRun:
                 "transform": scene.transform,
                 "crs": scene.crs,
             },
-            "points": _points_hash(self.points),
+            "points": _points_hash(self._points),
             "model": {
                 "base": base_hash(self._model),
                 "adapter": _adapter_hash(self._model),
@@ -158,18 +175,24 @@ class SceneRun:
             "window": self._settings.window,
             "largest_window": self._settings.largest,
             "precision": self._settings.precision,
+            "everything": self._everything and self._everything.manifest(),
         }
 
     def _segment(self, window: Window) -> list[SceneMask]:
-        return segment_task(
+        everything = self._everything
+        masks = segment_task(
             self._model,
             self._scene,
             window,
             self._tasks[window],
-            background=self.points.background,
-            largest=self._settings.largest,
+            background=self._points.background,
+            largest=0 if everything else self._settings.largest,
             precision=self._settings.precision,
+            prototypes=everything.prototypes if everything else None,
         )
+        if everything is None:
+            return masks
+        return kept(masks, everything.settings, window=window, grid=self._scene.grid)
 
 
 def _points_hash(points: ScenePoints) -> str:

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from torch import Tensor
 
 from pointsam.config import Precision
 from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame
+from pointsam.masks import threshold
 from pointsam.models.precision import encode_with
 from pointsam.models.segmenter import Embedding, Segmenter
+from pointsam.prediction.everything import similarity, stability
 from pointsam.prediction.logit_maps import LogitMap, clicked_extent, crop_logits
 from pointsam.prediction.rasters import Scene
 from pointsam.prediction.windows import WINDOW_MULTIPLE, Grid, Window, follow, place, touches
@@ -71,6 +74,10 @@ class SceneMask:
     was seen at a lower resolution."""
     cut: bool
     """Whether the mask may go on beyond the largest window."""
+    stability: float = 1.0
+    """IoU of the mask at a higher and at a lower threshold."""
+    similarity: float = 1.0
+    """Cosine with the nearest target prototype; 1 where none were given."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +146,7 @@ def segment_task(
     background: Float[np.ndarray, "clicks 2"],
     largest: int = LARGEST_WINDOW,
     precision: Precision = "float32",
+    prototypes: Float[Tensor, "prototypes channels"] | None = None,
 ) -> list[SceneMask]:
     """Segment the objects of one window, and around it those that run into its border.
 
@@ -150,6 +158,7 @@ def segment_task(
         background: clicks on no object, in the global grid.
         largest: side of the widest window an object can get, in scene pixels.
         precision: of the encoder.
+        prototypes: that masks are compared with.
     """
     masks: list[SceneMask] = []
     waiting: dict[tuple[Window, bool], list[SceneObject]] = {(window, False): list(objects)}
@@ -158,7 +167,7 @@ def segment_task(
         seen, moved = min(waiting, key=lambda key: (key[1], key[0].width))
         members = waiting.pop((seen, moved))
         view = _View.of(model, scene, seen, precision=precision)
-        for answer in view.answers(model, members, background):
+        for answer in view.answers(model, members, background, prototypes=prototypes):
             onward = _onward(answer, scene.grid, moved=moved, largest=largest)
             if isinstance(onward, Window):
                 waiting.setdefault((onward, True), []).append(answer.scene_object)
@@ -176,6 +185,8 @@ class _Answer:
     scale: tuple[float, float]
     low_res_logits: Float[np.ndarray, "rows cols"]
     score: float
+    stability: float
+    similarity: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,20 +225,31 @@ class _View:
         model: Segmenter,
         objects: Sequence[SceneObject],
         background: Float[np.ndarray, "clicks 2"],
+        *,
+        prototypes: Float[Tensor, "prototypes channels"] | None,
     ) -> Iterator[_Answer]:
         """Decode objects, a bounded number at once."""
         x0, y0, x1, y1 = self.window.box
         inside = (background >= (x0, y0)).all(axis=1) & (background < (x1, y1)).all(axis=1)
+        features = model.feature_map(self.embedding)[0].float()
         for start in range(0, len(objects), DECODED_AT_ONCE):
             chunk = objects[start : start + DECODED_AT_ONCE]
             rows = [self._row(scene_object, background[inside]) for scene_object in chunk]
             prompts = PointPrompts.from_rows(rows)
             prompts = prompts.with_points(self.frame.to_model(prompts.points))
             decoded = model.decode(self.embedding, prompts.to(model.device))
-            logits = decoded.low_res_logits[:, 0].float().cpu().numpy()
-            scores = decoded.iou_prediction[:, 0].tolist()
-            for scene_object, mask, score in zip(chunk, logits, scores, strict=True):
-                yield _Answer(scene_object, self.window, self.scale, mask, score)
+            logits = decoded.low_res_logits[:, 0].float()
+            alike = similarity(features, threshold(logits), prototypes=prototypes)
+            numbers = zip(
+                decoded.iou_prediction[:, 0].tolist(),
+                stability(logits).tolist(),
+                alike.tolist(),
+                strict=True,
+            )
+            for scene_object, mask, (score, stable, like) in zip(
+                chunk, logits.cpu().numpy(), numbers, strict=True
+            ):
+                yield _Answer(scene_object, self.window, self.scale, mask, score, stable, like)
 
     def _row(
         self, scene_object: SceneObject, background: Float[np.ndarray, "clicks 2"]
@@ -261,4 +283,12 @@ def _onward(answer: _Answer, grid: Grid, *, moved: bool, largest: int) -> Window
             return onward
     logits = crop_logits(answer.low_res_logits, window, scale=answer.scale)
     side = max(window.width, window.height)
-    return SceneMask(answer.scene_object.index, logits, answer.score, side, cut)
+    return SceneMask(
+        answer.scene_object.index,
+        logits,
+        answer.score,
+        side,
+        cut,
+        stability=answer.stability,
+        similarity=answer.similarity,
+    )

@@ -155,13 +155,13 @@ def follow(box: Box, window: Window, *, moved: bool, largest: int) -> Window | N
         window: in which it was seen.
         moved: whether `window` was centred on the object already; if not, and if the mask fills
             no more than half of it, one of the same side around the mask comes first.
-        largest: side above which no window is made.
+        largest: side above which no window is made; 0 follows nothing.
 
     Returns:
         A window around the mask, of the same side or twice that, or None above `largest`.
     """
     span = max(box[2] - box[0], box[3] - box[1])
-    if not moved and 2 * span <= window.width:
+    if not moved and 2 * span <= window.width <= largest:
         return centred(box, side=window.width)
     if 2 * window.width > largest:
         return None

@@ -1,0 +1,100 @@
+import numpy as np
+import pyogrio
+import pytest
+import torch
+from colour_model import SIDE, ColourModel, write_scene
+from some_adapter import save_some_adapter
+
+from pointsam.cli.main import main
+from pointsam.prediction.everything import EverythingSettings
+from pointsam.prediction.logit_maps import LogitMap
+from pointsam.prediction.rasters import open_scene
+from pointsam.prediction.scene_everything import (
+    SceneEverything,
+    scene_duplicates,
+    scene_grid,
+    settled,
+)
+from pointsam.prediction.scene_run import SceneRun, SceneSettings, Shard
+from pointsam.prediction.scenes import SceneMask, SceneObject
+from pointsam.prediction.windows import Grid
+
+# Whole low-res pixels, and small enough that some window shows each with room around it.
+BOXES = [(20, 20, 36, 36), (100, 60, 116, 76), (148, 140, 164, 152)]
+SIZE = (200, 220)
+
+
+def _square(x, side, value=1.0):
+    return LogitMap(np.full((side, side), value, dtype=np.float16), (x, 0), (1.0, 1.0))
+
+
+def _found(path, folder, *, grid=16):
+    everything = SceneEverything(EverythingSettings(grid=grid), None)
+    with open_scene(path) as scene:
+        points = scene_grid(scene.grid, side=SIDE, count=grid)
+        settings = SceneSettings(SIDE, 256)
+        run = SceneRun(ColourModel(), scene, points, settings, everything=everything)
+        for _ in run.segment(folder, shard=Shard(), resume=False):
+            pass
+        return run.finish(folder, allow_overlap=False, shapefile=False)
+
+
+def test_each_object_is_found_once_and_no_ground(tmp_path):
+    path = write_scene(tmp_path / "a.tif", BOXES, size=SIZE)
+    summary = _found(path, tmp_path / "out")
+    assert (summary.objects, summary.empty, summary.cut) == (3, 0, 0)
+    _, _, _, columns = pyogrio.raw.read(tmp_path / "out" / "instances.gpkg")
+    truth = sorted((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in BOXES)
+    assert sorted(columns[5].tolist()) == pytest.approx(truth, rel=0.35)
+    assert columns[0].tolist() == columns[1].tolist() == [1, 2, 3]
+
+
+def test_the_grid_lies_on_the_ground_not_in_the_file():
+    whole = scene_grid(Grid(0, 0, 100, 100), side=64, count=4)
+    part = scene_grid(Grid(37, 5, 63, 95), side=64, count=4)
+    known = {tuple(o.points[0].tolist()) for o in whole.objects}
+    assert {tuple(o.points[0].tolist()) for o in part.objects} <= known
+    assert len(known) == 36
+    assert [o.index for o in whole.objects] == list(range(36))
+
+
+def test_only_the_better_of_two_masks_of_one_object_stays():
+    maps = [_square(0, 10), _square(1, 10), _square(50, 10), _square(2, 10)]
+    # moved by one of ten pixels: 9/11; by two: 8/12, below the limit to the first, which is kept
+    assert scene_duplicates(maps, most_overlap=0.7).tolist() == [False, True, False, False]
+    assert scene_duplicates([], most_overlap=0.7).tolist() == []
+
+
+def test_what_is_left_is_ranked_and_numbered():
+    objects = [
+        SceneObject(i, i + 1, "object", np.zeros((1, 2)), np.ones(1, dtype=int)) for i in range(3)
+    ]
+    masks = [
+        SceneMask(0, _square(0, 10), 0.9, 64, False, stability=0.5),
+        SceneMask(1, _square(50, 10), 0.8, 64, False, stability=1.0),
+        SceneMask(2, _square(51, 10), 0.7, 64, False, stability=1.0),
+    ]
+    left, kept = settled(objects, masks, EverythingSettings())
+    assert [mask.score for mask in kept] == pytest.approx([0.8, 0.45])
+    assert [mask.logits.corner[0] for mask in kept] == [50, 0]
+    assert [(o.index, o.id) for o in left] == [(0, 1), (1, 2)]
+    assert settled(objects, [], EverythingSettings()) == ([], [])
+
+
+def test_prototypes_and_limits_are_part_of_the_run():
+    one = SceneEverything(EverythingSettings(), None).manifest()
+    other = SceneEverything(EverythingSettings(), torch.ones(2, 3)).manifest()
+    assert one != other
+    assert one["prototypes"] is None
+
+
+def test_the_command_takes_a_scene_without_clicks(tmp_path, capsys):
+    path = write_scene(tmp_path / "a.tif", BOXES, size=SIZE)
+    adapter = save_some_adapter(tmp_path / "adapter")
+    keep = ["--least-iou", "0", "--least-stability", "0", "--adapter", str(adapter)]
+    arguments = ["predict", str(path), "--grid", "2", *keep, "-o", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    assert "objects in" in capsys.readouterr().out
+    assert (tmp_path / "out" / "instances.tif").exists()
+    assert main([*arguments, "--resume", "--most-overlap", "0.5"]) == 2
+    assert "another everything" in capsys.readouterr().err
