@@ -105,10 +105,12 @@ def run(args: argparse.Namespace) -> int:
 
     from pointsam.cli.arguments import chosen_device, set_threads
     from pointsam.config import train_settings
-    from pointsam.files import sha256_of
+    from pointsam.files import refuse_existing, sha256_of
     from pointsam.training.run import RunInputs, run_training
     from pointsam.training.watch import RunCollapsedError
 
+    if not args.resume:
+        refuse_existing(args.output)  # before every image is looked at
     set_threads(args.threads)
     settings = train_settings(_settings(args), source=str(args.config or "settings"))
     data = _read_data(args, supervised=settings.regime == "supervised")
