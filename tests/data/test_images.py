@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pointsam.data.images import read_image
+from pointsam.data.images import image_size, read_image
 from pointsam.errors import InputError
 
 PICTURE = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
@@ -94,3 +94,27 @@ def test_a_missing_image_and_a_folder_are_named(tmp_path):
     for path in (tmp_path / "b.png", tmp_path):
         with pytest.raises(FileNotFoundError, match="no image"):
             read_image(path)
+
+
+def test_a_name_in_another_case_is_pointed_out(tmp_path):
+    save(tmp_path, Image.fromarray(PICTURE), "A.PNG")
+    with pytest.raises(FileNotFoundError, match=r"a\.png: there is A\.PNG, upper and lower case"):
+        read_image(tmp_path / "a.png")
+
+
+def test_a_link_to_itself_is_no_image(tmp_path):
+    (tmp_path / "a.png").symlink_to(tmp_path / "a.png")
+    with pytest.raises(FileNotFoundError, match="no image"):
+        read_image(tmp_path / "a.png")
+    with pytest.raises(FileNotFoundError, match="no image"):
+        image_size(tmp_path / "a.png")
+
+
+def test_the_size_is_that_of_the_upright_image(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = save(tmp_path, Image.fromarray(PICTURE), exif=exif)
+    assert image_size(path) == read_image(path).shape[:2] == (6, 4)
+    (tmp_path / "b.png").write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"b\.png is not an image"):
+        image_size(tmp_path / "b.png")

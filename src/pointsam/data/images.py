@@ -28,7 +28,7 @@ def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
         InputError: not an image, truncated, or of a kind whose values 8 bits cannot hold.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"no image {path}: check the image folder and the file name.")
+        raise FileNotFoundError(_why_missing(path))
     try:
         with Image.open(path) as image:
             if image.mode not in _EIGHT_BIT:
@@ -80,7 +80,7 @@ def image_size(path: Path) -> tuple[int, int]:
         InputError: not an image.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"no image {path}: check the image folder and the file name.")
+        raise FileNotFoundError(_why_missing(path))
     try:
         with Image.open(path) as image:
             width, height = image.size
@@ -88,3 +88,11 @@ def image_size(path: Path) -> tuple[int, int]:
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path} is not an image that can be read.") from error
     return (width, height) if lying else (height, width)
+
+
+def _why_missing(path: Path) -> str:
+    names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    alike = [name for name in names if name != path.name and name.lower() == path.name.lower()]
+    if alike:
+        return f"no image {path}: there is {alike[0]}, upper and lower case differ."
+    return f"no image {path}: check the image folder and the file name."
