@@ -1,3 +1,4 @@
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pointsam.models.cache import FeatureCache
 from pointsam.models.checkpoints import load_adapter, load_segmenter
 from pointsam.training.log import RunLog, read_log
 from pointsam.training.run import RunInputs, run_training
+from pointsam.training.state import TrainState
 from pointsam.training.watch import RunCollapsedError, Watch
 
 
@@ -185,3 +187,13 @@ def test_cached_runs_in_float16_start_with_nearly_the_same_gradient(inputs, tmp_
 def test_a_memory_bank_that_cannot_fill_warns(inputs, caplog):
     run_training(inputs, settings(prototypes={"bank": 128, "least_clusters": 2, "images": 4}))
     assert "memory bank of 128 point features can't fill: the run sees about 24" in caplog.text
+
+
+def test_a_full_disk_at_the_start_leaves_nothing(inputs, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(TrainState, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        run_training(inputs, settings())
+    assert sorted(p.name for p in inputs.output.parent.iterdir()) == ["images", "points.json"]

@@ -1,6 +1,7 @@
 """A whole training run: from files to an adapter folder, resumable at any moment."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Never
@@ -9,7 +10,7 @@ from tqdm import tqdm
 
 from pointsam.config import TrainSettings, write_settings
 from pointsam.data.records import Dataset
-from pointsam.files import refuse_existing
+from pointsam.files import new_folder, refuse_existing
 from pointsam.models.cache import FeatureCache
 from pointsam.models.checkpoints import load_segmenter
 from pointsam.models.lora import attach_adapter
@@ -65,6 +66,73 @@ def run_training(
         RunCollapsedError: the pseudo-masks collapsed or flooded; the folder holds the last good
             adapter.
     """
+    run = _prepare(inputs, settings, resume=resume)
+    start = run.resume() if resume else run.begin()
+    log = RunLog(inputs.output, start=start)
+    bar = tqdm(total=run.plan.steps, initial=start, desc="adapting", unit="step", smoothing=0.1)
+    try:
+        for progress in run.steps(start):
+            log.write(progress)
+            _show(bar, progress)
+            done = progress.step + 1
+            epoch_ends = done % run.plan.steps_per_epoch == 0 or done == run.plan.steps
+            if epoch_ends or done % save_every == 0:
+                run.save(done)
+            if epoch_ends:
+                draw_epoch(run.state.learner, run.views, progress.epoch, inputs.output / "figures")
+    except RunCollapsedError as error:
+        raise RunCollapsedError(f"{error}. {inputs.output} holds the last good adapter.") from error
+    finally:
+        bar.close()
+        log.close()
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """The parts of a run, and what it keeps in its folder."""
+
+    settings: TrainSettings
+    plan: Plan
+    views: Views
+    state: TrainState
+    writer: AdapterWriter
+    key: str
+    """Identifies the data and settings, so that no other run takes the state up."""
+
+    def begin(self) -> int:
+        """Make the folder, whole or not at all."""
+        with new_folder(self.writer.folder) as folder:
+            write_settings(self.settings, folder / SETTINGS_NAME)
+            replace(self.writer, folder=folder).save(self.state.learner, step=0)
+            self.state.save(folder / STATE_NAME, step=0, data_key=self.key)
+        return 0
+
+    def resume(self) -> int:
+        """Take the folder's state up; give the first step to make."""
+        return self.state.load(self.writer.folder / STATE_NAME, data_key=self.key)
+
+    def save(self, step: int) -> None:
+        """Keep the state, and the adapter where it is a good one."""
+        if self.state.watch.healthy:
+            self.writer.save(self.state.learner, step=step)
+        self.state.save(self.writer.folder / STATE_NAME, step=step, data_key=self.key)
+
+    def steps(self, start: int) -> Iterator[Progress]:
+        """Train from a step on."""
+        state = self.state
+        return train(
+            state.learner,
+            state.optimizer,
+            self.views,
+            self.plan,
+            state.watch,
+            self.settings,
+            start=start,
+        )
+
+
+def _prepare(inputs: RunInputs, settings: TrainSettings, *, resume: bool) -> _Run:
+    """Load the model, put an adapter on it, and set up all that a run needs."""
     records = trainable(inputs.data)
     if not resume:
         refuse_existing(inputs.output)
@@ -76,50 +144,23 @@ def run_training(
         model, rank=settings.model.rank, first_block=writer.card.first_block, seed=settings.seed
     )
     views = Views(records, inputs.images, settings, stride=model.stride)
-    plan = Plan(len(records), settings.data.batch_size, settings.schedule, settings.seed)
-    state_path = inputs.output / STATE_NAME
     learner = make_learner(
         model,
         adapter,
         views,
         settings,
         stems=_stem_source(model, inputs.cache, writer.card.base_hash),
-        resume_from=state_path if resume else None,
+        resume_from=inputs.output / STATE_NAME if resume else None,
     )
-    state = TrainState(
-        learner, make_optimizer(adapter.parameters(), settings), Watch(settings.watch)
+    optimizer = make_optimizer(adapter.parameters(), settings)
+    return _Run(
+        settings=settings,
+        plan=Plan(len(records), settings.data.batch_size, settings.schedule, settings.seed),
+        views=views,
+        state=TrainState(learner, optimizer, Watch(settings.watch)),
+        writer=writer,
+        key=data_key(inputs.sources, records, settings),
     )
-    key = data_key(inputs.sources, records, settings)
-    start = state.load(state_path, data_key=key) if resume else 0
-    inputs.output.mkdir(parents=True, exist_ok=True)
-    write_settings(settings, inputs.output / SETTINGS_NAME)
-
-    def save(step: int) -> None:
-        if state.watch.healthy:
-            writer.save(learner, step=step)
-        state.save(state_path, step=step, data_key=key)
-
-    if not resume:
-        save(0)
-    log = RunLog(inputs.output, start=start)
-    bar = tqdm(total=plan.steps, initial=start, desc="adapting", unit="step", smoothing=0.1)
-    try:
-        for progress in train(
-            learner, state.optimizer, views, plan, state.watch, settings, start=start
-        ):
-            log.write(progress)
-            _show(bar, progress)
-            done = progress.step + 1
-            epoch_ends = done % plan.steps_per_epoch == 0 or done == plan.steps
-            if epoch_ends or done % save_every == 0:
-                save(done)
-            if epoch_ends:
-                draw_epoch(learner, views, progress.epoch, inputs.output / "figures")
-    except RunCollapsedError as error:
-        raise RunCollapsedError(f"{error}. {inputs.output} holds the last good adapter.") from error
-    finally:
-        bar.close()
-        log.close()
 
 
 def _stem_source(model: Segmenter, cache: FeatureCache | None, weights: str) -> StemSource:
