@@ -13,7 +13,8 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 LAYERS = [  # a room may import from itself and from lower rows, not from its neighbours
     {"errors"},
-    {"files", "frames", "masks", "randomness"},
+    {"files", "frames", "randomness"},
+    {"masks"},
     {"config", "prompts", "figures"},
     {"data", "models"},
     {"training", "evaluation", "prediction"},
