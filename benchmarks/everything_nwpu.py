@@ -89,7 +89,7 @@ def candidates(model, images, args, prototypes):
     found = {name: [] for name in RANKINGS}
     for image in images:
         frame = ModelFrame(image.size, model.side, model.stride)
-        pixels = np.ascontiguousarray(frame.resize(read_image_of(image, args.images)))
+        pixels = frame.resize(read_image_of(image, args.images)).copy()
         embedding = model.encode([torch.from_numpy(pixels).permute(2, 0, 1)])
         masks = segment_everything(model, embedding, frame, settings, prototypes=prototypes)
         iou = overlap(frame, masks.low_res_logits, draw_masks([image])[0])
