@@ -35,7 +35,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "--output runs/nwpu --epochs 1"
         ),
     )
-    files = parser.add_argument_group("files")
+    _add_files(parser.add_argument_group("files"))
+    _add_settings(parser.add_argument_group("settings"))
+    _add_machine(parser.add_argument_group("machine"))
+    parser.set_defaults(run=run)
+
+
+def _add_files(files: "argparse._ArgumentGroup") -> None:
     files.add_argument("--images", type=Path, required=True, help="folder the file names are in")
     files.add_argument("--points", type=Path, required=True, help="point file")
     files.add_argument(
@@ -46,7 +52,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     files.add_argument(
         "--skip-broken", action="store_true", help="leave images out that cannot be read"
     )
-    settings = parser.add_argument_group("settings")
+
+
+def _add_settings(settings: "argparse._ArgumentGroup") -> None:
     settings.add_argument("--regime", choices=["pointsam", "self-training", "supervised"])
     settings.add_argument(
         "--model",
@@ -68,7 +76,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="STAGE.NAME=VALUE",
         help="any other setting, e.g. teacher.most_negatives=0 (repeatable)",
     )
-    machine = parser.add_argument_group("machine")
+
+
+def _add_machine(machine: "argparse._ArgumentGroup") -> None:
     machine.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
     machine.add_argument("--threads", type=int, help="processor threads; all cores if not given")
     machine.add_argument(
@@ -96,7 +106,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     machine.add_argument(
         "--save-every", type=int, default=50, metavar="STEPS", help="steps between saved states"
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
