@@ -112,7 +112,9 @@ class Predictor:
         content.update(np.ascontiguousarray(image).data)
         key = content.digest()
         if self._seen is None or self._seen[0] != key:
-            frame = ModelFrame((image.shape[0], image.shape[1]), side=self.model.side)
+            frame = ModelFrame(
+                (image.shape[0], image.shape[1]), side=self.model.side, stride=self.model.stride
+            )
             resized = np.ascontiguousarray(frame.resize(image).transpose(2, 0, 1))
             pixels = torch.from_numpy(resized)
             embedding = encode_with(self.model, [pixels], precision=self._precision)

@@ -209,7 +209,7 @@ class _View:
             shrink *= 2
         pixels = scene.read(window, shrink=shrink)
         height, width, _ = pixels.shape
-        frame = ModelFrame((height, width), side=model.side)
+        frame = ModelFrame((height, width), side=model.side, stride=model.stride)
         resized = np.ascontiguousarray(frame.resize(pixels).transpose(2, 0, 1))
         embedding = encode_with(model, [torch.from_numpy(resized)], precision=precision)
         return cls(window, shrink, frame, embedding)
