@@ -22,7 +22,7 @@ def add_everything_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--least-iou",
         type=float,
-        default=0.8,
+        default=0.7,
         metavar="SHARE",
         help="of SAM's own estimate of a mask's IoU (default: %(default)s)",
     )

@@ -37,7 +37,7 @@ class EverythingSettings:
 
     grid: int = 32
     """Points along the longer side of the image; as far apart along the other."""
-    least_iou: float = 0.8
+    least_iou: float = 0.7
     """SAM's own estimate of a mask's IoU, at least."""
     least_stability: float = 0.85
     """IoU of the mask at a higher and at a lower threshold, at least."""
