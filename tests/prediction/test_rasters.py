@@ -85,6 +85,9 @@ def test_what_cannot_be_shown_is_refused(tmp_path):
     (tmp_path / "c.tif").write_text("no raster")
     with pytest.raises(InputError, match="no raster"), open_scene(tmp_path / "c.tif"):
         pass
+    path = _write(tmp_path / "d.tif", _noise(1, 4, 4), photometric="MINISWHITE")
+    with pytest.raises(InputError, match=r"d\.tif is a negative \(0 is white\)"), open_scene(path):
+        pass
 
 
 def test_a_cut_off_file_is_named(tmp_path):

@@ -179,6 +179,11 @@ def _check(scene: Scene) -> None:
             f"{scene.path} holds colour numbers, not colours: "
             "write RGB first with gdal_translate -expand rgb."
         )
+    if dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES":
+        raise InputError(
+            f"{scene.path} is a negative (0 is white): turn it over first, "
+            "with gdal_translate -scale LOW HIGH HIGH LOW."
+        )
     kinds = {dataset.dtypes[band - 1] for band in scene.bands}
     if scene.stretch is None and kinds != {"uint8"}:
         low, high = _percentiles(scene)
