@@ -2,9 +2,19 @@ import io
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
+from rasterio.errors import NotGeoreferencedWarning
+from tests.data.deep_png import save_deep_png
 
-from pointsam.data.images import image_size, read_image
+from pointsam.data.images import (
+    can_be_shown,
+    image_size,
+    orientation,
+    read_image,
+    read_transparent,
+    turn_upright,
+)
 from pointsam.errors import InputError
 
 PICTURE = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
@@ -70,6 +80,52 @@ def test_values_that_eight_bits_cannot_hold_are_refused(tmp_path, values):
     path = save(tmp_path, Image.fromarray(values), "a.tif")
     with pytest.raises(InputError, match=r"a\.tif has (I;16|F|I) pixels, expected 8-bit"):
         read_image(path)
+
+
+@pytest.mark.parametrize("bands", [2, 3, 4])
+def test_colour_of_sixteen_bits_is_refused_and_not_cut_to_eight(tmp_path, bands):
+    path = save_deep_png(tmp_path / "a.png", np.full((4, 6, bands), 3000))
+    assert image_size(path) == (4, 6)
+    assert not can_be_shown(path)
+    with pytest.raises(InputError, match=r"a\.png has 16-bit .*'pointsam data images'"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("layout", ["pixel", "band"])
+@pytest.mark.parametrize("packed", ["none", "deflate"])
+def test_tiffs_of_sixteen_bits_and_of_signed_bytes_are_refused(tmp_path, layout, packed):
+    values = np.arange(3 * 4 * 6).reshape(3, 4, 6)
+    for bands, kind, said in ((3, np.uint16, "16-bit RGB"), (1, np.int8, "signed L")):
+        profile = {"height": 4, "width": 6, "count": bands, "dtype": kind, "driver": "GTiff"}
+        profile |= {"interleave": layout, "compress": packed}
+        profile |= {"photometric": "RGB"} if bands == 3 else {}
+        with (
+            pytest.warns(NotGeoreferencedWarning),
+            rasterio.open(tmp_path / "a.tif", "w", **profile) as out,
+        ):
+            out.write(values[:bands].astype(kind))
+        with pytest.raises(InputError, match=rf"a\.tif has {said} pixels"):
+            read_image(tmp_path / "a.tif")
+
+
+def test_transparent_pixels_are_known(tmp_path):
+    image = Image.fromarray(PICTURE).convert("P")
+    path = save(tmp_path, image, transparency=bytes([0, *[255] * 255]))
+    expected = np.where(np.asarray(image) == 0, 0, 255)
+    assert np.array_equal(read_transparent(path)[..., 3], expected)
+    assert (read_transparent(save(tmp_path, Image.fromarray(PICTURE)))[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.webp"])
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_pixels_are_turned_as_the_reader_turns_them(tmp_path, name, turned):
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    options = {"lossless": True} if name == "a.webp" else {}
+    path = save(tmp_path, Image.fromarray(PICTURE), name, exif=exif, **options)
+    assert orientation(path) == turned
+    assert np.array_equal(turn_upright(PICTURE, turned), read_image(path))
+    assert image_size(path) == read_image(path).shape[:2]
 
 
 def test_a_truncated_image_is_refused(tmp_path):

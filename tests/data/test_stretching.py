@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_origin
+from tests.data.deep_png import save_deep_png
 
 from pointsam.data.images import read_image
 from pointsam.data.stretching import (
@@ -92,11 +94,70 @@ def test_unknown_pixels_are_neither_stretched_nor_black(tmp_path, nothing):
     assert read_image(tmp_path / "out.tif")[0].tolist() == [list(NO_DATA), [0] * 3, [255] * 3]
 
 
-def test_transparent_pixels_are_no_data(tmp_path):
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "P"])
+def test_transparent_pixels_are_no_data(tmp_path, kind):
     values = np.array([[[9, 9, 9, 0], [9, 9, 9, 255]]], dtype=np.uint8)
-    Image.fromarray(values).save(tmp_path / "a.png")
+    image = Image.fromarray(values).convert("LA") if kind == "LA" else Image.fromarray(values)
+    if kind == "P":
+        image = Image.fromarray(np.array([[0, 1]], dtype=np.uint8)).convert("P")
+        image.putpalette([9, 9, 9] * 2)
+        image.putdata([0, 1])
+    clear = {"transparency": bytes([0, 255])} if kind == "P" else {}
+    image.save(tmp_path / "a.png", **clear)
     convert_image(tmp_path / "a.png", tmp_path / "out.png", find_stretch([tmp_path / "a.png"]))
     assert read_image(tmp_path / "out.png")[0].tolist() == [list(NO_DATA), [9, 9, 9]]
+
+
+@pytest.mark.parametrize("bands", [1, 2, 3, 4])
+def test_all_sixteen_bits_of_a_png_are_read(tmp_path, bands):
+    values = (1000 + np.arange(101)).reshape(1, 101, 1).repeat(bands, axis=2)
+    if bands in (2, 4):  # the last is alpha
+        values[..., -1] = 65535
+        values[0, 50, -1] = 0
+    path = save_deep_png(tmp_path / "a.png", values)
+    stretch = find_stretch([path], percent=(0, 100))
+    assert stretch == plain_stretch((1, 2, 3) if bands > 2 else (1, 1, 1), 1000, 1100)
+    convert_image(path, tmp_path / "out.png", stretch)
+    expected = np.rint(np.arange(101) * 2.55).astype(np.uint8)[:, None].repeat(3, axis=1)
+    if bands in (2, 4):
+        expected[50] = NO_DATA
+    assert np.array_equal(read_image(tmp_path / "out.png")[0], expected)
+
+
+@pytest.mark.parametrize("bands", [3, 4])
+def test_values_of_a_byte_in_sixteen_bits_are_not_cut(tmp_path, bands):
+    path = save_deep_png(tmp_path / "a.png", np.full((2, 2, bands), 200))
+    convert_image(path, tmp_path / "out.png", plain_stretch((1, 2, 3), 0, 255))
+    assert (read_image(tmp_path / "out.png") == 200).all()
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+@pytest.mark.parametrize("percent", [None, (0, 100)])
+def test_turned_photographs_are_upright_however_they_are_stretched(tmp_path, name, percent):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    values = np.linspace(0, 255, 16 * 24).astype(np.uint8).reshape(16, 24, 1).repeat(3, axis=2)
+    Image.fromarray(values).save(tmp_path / name, exif=exif)
+    path, output = tmp_path / name, tmp_path / f"out{name[1:].replace('jpg', 'png')}"
+    convert_image(path, output, find_stretch([path], percent=percent))
+    upright, shown = read_image(path).astype(int), read_image(output).astype(int)
+    assert shown.shape == (24, 16, 3)
+    assert np.abs(upright - shown).max() <= 3
+
+
+def test_no_data_is_no_data_without_a_map_too(tmp_path):
+    with pytest.warns(NotGeoreferencedWarning):
+        path = save(
+            tmp_path / "a.tif", np.array([[[0, 9]]], np.uint8), nodata=0, crs=None, transform=None
+        )
+    convert_image(path, tmp_path / "out.tif", find_stretch([path]))
+    assert read_image(tmp_path / "out.tif")[0].tolist() == [list(NO_DATA), [9, 9, 9]]
+
+
+def test_a_negative_of_sixteen_bits_is_refused(tmp_path):
+    path = save(tmp_path / "a.tif", ramp(1), photometric="MINISWHITE")
+    with pytest.raises(InputError, match=r"a\.tif is a negative \(0 is white\): turn it over"):
+        find_stretch([path])
 
 
 def test_pictures_are_read_as_pictures(tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from pointsam.errors import InputError
 
@@ -14,10 +15,22 @@ Image.MAX_IMAGE_PIXELS = None
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """Of image files, in any case."""
 
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+"""Of Pillow; of each, the header says how many bits a value has."""
+
+_EIGHT_BIT = {"1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr"}
+
 _ORIENTATION = 0x0112
 """Tag of EXIF; above 4, rows are shown as columns."""
 
-_EIGHT_BIT = {"1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr"}
+_WIDTH, _HEIGHT, _BITS, _KIND = 256, 257, 258, 339
+"""Tags of TIFF: sides, bits a value, and whether values are unsigned numbers (1)."""
+
+_PNG_DEPTH = 24
+"""Byte of a PNG file that says how many bits a value has.
+
+Source: PNG specification, "IHDR Image header".
+"""
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
@@ -27,38 +40,49 @@ def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
         FileNotFoundError: there is no such file.
         InputError: not an image, truncated, or of a kind whose values 8 bits cannot hold.
     """
-    if not path.is_file():
-        raise FileNotFoundError(_why_missing(path))
-    try:
-        with Image.open(path) as image:
-            if image.mode not in _EIGHT_BIT:
-                raise InputError(
-                    f"{path} has {image.mode} pixels, expected 8-bit grey or colour: "
-                    "make 8-bit images with 'pointsam data images'."
-                )
-            upright = ImageOps.exif_transpose(image)
-            # By way of RGBA: straight from a palette with alpha, Pillow warns.
-            return np.array(upright.convert("RGBA").convert("RGB"))
-    except UnidentifiedImageError as error:
-        raise InputError(
-            f"{path} is not an image that can be read; rasters of many bands are made 8-bit RGB "
-            "by 'pointsam data images'."
-        ) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is damaged ({error}): get it again, or use --skip-broken.") from (
-            error
-        )
+    return np.array(_read_upright(path).convert("RGB"))
+
+
+def read_transparent(path: Path) -> UInt8[np.ndarray, "height width 4"]:
+    """Read an image as `read_image` does, with its alpha: 0 where a pixel is transparent.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: as `read_image`.
+    """
+    return np.array(_read_upright(path))
 
 
 def can_be_shown(path: Path) -> bool:
     """Say whether `read_image` takes the kind of image, told from its header."""
     try:
-        with Image.open(path) as image:
-            return image.mode in _EIGHT_BIT
+        with Image.open(path, formats=_FORMATS) as image:
+            return _deeper_than_a_byte(image, path) is None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return False
+
+
+def orientation(path: Path) -> int:
+    """Give the orientation that EXIF states, 1 to 8; 1, upright, where none is known.
+
+    `turn_upright` does what `read_image` does about it.
+    """
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            return int(image.getexif().get(_ORIENTATION, 1))
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        return 1
+
+
+def turn_upright(
+    pixels: UInt8[np.ndarray, "rows cols 3"], orientation: int
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Turn and mirror pixels as they were stored to how they are shown."""
+    if orientation > 4:
+        pixels = pixels.transpose(1, 0, 2)
+    # Source: EXIF 2.32, tag Orientation: where the first row and the first column are shown.
+    upside_down, mirrored = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
+    return np.ascontiguousarray(pixels[:: -1 if upside_down else 1, :: -1 if mirrored else 1])
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -82,12 +106,59 @@ def image_size(path: Path) -> tuple[int, int]:
     if not path.is_file():
         raise FileNotFoundError(_why_missing(path))
     try:
-        with Image.open(path) as image:
-            width, height = image.size
+        with Image.open(path, formats=_FORMATS) as image:
+            # Of a TIFF, Pillow has swapped the sides already, or not yet, by its version.
+            tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+            width, height = tags.get(_WIDTH, image.width), tags.get(_HEIGHT, image.height)
             lying = image.getexif().get(_ORIENTATION, 1) > 4
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path} is not an image that can be read.") from error
     return (width, height) if lying else (height, width)
+
+
+def _read_upright(path: Path) -> Image.Image:
+    """Read an image as RGBA, as it is shown."""
+    if not path.is_file():
+        raise FileNotFoundError(_why_missing(path))
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            deep = _deeper_than_a_byte(image, path)
+            if deep is not None:
+                raise InputError(
+                    f"{path} has {deep} pixels, expected 8-bit grey or colour: "
+                    "make 8-bit images with 'pointsam data images'."
+                )
+            # By way of RGBA: straight from a palette with alpha, Pillow warns.
+            return ImageOps.exif_transpose(image).convert("RGBA")
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{path} is not an image that can be read; rasters of many bands are made 8-bit RGB "
+            "by 'pointsam data images'."
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is damaged ({error}): get it again, or use --skip-broken.") from (
+            error
+        )
+
+
+def _deeper_than_a_byte(image: Image.Image, path: Path) -> str | None:
+    """Name the kind of values that 8 bits cannot hold; None where they can.
+
+    Pillow opens 16-bit colour as 8-bit, and gives the upper half of each value.
+    """
+    if image.mode not in _EIGHT_BIT:
+        return image.mode
+    bits, signed = 8, False
+    if isinstance(image, TiffImageFile):
+        bits, signed = max(image.tag_v2.get(_BITS, (1,))), max(image.tag_v2.get(_KIND, (1,))) > 1
+    elif image.format == "PNG":
+        with path.open("rb") as stream:
+            bits = stream.read(_PNG_DEPTH + 1)[_PNG_DEPTH]
+    if bits > 8:
+        return f"{bits}-bit {image.mode}"
+    return f"signed {image.mode}" if signed else None
 
 
 def _why_missing(path: Path) -> str:

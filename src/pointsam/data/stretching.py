@@ -18,7 +18,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
-from pointsam.data.images import can_be_shown, read_image
+from pointsam.data.images import can_be_shown, orientation, read_transparent, turn_upright
 from pointsam.errors import InputError
 from pointsam.files import replacing
 
@@ -123,7 +123,7 @@ def find_stretch(
             chosen = bands or ((1, 2, 3) if raster.count >= 3 else (1, 1, 1))
             _check(path, raster, chosen)
             if percent or first[1] != "uint8":
-                _refuse_palette(path, raster)
+                _refuse_other_colours(path, raster)
                 samples.append(_sample(raster, chosen))
     if not samples:
         return plain_stretch(chosen, 0, 255)
@@ -150,17 +150,21 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
     """
     with _opened(path) as raster:
         natural = (1, 2, 3) if raster.count >= 3 else (1, 1, 1)
-        alpha = ColorInterp.alpha in raster.colorinterp
-        plain = stretch == plain_stretch(natural, 0, 255) and not alpha and not raster.crs
-        if plain and can_be_shown(path):
+        plain = stretch == plain_stretch(natural, 0, 255)
+        of_raster = raster.crs or (raster.driver == "GTiff" and raster.nodata is not None)
+        if plain and not of_raster and can_be_shown(path):
             # Palettes, CMYK and turned photographs are pictures: their bands are not RGB.
-            Image.fromarray(read_image(path)).save(output)
+            seen = read_transparent(path)
+            seen[seen[..., 3] == 0, :3] = NO_DATA
+            Image.fromarray(seen[..., :3].copy()).save(output)
             return
         _check(path, raster, stretch.bands)
-        _refuse_palette(path, raster)
-        if output.suffix.lower() == ".png":
+        _refuse_other_colours(path, raster)
+        turn = 1 if raster.crs else orientation(path)
+        if output.suffix.lower() == ".png" or turn > 1:
             whole = Window(0, 0, raster.width, raster.height)
-            Image.fromarray(_shown(path, raster, whole, stretch)).save(output)
+            shown = turn_upright(_shown(raster, whole, stretch), turn)
+            Image.fromarray(shown).save(output)
             return
         profile = {"driver": "GTiff", "count": 3, "dtype": "uint8", "photometric": "RGB"}
         profile |= {"height": raster.height, "width": raster.width, "compress": "deflate"}
@@ -169,7 +173,7 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
             for top in range(0, raster.height, _STRIP):
                 rows = min(_STRIP, raster.height - top)
                 window = Window(0, top, raster.width, rows)
-                out.write(np.moveaxis(_shown(path, raster, window, stretch), -1, 0), window=window)
+                out.write(np.moveaxis(_shown(raster, window, stretch), -1, 0), window=window)
 
 
 @contextmanager
@@ -191,11 +195,16 @@ def _check(path: Path, raster: rasterio.DatasetReader, bands: tuple[int, int, in
         raise InputError(f"{path} holds complex numbers: write their amplitude first.")
 
 
-def _refuse_palette(path: Path, raster: rasterio.DatasetReader) -> None:
+def _refuse_other_colours(path: Path, raster: rasterio.DatasetReader) -> None:
     if ColorInterp.palette in raster.colorinterp:
         raise InputError(
             f"{path} holds colour numbers, not colours: "
             "write RGB first with gdal_translate -expand rgb."
+        )
+    if raster.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES":
+        raise InputError(
+            f"{path} is a negative (0 is white): turn it over first, "
+            "with gdal_translate -scale LOW HIGH HIGH LOW."
         )
 
 
@@ -212,7 +221,7 @@ def _sample(raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> np.n
 
 
 def _shown(
-    path: Path, raster: rasterio.DatasetReader, window: Window, stretch: Stretch
+    raster: rasterio.DatasetReader, window: Window, stretch: Stretch
 ) -> UInt8[np.ndarray, "rows cols 3"]:
     values = raster.read(list(stretch.bands), window=window)
     mask = raster.read_masks(list(stretch.bands), window=window)
