@@ -50,7 +50,8 @@ def main():
     print(f"{objects} objects in {len(images)} images; percent")
     heads = ("AP50", "P = R", "P at 2n", "R at 2n", "found at all")
     print(f"{'model':<10}{'ranked by':<18}" + "".join(f"{head:>14}" for head in heads))
-    for model in ("direct", "adapted") if args.adapter else ("direct",):
+    models = [args.only] if args.only else ["direct", "adapted"] if args.adapter else ["direct"]
+    for model in models:
         direct = model == "direct" and predictor.adapter is not None
         with predictor.direct() if direct else nullcontext():
             found = candidates(predictor.model, images, args, prototypes)
@@ -77,6 +78,7 @@ def arguments():
     parser.add_argument("--prototypes", type=Path, help="another folder with target prototypes")
     parser.add_argument("--side", type=int)
     parser.add_argument("--grid", type=int, default=32)
+    parser.add_argument("--only", choices=["direct", "adapted"], help="one half of the table")
     parser.add_argument("--first", type=int, help="this many images only")
     return parser.parse_args()
 

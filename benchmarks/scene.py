@@ -76,6 +76,7 @@ def arguments():
     parser.add_argument("--adapter", type=Path)
     parser.add_argument("--side", type=int, help="of the model's input, and so of a window")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--precision", default="float32", help="of the encoder")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, required=True)
     args = parser.parse_args()
@@ -123,7 +124,8 @@ def command(args, scene, clicks, name, more=()):
     model += ["--side", str(args.side)] if args.side else []
     return [
         sys.executable, "-c", COUNTING, "predict", str(scene), "--points", str(clicks),
-        "--threads", str(args.threads), "-o", str(args.work / name), *model, *more,
+        "--threads", str(args.threads), "--precision", args.precision,
+        "-o", str(args.work / name), *model, *more,
     ]  # fmt: skip
 
 
