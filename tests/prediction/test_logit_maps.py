@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from pointsam.data.windows import Window
 from pointsam.frames import ModelFrame
 from pointsam.prediction import logit_maps
 from pointsam.prediction.logit_maps import (
@@ -11,7 +12,6 @@ from pointsam.prediction.logit_maps import (
     clicked_part,
     crop_logits,
 )
-from pointsam.prediction.windows import Window
 
 EVERYWHERE = (-1000, -1000, 1000, 1000)
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from pointsam.data.windows import Window
 from pointsam.errors import InputError
 from pointsam.prediction.logit_maps import LogitMap
 from pointsam.prediction.parts import begin, part_path, read_part, write_part
 from pointsam.prediction.scenes import SceneMask
-from pointsam.prediction.windows import Window
 
 MANIFEST = {"points": "abc", "window": 1024, "bands": (1, 2, 3)}
 

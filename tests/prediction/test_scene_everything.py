@@ -6,9 +6,10 @@ from colour_model import SIDE, ColourModel, write_scene
 from some_adapter import save_some_adapter
 
 from pointsam.cli.main import main
+from pointsam.data.rasters import open_scene
+from pointsam.data.windows import Grid
 from pointsam.prediction.everything import EverythingSettings
 from pointsam.prediction.logit_maps import LogitMap
-from pointsam.prediction.rasters import open_scene
 from pointsam.prediction.scene_everything import (
     SceneEverything,
     scene_duplicates,
@@ -17,7 +18,6 @@ from pointsam.prediction.scene_everything import (
 )
 from pointsam.prediction.scene_run import SceneRun, SceneSettings, Shard
 from pointsam.prediction.scenes import SceneMask, SceneObject
-from pointsam.prediction.windows import Grid
 
 # Whole low-res pixels, and small enough that some window shows each with room around it.
 BOXES = [(20, 20, 36, 36), (100, 60, 116, 76), (148, 140, 164, 152)]

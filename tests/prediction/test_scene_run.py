@@ -11,9 +11,9 @@ import pytest
 import rasterio
 from colour_model import SIDE, ColourModel, write_scene
 
+from pointsam.data.rasters import open_scene
 from pointsam.data.records import ImageRecord, InstanceRecord
 from pointsam.errors import InputError
-from pointsam.prediction.rasters import open_scene
 from pointsam.prediction.scene_run import SceneRun, SceneSettings, Shard
 from pointsam.prediction.scenes import scene_points
 

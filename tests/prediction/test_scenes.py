@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from colour_model import SIDE, ColourModel, write_scene
 
+from pointsam.data.rasters import open_scene
 from pointsam.data.records import ImageRecord, InstanceRecord
+from pointsam.data.windows import Grid
 from pointsam.errors import InputError
 from pointsam.prediction.logit_maps import Overlaps
-from pointsam.prediction.rasters import open_scene
 from pointsam.prediction.scenes import scene_points, scene_tasks, segment_task
-from pointsam.prediction.windows import Grid
 
 SIZE = (400, 400)
 GRID = Grid(0, 0, 400, 400)

@@ -10,8 +10,8 @@ import shapely
 from colour_model import write_scene
 from rasterio.crs import CRS
 
+from pointsam.data.rasters import open_scene
 from pointsam.prediction.logit_maps import LogitMap, Overlaps
-from pointsam.prediction.rasters import open_scene
 from pointsam.prediction.scenes import SceneMask, SceneObject
 from pointsam.prediction.vectors import (
     ground_areas,

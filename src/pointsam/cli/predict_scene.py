@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pointsam.cli.arguments import band_numbers, value_range
 
 if TYPE_CHECKING:
+    from pointsam.data.rasters import Scene
     from pointsam.data.records import ImageRecord
-    from pointsam.prediction.rasters import Scene
     from pointsam.prediction.scene_everything import SceneEverything
     from pointsam.prediction.scene_run import SceneSummary, Shard
 
@@ -63,8 +63,8 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
 
 def is_scene(image: Path, points: Path | None) -> bool:
     """Say whether an image belongs on a map, or its points come from one."""
+    from pointsam.data.rasters import georeferenced
     from pointsam.data.vector_points import ENDINGS
-    from pointsam.prediction.rasters import georeferenced
 
     return (points is not None and points.suffix.lower() in ENDINGS) or georeferenced(image)
 
@@ -74,7 +74,7 @@ def run_scene(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from pointsam.cli.arguments import open_model
-    from pointsam.prediction.rasters import open_scene
+    from pointsam.data.rasters import open_scene
     from pointsam.prediction.scene_everything import scene_grid
     from pointsam.prediction.scene_run import SceneRun, SceneSettings
     from pointsam.prediction.scenes import scene_points

@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Bool, UInt8
 
 from pointsam.data.dataset import draw_masks, read_image_of
+from pointsam.data.rasters import georeferenced
 from pointsam.data.records import ImageRecord
 from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side, stack
 from pointsam.masks import count_pixels
 from pointsam.prediction.predictor import Predictor
-from pointsam.prediction.rasters import georeferenced
 from pointsam.prediction.vectors import ground_areas, to_map
 from pointsam.prompts import PointPrompts
 

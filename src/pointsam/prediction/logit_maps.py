@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt32
 from scipy import ndimage
 
+from pointsam.data.windows import Box, Window
 from pointsam.masks import threshold
-from pointsam.prediction.windows import Box, Window
 
 STRIP = 1024
 """Rows of scene pixels that are looked at at once: what bounds the memory of a huge object."""

@@ -12,11 +12,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from pointsam.data.windows import Window
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing, replacing
 from pointsam.prediction.logit_maps import LogitMap
 from pointsam.prediction.scenes import SceneMask
-from pointsam.prediction.windows import Window
 
 RUN_NAME = "run.json"
 PARTS_NAME = "parts"

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from pointsam.config import Precision
+from pointsam.data.rasters import Scene
+from pointsam.data.windows import Window
 from pointsam.errors import InputError
 from pointsam.models.checkpoints import LORA_MARK, base_hash
 from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.logit_maps import Overlaps
 from pointsam.prediction.parts import begin, part_path, read_part, write_part
-from pointsam.prediction.rasters import Scene
 from pointsam.prediction.scene_everything import SceneEverything, kept, settled
 from pointsam.prediction.scenes import (
     LARGEST_WINDOW,
@@ -25,7 +26,6 @@ from pointsam.prediction.scenes import (
     segment_task,
 )
 from pointsam.prediction.vectors import outline, write_labels, write_polygons
-from pointsam.prediction.windows import Window
 
 LABELS_NAME = "instances.tif"
 POLYGON_NAMES = ("instances.gpkg", "instances.geojson")

@@ -14,7 +14,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pointsam.config import Precision
+from pointsam.data.rasters import Scene
 from pointsam.data.records import ImageRecord
+from pointsam.data.windows import WINDOW_MULTIPLE, Grid, Window, follow, place, touches
 from pointsam.errors import InputError
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame
 from pointsam.masks import threshold
@@ -22,8 +24,6 @@ from pointsam.models.precision import encode_with
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prediction.everything import similarity, stability
 from pointsam.prediction.logit_maps import LogitMap, clicked_extent, crop_logits
-from pointsam.prediction.rasters import Scene
-from pointsam.prediction.windows import WINDOW_MULTIPLE, Grid, Window, follow, place, touches
 from pointsam.prompts import NEGATIVE, POSITIVE, PointPrompts
 
 DECODED_AT_ONCE = 64

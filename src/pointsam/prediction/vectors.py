@@ -16,13 +16,13 @@ from rasterio.crs import CRS
 from rasterio.shutil import copy as copy_raster
 from rasterio.warp import transform as transform_points
 
+from pointsam.data.rasters import CACHE_BYTES, Scene
+from pointsam.data.windows import Box, Grid, Transform
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing, replacing
 from pointsam.prediction.boxes import minimum_area_rectangle
 from pointsam.prediction.logit_maps import Overlaps, meet
-from pointsam.prediction.rasters import CACHE_BYTES, Scene
 from pointsam.prediction.scenes import SceneMask, SceneObject
-from pointsam.prediction.windows import Box, Grid, Transform
 
 LAYER = "instances"
 BLOCK = 512

@@ -3,10 +3,10 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+from pointsam.data import rasters
+from pointsam.data.rasters import BLANK, georeferenced, open_scene
+from pointsam.data.windows import Window
 from pointsam.errors import InputError
-from pointsam.prediction import rasters
-from pointsam.prediction.rasters import BLANK, georeferenced, open_scene
-from pointsam.prediction.windows import Window
 
 
 def _write(path, values, *, corner=(100.0, 200.0), **profile):

@@ -13,8 +13,8 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window as FileWindow
 
+from pointsam.data.windows import Grid, Transform, Window
 from pointsam.errors import InputError
-from pointsam.prediction.windows import Grid, Transform, Window
 
 BLANK = (124, 116, 104)
 """What is shown where there is no image: SAM's mean colour, which is zero in its input."""
