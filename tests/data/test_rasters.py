@@ -4,7 +4,8 @@ import rasterio
 from rasterio.transform import from_origin
 
 from pointsam.data import rasters
-from pointsam.data.rasters import BLANK, georeferenced, open_scene
+from pointsam.data.rasters import georeferenced, open_scene
+from pointsam.data.stretching import NO_DATA
 from pointsam.data.windows import Window
 from pointsam.errors import InputError
 
@@ -35,10 +36,10 @@ def test_a_window_over_the_border_is_blank_outside(tmp_path):
     with open_scene(_write(tmp_path / "a.tif", values)) as scene:
         assert scene.grid.box == (200, -400, 230, -380)
         shown = scene.read(Window(195, -405, 16, 16))
-        assert (shown[:5] == BLANK).all()
-        assert (shown[:, :5] == BLANK).all()
+        assert (shown[:5] == NO_DATA).all()
+        assert (shown[:, :5] == NO_DATA).all()
         assert np.array_equal(shown[5:, 5:], values[:, :11, :11].transpose(1, 2, 0))
-        assert (scene.read(Window(0, 0, 8, 8)) == BLANK).all()
+        assert (scene.read(Window(0, 0, 8, 8)) == NO_DATA).all()
 
 
 def test_shrinking_averages_whole_pixels_strip_by_strip(tmp_path, monkeypatch):
@@ -73,7 +74,7 @@ def test_one_band_is_grey_and_a_stretch_makes_bytes(tmp_path):
 def test_nan_is_no_data(tmp_path):
     values = np.array([[[np.nan, 1.0]]], dtype=np.float32)
     with open_scene(_write(tmp_path / "a.tif", values), stretch=(0, 1)) as scene:
-        assert scene.read(scene.grid.whole)[0].tolist() == [list(BLANK), [255] * 3]
+        assert scene.read(scene.grid.whole)[0].tolist() == [list(NO_DATA), [255] * 3]
 
 
 def test_what_cannot_be_shown_is_refused(tmp_path):

@@ -13,11 +13,9 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window as FileWindow
 
+from pointsam.data.stretching import NO_DATA, Stretch, natural_bands, plain_stretch
 from pointsam.data.windows import Grid, Transform, Window
 from pointsam.errors import InputError
-
-BLANK = (124, 116, 104)
-"""What is shown where there is no image: SAM's mean colour, which is zero in its input."""
 
 CACHE_BYTES = 128 * 2**20
 """Of GDAL's blocks."""
@@ -32,10 +30,8 @@ class Scene:
 
     path: Path
     dataset: rasterio.DatasetReader
-    bands: tuple[int, int, int]
-    """Numbers, from 1, of the bands shown as red, green and blue."""
-    stretch: tuple[float, float] | None
-    """Values shown as 0 and 255; None where the file holds bytes already."""
+    stretch: Stretch
+    """The same for all windows."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -49,6 +45,11 @@ class Scene:
         return a, b, c, d, e, f
 
     @property
+    def bands(self) -> list[int]:
+        """Numbers, from 1, of the bands shown as red, green and blue."""
+        return list(self.stretch.bands)
+
+    @property
     def crs(self) -> str | None:
         """Coordinate system as WKT; None where the file has none."""
         return self.dataset.crs.to_wkt() if self.dataset.crs else None
@@ -59,7 +60,7 @@ class Scene:
         return Grid.of(self.transform, self.size)
 
     def read(self, window: Window, *, shrink: int = 1) -> UInt8[np.ndarray, "height width 3"]:
-        """Show a window as RGB, BLANK where the scene ends or has no data.
+        """Show a window as RGB, NO_DATA where the scene ends or has no data.
 
         Args:
             window: in the global grid; it may reach over the scene's borders.
@@ -80,7 +81,7 @@ class Scene:
 
     def _read_native(self, window: Window) -> UInt8[np.ndarray, "height width 3"]:
         pixels = np.empty((window.height, window.width, 3), dtype=np.uint8)
-        pixels[:] = BLANK
+        pixels[:] = NO_DATA
         grid = self.grid
         x0, y0 = max(window.x, grid.x), max(window.y, grid.y)
         x1, y1 = min(window.box[2], grid.box[2]), min(window.box[3], grid.box[3])
@@ -88,16 +89,16 @@ class Scene:
             return pixels
         part = FileWindow(x0 - grid.x, y0 - grid.y, x1 - x0, y1 - y0)
         try:
-            values = self.dataset.read(list(self.bands), window=part)
+            values = self.dataset.read(self.bands, window=part)
             known = self._known(values, part)
         except RasterioIOError as error:
             raise InputError(
                 f"{self.path} is damaged (at column {x0 - grid.x}, row {y0 - grid.y}: {error}): "
                 "get it again, or copy it with gdal_translate."
             ) from error
-        shown = np.moveaxis(self._show(values), 0, -1)
-        target = pixels[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x]
-        target[known] = shown[known]
+        pixels[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x] = self.stretch.show(
+            values, known
+        )
         return pixels
 
     def _known(self, values: np.ndarray, part: FileWindow) -> Bool[np.ndarray, "height width"]:
@@ -110,22 +111,13 @@ class Scene:
             known &= np.isfinite(values).all(axis=0)
         return known
 
-    def _show(self, values: np.ndarray) -> UInt8[np.ndarray, "3 height width"]:
-        """Turn band values into bytes."""
-        if self.stretch is None:
-            return values
-        low, high = self.stretch
-        scaled = (np.nan_to_num(values.astype(np.float32)) - low) * (255 / (high - low))
-        shown: UInt8[np.ndarray, "3 height width"] = np.rint(scaled.clip(0, 255)).astype(np.uint8)
-        return shown
-
 
 @contextmanager
 def open_scene(
     path: Path,
     *,
     bands: tuple[int, int, int] | None = None,
-    stretch: tuple[float, float] | None = None,
+    stretch: Stretch | tuple[float, float] | None = None,
 ) -> Iterator[Scene]:
     """Open a raster for windowed reading.
 
@@ -133,7 +125,8 @@ def open_scene(
         path: any format GDAL reads.
         bands: shown as red, green, blue; the first three if not given, or the first, three times,
             of a file with fewer.
-        stretch: band values shown as 0 and 255; must be given where the file does not hold bytes.
+        stretch: bands and their values shown as 0 and 255, or such values for all bands; must be
+            given where the file does not hold bytes.
 
     Raises:
         FileNotFoundError: no such file.
@@ -149,9 +142,15 @@ def open_scene(
         except RasterioIOError as error:
             raise InputError(f"{path} is no raster that GDAL reads: {error}.") from error
         with dataset:
-            chosen = bands or ((1, 2, 3) if dataset.count >= 3 else (1, 1, 1))
-            scene = Scene(path, dataset, chosen, stretch)
+            if isinstance(stretch, Stretch):
+                shown = stretch
+            else:
+                chosen = bands or natural_bands(dataset)
+                shown = plain_stretch(chosen, *(stretch or (0, 255)))
+            scene = Scene(path, dataset, shown)
             _check(scene)
+            if stretch is None:
+                _refuse_deep(scene)
             yield scene
 
 
@@ -184,8 +183,12 @@ def _check(scene: Scene) -> None:
             f"{scene.path} is a negative (0 is white): turn it over first, "
             "with gdal_translate -scale LOW HIGH HIGH LOW."
         )
-    kinds = {dataset.dtypes[band - 1] for band in scene.bands}
-    if scene.stretch is None and kinds != {"uint8"}:
+
+
+def _refuse_deep(scene: Scene) -> None:
+    """Refuse values that are not shown as they are."""
+    kinds = {scene.dataset.dtypes[band - 1] for band in scene.bands}
+    if kinds != {"uint8"}:
         low, high = _percentiles(scene)
         raise InputError(
             f"{scene.path} holds {'/'.join(sorted(kinds))}, not bytes: say which values are black "
@@ -197,7 +200,7 @@ def _percentiles(scene: Scene) -> Float[np.ndarray, "2"]:
     """Give the 2nd and 98th percentile of the values of a thumbnail."""
     factor = max(1, max(scene.size) // 512)
     shape = (len(scene.bands), scene.size[0] // factor or 1, scene.size[1] // factor or 1)
-    values = scene.dataset.read(list(scene.bands), out_shape=shape, masked=True)
+    values = scene.dataset.read(scene.bands, out_shape=shape, masked=True)
     known = values.compressed()
     known = known[np.isfinite(known)]
     return np.percentile(known, [2, 98]) if len(known) else np.array([0.0, 1.0])

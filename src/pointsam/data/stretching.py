@@ -5,10 +5,11 @@ One stretch for all images: a roof is as bright in each of them, in training and
 
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -52,11 +53,20 @@ class Stretch:
         self, values: np.ndarray, known: Bool[np.ndarray, "rows cols"]
     ) -> UInt8[np.ndarray, "rows cols 3"]:
         """Turn values of the three bands, first axis, to RGB; NO_DATA where they are not known."""
+        if values.dtype == np.uint8 and self == plain_stretch(self.bands, 0, 255):
+            shown: np.ndarray = np.moveaxis(values, 0, -1).copy()
+            shown[~known] = NO_DATA
+            return shown
         low, high = (np.array(v, dtype=np.float64)[:, None, None] for v in (self.low, self.high))
         scaled = (np.where(known, values, 0.0) - low) * (255 / (high - low))
-        shown: np.ndarray = np.moveaxis(np.rint(scaled.clip(0, 255)).astype(np.uint8), 0, -1).copy()
+        shown = np.moveaxis(np.rint(scaled.clip(0, 255)).astype(np.uint8), 0, -1).copy()
         shown[~known] = NO_DATA
         return shown
+
+
+def natural_bands(raster: rasterio.DatasetReader) -> tuple[int, int, int]:
+    """Give the bands that are shown where nobody chose: the first three, or the one there is."""
+    return (1, 2, 3) if raster.count >= 3 else (1, 1, 1)
 
 
 def plain_stretch(bands: tuple[int, int, int], low: float, high: float) -> Stretch:
@@ -80,13 +90,20 @@ def read_stretch(path: Path) -> Stretch:
     if not path.is_file():
         raise FileNotFoundError(f"no stretch {path}: give the {FILE_NAME} of converted images.")
     try:
-        content = json.loads(path.read_text())
-        red, green, blue = (int(band) for band in content["bands"])
-        low, high = (
-            (float(a), float(b), float(c)) for a, b, c in (content["low"], content["high"])
-        )
+        return stretch_from(json.loads(path.read_text()))
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is not a stretch ({error!r}).") from error
+
+
+def stretch_from(content: Mapping[str, Any]) -> Stretch:
+    """Give the stretch that ``dataclasses.asdict`` made plain.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+        InputError: it shows nothing.
+    """
+    red, green, blue = (int(band) for band in content["bands"])
+    low, high = ((float(a), float(b), float(c)) for a, b, c in (content["low"], content["high"]))
     return Stretch((red, green, blue), low, high)
 
 
@@ -120,7 +137,7 @@ def find_stretch(
                     f"{path} has {kind[0]} bands of {kind[1]}, {paths[0]} has {first[0]} of "
                     f"{first[1]}: convert them in folders of one kind."
                 )
-            chosen = bands or ((1, 2, 3) if raster.count >= 3 else (1, 1, 1))
+            chosen = bands or natural_bands(raster)
             _check(path, raster, chosen)
             if percent or first[1] != "uint8":
                 _refuse_other_colours(path, raster)
@@ -149,7 +166,7 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
         InputError: damaged, or without the bands.
     """
     with _opened(path) as raster:
-        natural = (1, 2, 3) if raster.count >= 3 else (1, 1, 1)
+        natural = natural_bands(raster)
         plain = stretch == plain_stretch(natural, 0, 255)
         of_raster = raster.crs or (raster.driver == "GTiff" and raster.nodata is not None)
         if plain and not of_raster and can_be_shown(path):

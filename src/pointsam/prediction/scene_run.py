@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +170,7 @@ class SceneRun:
                 "adapter": _adapter_hash(self._model),
                 "side": self._model.side,
             },
-            "bands": scene.bands,
-            "stretch": scene.stretch,
+            "stretch": asdict(scene.stretch),
             "window": self._settings.window,
             "largest_window": self._settings.largest,
             "precision": self._settings.precision,
