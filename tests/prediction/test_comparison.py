@@ -9,7 +9,7 @@ from pointsam.prediction.comparison import (
     compare,
     draw_comparison,
     draw_sheet,
-    pixel_metres,
+    metres_per_pixel,
     telling,
 )
 from pointsam.prediction.predictor import Predictor
@@ -65,5 +65,5 @@ def test_the_telling_images_are_best_middle_and_worst():
 
 def test_a_pixel_on_a_map_has_a_size_on_the_ground(folder):
     path = write_scene(folder / "b.tif", [], size=(64, 64), corner=(500000.0, 5e6))
-    assert pixel_metres(path) == pytest.approx(0.5, rel=0.001)
-    assert pixel_metres(folder / "a.png") is None
+    assert metres_per_pixel(path) == pytest.approx(0.5, rel=0.001)
+    assert metres_per_pixel(folder / "a.png") is None

@@ -7,6 +7,7 @@ from some_adapter import save_some_adapter
 
 from pointsam.cli.main import main
 from pointsam.data.rasters import open_scene
+from pointsam.data.scene_points import SceneObject
 from pointsam.data.windows import Grid
 from pointsam.prediction.everything import EverythingSettings
 from pointsam.prediction.logit_maps import LogitMap
@@ -17,7 +18,7 @@ from pointsam.prediction.scene_everything import (
     settled,
 )
 from pointsam.prediction.scene_run import SceneRun, SceneSettings, Shard
-from pointsam.prediction.scenes import SceneMask, SceneObject
+from pointsam.prediction.scenes import SceneMask
 
 # Whole low-res pixels, and small enough that some window shows each with room around it.
 BOXES = [(20, 20, 36, 36), (100, 60, 116, 76), (148, 140, 164, 152)]

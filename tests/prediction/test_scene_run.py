@@ -13,9 +13,9 @@ from colour_model import SIDE, ColourModel, write_scene
 
 from pointsam.data.rasters import open_scene
 from pointsam.data.records import ImageRecord, InstanceRecord
+from pointsam.data.scene_points import scene_points
 from pointsam.errors import InputError
 from pointsam.prediction.scene_run import SceneRun, SceneSettings, Shard
-from pointsam.prediction.scenes import scene_points
 
 SIZE = (300, 300)
 BOXES = [

@@ -4,10 +4,11 @@ from colour_model import SIDE, ColourModel, write_scene
 
 from pointsam.data.rasters import open_scene
 from pointsam.data.records import ImageRecord, InstanceRecord
+from pointsam.data.scene_points import scene_points, scene_tasks
 from pointsam.data.windows import Grid
 from pointsam.errors import InputError
 from pointsam.prediction.logit_maps import Overlaps
-from pointsam.prediction.scenes import scene_points, scene_tasks, segment_task
+from pointsam.prediction.scenes import segment_task
 
 SIZE = (400, 400)
 GRID = Grid(0, 0, 400, 400)

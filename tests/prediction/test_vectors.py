@@ -10,11 +10,12 @@ import shapely
 from colour_model import write_scene
 from rasterio.crs import CRS
 
+from pointsam.data.georeference import ground_areas
 from pointsam.data.rasters import open_scene
+from pointsam.data.scene_points import SceneObject
 from pointsam.prediction.logit_maps import LogitMap, Overlaps
-from pointsam.prediction.scenes import SceneMask, SceneObject
+from pointsam.prediction.scenes import SceneMask
 from pointsam.prediction.vectors import (
-    ground_areas,
     outline,
     trace,
     write_labels,

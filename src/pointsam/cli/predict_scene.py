@@ -75,9 +75,9 @@ def run_scene(args: argparse.Namespace) -> int:
 
     from pointsam.cli.arguments import open_model
     from pointsam.data.rasters import open_scene
+    from pointsam.data.scene_points import scene_points
     from pointsam.prediction.scene_everything import scene_grid
     from pointsam.prediction.scene_run import SceneRun, SceneSettings
-    from pointsam.prediction.scenes import scene_points
 
     shard = _shard(args.shard)
     with open_scene(args.image, bands=args.bands, stretch=args.stretch) as scene:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+import shapely
 from jaxtyping import Float
 from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
@@ -67,3 +68,54 @@ def pixels_to_degrees(
     x, y = np.array([[a, b], [d, e]]) @ (points.T + 0.5) + np.array([[c], [f]])
     moved = transform_points(CRS.from_wkt(georeference.crs), DEGREES, x.tolist(), y.tolist())
     return np.stack([np.array(values) for values in moved], axis=1)
+
+
+def to_map(
+    points: Float[np.ndarray, "points 2"],
+    transform: tuple[float, float, float, float, float, float],
+) -> Float[np.ndarray, "points 2"]:
+    """Move points from pixel edges of the file to its map."""
+    a, b, c, d, e, f = transform
+    columns, rows = points[:, 0], points[:, 1]
+    return np.stack([a * columns + b * rows + c, d * columns + e * rows + f], axis=1)
+
+
+def ground_areas(polygons: np.ndarray, crs: str | None) -> Float[np.ndarray, " objects"]:
+    """Measure polygons in square metres on the ellipsoid.
+
+    Through Lambert's azimuthal equal-area projection around their middle: a Web Mercator square
+    metre at 60 degrees north is a quarter of one, and a degree is none.
+    """
+    system = CRS.from_wkt(crs) if crs else None
+    if system is None or not (system.is_geographic or system.is_projected):
+        return np.full(len(polygons), np.nan)  # or a site's own, tied to no place on earth
+    bounds = shapely.total_bounds(polygons)
+    if not np.isfinite(bounds).all():
+        return np.zeros(len(polygons))  # all empty
+    middle = [(bounds[0] + bounds[2]) / 2], [(bounds[1] + bounds[3]) / 2]
+    [longitude], [latitude] = transform_points(system, "EPSG:4326", *middle)
+    flat = f"+proj=laea +lat_0={latitude} +lon_0={longitude} +datum=WGS84 +units=m"
+    moved = shapely.transform(
+        polygons,
+        lambda points: np.stack(transform_points(system, flat, *points.T), axis=1),
+    )
+    measured: Float[np.ndarray, " objects"] = shapely.area(moved)
+    return measured
+
+
+def pixel_metres(
+    transform: tuple[float, float, float, float, float, float],
+    size: tuple[int, int],
+    crs: str | None,
+) -> float | None:
+    """Measure the side of a raster's middle pixel on the ground; None without a place on a map.
+
+    Args:
+        transform: pixel corners to map.
+        size: height and width in pixels.
+        crs: as WKT.
+    """
+    x, y = size[1] // 2, size[0] // 2
+    corners = np.array([[x, y], [x + 1, y], [x + 1, y + 1], [x, y + 1]], dtype=float)
+    [area] = ground_areas(np.array([shapely.Polygon(to_map(corners, transform))]), crs)
+    return float(np.sqrt(area)) if np.isfinite(area) and area > 0 else None

@@ -13,6 +13,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window as FileWindow
 
+from pointsam.data.georeference import pixel_metres
 from pointsam.data.stretching import NO_DATA, Stretch, natural_bands, plain_stretch
 from pointsam.data.windows import Grid, Transform, Window
 from pointsam.errors import InputError
@@ -58,6 +59,11 @@ class Scene:
     def grid(self) -> Grid:
         """Where the scene lies in the global grid."""
         return Grid.of(self.transform, self.size)
+
+    @property
+    def ground_size(self) -> float | None:
+        """Side of a pixel at the scene's middle, in metres on the ground; None where unknown."""
+        return pixel_metres(self.transform, self.size, self.crs)
 
     def read(self, window: Window, *, shrink: int = 1) -> UInt8[np.ndarray, "height width 3"]:
         """Show a window as RGB, NO_DATA where the scene ends or has no data.

@@ -140,6 +140,20 @@ def centred(box: tuple[float, float, float, float], *, side: int) -> Window:
     return Window(x, y, side, side)
 
 
+def shrink_of(window: Window, *, side: int) -> int:
+    """Say how many scene pixels to average to one: a power of two, where a window is too large.
+
+    What is left is at least `side` and less than twice that, unless the window does not halve.
+    """
+    shrink = 1
+    longest = max(window.width, window.height)
+    while longest >= 2 * shrink * side and not (
+        window.width % (2 * shrink) or window.height % (2 * shrink)
+    ):
+        shrink *= 2
+    return shrink
+
+
 def touches(box: Box, window: Window, grid: Grid, *, within: float) -> bool:
     """Say whether `box` comes `within` pixels of a border of `window` that has scene beyond it."""
     near_low = [box[i] < window.box[i] + within and window.box[i] > grid.box[i] for i in (0, 1)]

@@ -3,22 +3,19 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path
 
 import numpy as np
-import rasterio
-import shapely
 import torch
 from jaxtyping import Bool, UInt8
 
 from pointsam.data.dataset import draw_masks, read_image_of
+from pointsam.data.georeference import pixel_metres, read_georeference
 from pointsam.data.rasters import georeferenced
 from pointsam.data.records import ImageRecord
 from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side, stack
 from pointsam.masks import count_pixels
 from pointsam.prediction.predictor import Predictor
-from pointsam.prediction.vectors import ground_areas, to_map
 from pointsam.prompts import PointPrompts
 
 Masks = Bool[np.ndarray, "instances height width"]
@@ -85,7 +82,7 @@ def compare(predictor: Predictor, record: ImageRecord, folder: Path) -> Comparis
         truth=draw_masks([record])[0].numpy() if annotated else None,
         direct=direct,
         adapted=adapted,
-        metres_per_pixel=pixel_metres(folder / record.file_name),
+        metres_per_pixel=metres_per_pixel(folder / record.file_name),
     )
 
 
@@ -141,17 +138,12 @@ def telling(gains: Sequence[float], *, each: int) -> list[int]:
     return list(dict.fromkeys(chosen))
 
 
-def pixel_metres(path: Path) -> float | None:
+def metres_per_pixel(path: Path) -> float | None:
     """Measure the side of an image's middle pixel on the ground; None without a place on a map."""
-    if not georeferenced(path):
+    georeference = read_georeference(path) if georeferenced(path) else None
+    if georeference is None:
         return None
-    with rasterio.open(path) as raster:
-        a, b, c, d, e, f = raster.transform[:6]
-        x, y = raster.width // 2, raster.height // 2
-        corners = np.array([[x, y], [x + 1, y], [x + 1, y + 1], [x, y + 1]], dtype=float)
-        pixel = shapely.Polygon(to_map(corners, (a, b, c, d, e, f)))
-        [area] = ground_areas(np.array([pixel]), raster.crs.to_wkt() if raster.crs else None)
-    return sqrt(area) if np.isfinite(area) and area > 0 else None
+    return pixel_metres(georeference.transform, georeference.size, georeference.crs)
 
 
 def _prompts(record: ImageRecord) -> PointPrompts:

@@ -11,11 +11,12 @@ import shapely
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from pointsam.data.scene_points import SceneObject, ScenePoints
 from pointsam.data.windows import Grid, Window
 from pointsam.prediction.everything import EverythingSettings
 from pointsam.prediction.everything_images import ANYTHING
 from pointsam.prediction.logit_maps import LogitMap, meet
-from pointsam.prediction.scenes import SceneMask, SceneObject, ScenePoints
+from pointsam.prediction.scenes import SceneMask
 from pointsam.prompts import POSITIVE
 
 

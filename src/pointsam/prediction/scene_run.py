@@ -10,6 +10,7 @@ import numpy as np
 
 from pointsam.config import Precision
 from pointsam.data.rasters import Scene
+from pointsam.data.scene_points import SceneObject, ScenePoints, scene_tasks
 from pointsam.data.windows import Window
 from pointsam.errors import InputError
 from pointsam.models.checkpoints import LORA_MARK, base_hash
@@ -17,14 +18,7 @@ from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.logit_maps import Overlaps
 from pointsam.prediction.parts import begin, part_path, read_part, write_part
 from pointsam.prediction.scene_everything import SceneEverything, kept, settled
-from pointsam.prediction.scenes import (
-    LARGEST_WINDOW,
-    SceneMask,
-    SceneObject,
-    ScenePoints,
-    scene_tasks,
-    segment_task,
-)
+from pointsam.prediction.scenes import LARGEST_WINDOW, SceneMask, segment_task
 from pointsam.prediction.vectors import outline, write_labels, write_polygons
 
 LABELS_NAME = "instances.tif"

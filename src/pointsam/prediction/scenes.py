@@ -10,53 +10,29 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from pointsam.config import Precision
 from pointsam.data.rasters import Scene
-from pointsam.data.records import ImageRecord
-from pointsam.data.windows import WINDOW_MULTIPLE, Grid, Window, follow, place, touches
-from pointsam.errors import InputError
+from pointsam.data.scene_points import SceneObject, points_in_window
+from pointsam.data.windows import Grid, Window, follow, shrink_of, touches
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame
 from pointsam.masks import threshold
 from pointsam.models.precision import encode_with
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prediction.everything import similarity, stability
 from pointsam.prediction.logit_maps import LogitMap, clicked_extent, crop_logits
-from pointsam.prompts import NEGATIVE, POSITIVE, PointPrompts
+from pointsam.prompts import PointPrompts
 
 DECODED_AT_ONCE = 64
 """Objects whose full logits are held at once: 17 MB at the usual side."""
-
-MOST_BACKGROUND = 8
-"""Background clicks of the scene that serve one object: the nearest in its window."""
 
 BORDER_LOGITS = 2
 """A mask this near the border of its window, in low-res pixels, may go on beyond it."""
 
 LARGEST_WINDOW = 8192
 """Scene pixels of the widest window an object can get; a longer object is cut and marked so."""
-
-
-@dataclass(frozen=True, eq=False)
-class SceneObject:
-    """One object to be segmented."""
-
-    index: int
-    """Place among all objects of the scene; one less than its number in the instance raster."""
-    id: int
-    """As in the point file."""
-    category: str
-    points: Float[np.ndarray, "points 2"]
-    """``(x, y)`` in the global grid, where a pixel's centre is at a half."""
-    labels: Int[np.ndarray, " points"]
-
-    @property
-    def positives(self) -> Float[np.ndarray, "positives 2"]:
-        """Points on the object."""
-        positives: Float[np.ndarray, "positives 2"] = self.points[self.labels == POSITIVE]
-        return positives
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,62 +54,6 @@ class SceneMask:
     """IoU of the mask at a higher and at a lower threshold."""
     similarity: float = 1.0
     """Cosine with the nearest target prototype; 1 where none were given."""
-
-
-@dataclass(frozen=True, eq=False)
-class ScenePoints:
-    """All prompts of a scene, in the global grid."""
-
-    objects: tuple[SceneObject, ...]
-    background: Float[np.ndarray, "clicks 2"]
-    outside: tuple[int, ...]
-    """Ids of objects that were left out: none of their positive points is on the scene."""
-
-
-def scene_points(record: ImageRecord, grid: Grid) -> ScenePoints:
-    """Move the prompts of a scene from its image frame to the global grid.
-
-    Raises:
-        InputError: no object has a positive point on the scene.
-    """
-    shift = np.array([grid.x + 0.5, grid.y + 0.5])
-    objects: list[SceneObject] = []
-    outside = []
-    for instance in record.instances:
-        values = np.array(instance.points, dtype=float).reshape(-1, 3)
-        points, labels = values[:, :2] + shift, values[:, 2].astype(int)
-        inside = (points >= grid.box[:2]).all(axis=1) & (points < grid.box[2:]).all(axis=1)
-        if not (inside & (labels == POSITIVE)).any():
-            outside.append(instance.id)
-            continue
-        kept = SceneObject(
-            len(objects), instance.id, instance.category, points[inside], labels[inside]
-        )
-        objects.append(kept)
-    if not objects:
-        raise InputError(
-            f"none of the {len(record.instances)} objects has a positive point on "
-            f"{record.file_name} ({grid.width} x {grid.height} px): are the points of this scene?"
-        )
-    background = np.array(record.background_points, dtype=float).reshape(-1, 2) + shift
-    return ScenePoints(tuple(objects), background, tuple(outside))
-
-
-def scene_tasks(
-    objects: Sequence[SceneObject], grid: Grid, *, side: int
-) -> dict[Window, list[SceneObject]]:
-    """Give each needed window its objects, windows in reading order.
-
-    Raises:
-        InputError: a side that windows cannot have.
-    """
-    if side < WINDOW_MULTIPLE or side % WINDOW_MULTIPLE:
-        raise InputError(f"window side {side} is no multiple of {WINDOW_MULTIPLE} px.")
-    tasks: dict[Window, list[SceneObject]] = {}
-    for scene_object in objects:
-        window = place(scene_object.positives, grid, side=side)
-        tasks.setdefault(window, []).append(scene_object)
-    return dict(sorted(tasks.items(), key=lambda task: (task[0].y, task[0].x, task[0].width)))
 
 
 @torch.no_grad()
@@ -201,12 +121,7 @@ class _View:
     @classmethod
     def of(cls, model: Segmenter, scene: Scene, window: Window, *, precision: Precision) -> "_View":
         """Read a window, averaged down by a power of two where it is that much too large."""
-        shrink = 1
-        longest = max(window.width, window.height)
-        while longest >= 2 * shrink * model.side and not (
-            window.width % (2 * shrink) or window.height % (2 * shrink)
-        ):
-            shrink *= 2
+        shrink = shrink_of(window, side=model.side)
         pixels = scene.read(window, shrink=shrink)
         height, width, _ = pixels.shape
         frame = ModelFrame((height, width), side=model.side, stride=model.stride)
@@ -229,12 +144,12 @@ class _View:
         prototypes: Float[Tensor, "prototypes channels"] | None,
     ) -> Iterator[_Answer]:
         """Decode objects, a bounded number at once."""
-        x0, y0, x1, y1 = self.window.box
-        inside = (background >= (x0, y0)).all(axis=1) & (background < (x1, y1)).all(axis=1)
         features = model.feature_map(self.embedding)[0].float()
         for start in range(0, len(objects), DECODED_AT_ONCE):
             chunk = objects[start : start + DECODED_AT_ONCE]
-            rows = [self._row(scene_object, background[inside]) for scene_object in chunk]
+            rows = [
+                points_in_window(one, background, self.window, shrink=self.shrink) for one in chunk
+            ]
             prompts = PointPrompts.from_rows(rows)
             prompts = prompts.with_points(self.frame.to_model(prompts.points))
             decoded = model.decode(self.embedding, prompts.to(model.device))
@@ -250,22 +165,6 @@ class _View:
                 chunk, logits.cpu().numpy(), numbers, strict=True
             ):
                 yield _Answer(scene_object, self.window, self.scale, mask, score, stable, like)
-
-    def _row(
-        self, scene_object: SceneObject, background: Float[np.ndarray, "clicks 2"]
-    ) -> list[tuple[float, float, int]]:
-        """Give one object's points in the window, and the nearest background clicks, as read."""
-        middle = scene_object.positives.mean(axis=0)
-        nearest = np.argsort(((background - middle) ** 2).sum(axis=1), kind="stable")
-        clicks = background[nearest[:MOST_BACKGROUND]]
-        points = np.concatenate([scene_object.points, clicks])
-        labels = np.concatenate([scene_object.labels, np.full(len(clicks), NEGATIVE)])
-        x0, y0, x1, y1 = self.window.box
-        inside = (points >= (x0, y0)).all(axis=1) & (points < (x1, y1)).all(axis=1)
-        # SAM counts pixels by their index: the first one's centre is 0, not a half.
-        read = (points - (x0, y0)) / self.shrink - 0.5
-        rows = zip(read[inside].tolist(), labels[inside].tolist(), strict=True)
-        return [(x, y, label) for (x, y), label in rows]
 
 
 def _onward(answer: _Answer, grid: Grid, *, moved: bool, largest: int) -> Window | SceneMask:

@@ -12,17 +12,17 @@ import shapely
 from jaxtyping import Bool, Float
 from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio import features
-from rasterio.crs import CRS
 from rasterio.shutil import copy as copy_raster
-from rasterio.warp import transform as transform_points
 
+from pointsam.data.georeference import ground_areas, to_map
 from pointsam.data.rasters import CACHE_BYTES, Scene
-from pointsam.data.windows import Box, Grid, Transform
+from pointsam.data.scene_points import SceneObject
+from pointsam.data.windows import Box, Grid
 from pointsam.errors import InputError
-from pointsam.files import refuse_existing, replacing
+from pointsam.files import refuse_existing_file, replacing
 from pointsam.prediction.boxes import minimum_area_rectangle
 from pointsam.prediction.logit_maps import Overlaps, meet
-from pointsam.prediction.scenes import SceneMask, SceneObject
+from pointsam.prediction.scenes import SceneMask
 
 LAYER = "instances"
 BLOCK = 512
@@ -75,38 +75,6 @@ def outline(overlaps: Overlaps, count: int, scene: Scene) -> Outlines:
         pixels[index] = trace(mask, corner=corner) if mask.any() else shapely.MultiPolygon()
     polygons = shapely.transform(pixels, lambda points: to_map(points, scene.transform))
     return Outlines(polygons, area_px, ground_areas(polygons, scene.crs))
-
-
-def to_map(
-    points: Float[np.ndarray, "points 2"], transform: Transform
-) -> Float[np.ndarray, "points 2"]:
-    """Move points from pixel edges of the file to its map."""
-    a, b, c, d, e, f = transform
-    columns, rows = points[:, 0], points[:, 1]
-    return np.stack([a * columns + b * rows + c, d * columns + e * rows + f], axis=1)
-
-
-def ground_areas(polygons: np.ndarray, crs: str | None) -> Float[np.ndarray, " objects"]:
-    """Measure polygons in square metres on the ellipsoid.
-
-    Through Lambert's azimuthal equal-area projection around their middle: a Web Mercator square
-    metre at 60 degrees north is a quarter of one, and a degree is none.
-    """
-    system = CRS.from_wkt(crs) if crs else None
-    if system is None or not (system.is_geographic or system.is_projected):
-        return np.full(len(polygons), np.nan)  # or a site's own, tied to no place on earth
-    bounds = shapely.total_bounds(polygons)
-    if not np.isfinite(bounds).all():
-        return np.zeros(len(polygons))  # all empty
-    middle = [(bounds[0] + bounds[2]) / 2], [(bounds[1] + bounds[3]) / 2]
-    [longitude], [latitude] = transform_points(system, "EPSG:4326", *middle)
-    flat = f"+proj=laea +lat_0={latitude} +lon_0={longitude} +datum=WGS84 +units=m"
-    moved = shapely.transform(
-        polygons,
-        lambda points: np.stack(transform_points(system, flat, *points.T), axis=1),
-    )
-    measured: Float[np.ndarray, " objects"] = shapely.area(moved)
-    return measured
 
 
 def write_polygons(
@@ -164,7 +132,7 @@ def write_boxes_of(polygons: Path, path: Path) -> int:
     Raises:
         InputError: no vector file of polygons, or `path` exists.
     """
-    refuse_existing(path)
+    refuse_existing_file(path)
     try:
         meta, _, geometry, columns = pyogrio.raw.read(polygons)
     except (DataLayerError, DataSourceError) as error:
