@@ -8,3 +8,17 @@ class InputError(ValueError):
     a traceback and exits with status 2; any other exception is a fault of this package and
     keeps its traceback.
     """
+
+
+_LONGEST = 300
+"""Characters of another library's message that a line carries."""
+
+
+def in_words(error: Exception) -> str:
+    """Say another library's error on one line, for the brackets of one of ours."""
+    text = " ".join(str(error).split())
+    if isinstance(error, KeyError):
+        return f"it has no {text}"
+    if len(text) > _LONGEST:
+        return f"{text[:_LONGEST]}..."
+    return text.rstrip(".") or type(error).__name__

@@ -1,5 +1,6 @@
 """Writing files so that a crash, a full disk or a second run loses nothing."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -17,9 +18,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A reader sees the old file or the new one, never half of either. When the block raises
     (a full disk included), the temporary file is removed and `path` is as it was.
+
+    Raises:
+        InputError: nothing can be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    with _begun(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_folder(path)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+        )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -38,11 +46,13 @@ def new_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside `path`, renamed to `path` when the block succeeds.
 
     Raises:
-        InputError: `path` exists already; nothing is overwritten.
+        InputError: `path` exists already, and nothing is overwritten; or nothing can be written
+            there.
     """
     refuse_existing(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    with _begun(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield temporary
         temporary.chmod(0o755)
@@ -53,21 +63,58 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def refuse_existing(path: Path) -> None:
-    """Refuse to write where something is already, an empty folder excepted.
+    """Refuse to write where something is already, an empty folder excepted, or nothing can be.
 
     Raises:
-        InputError: a file, or a folder with something in it, is at `path`.
+        InputError: a file, or a folder with something in it, is at `path`; or a part of its name
+            is too long, a file, a broken link, or a folder that nobody may write to.
     """
-    if path.is_dir() and not any(path.iterdir()):
-        return
-    if path.exists() or path.is_symlink():
-        raise InputError(
-            f"{path} exists already and is not overwritten: "
-            "name another output, or move or delete this one first."
-        )
+    with _begun(path):
+        if path.is_dir() and not any(path.iterdir()):
+            return
+        if path.exists() or path.is_symlink():
+            raise InputError(
+                f"{path} exists already and is not overwritten: "
+                "name another output, or move or delete this one first."
+            )
+        parent = next(p for p in path.absolute().parents if p.exists() or p.is_symlink())
+    if not parent.is_dir():
+        raise _unwritable(path, f"{parent} is no folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise _unwritable(path, f"{parent} may not be written to")
+
+
+def refuse_existing_file(path: Path) -> None:
+    """Refuse as `refuse_existing` does, and an empty folder too: where a file is to be written.
+
+    Raises:
+        InputError: something is at `path`, or nothing can be written there.
+    """
+    refuse_existing(path)
+    _refuse_folder(path)
 
 
 def sha256_of(path: Path) -> str:
     """Name a file by its content."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def _begun(path: Path) -> Iterator[None]:
+    """Say why something cannot be put at `path`; a full disk keeps its own error."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise _unwritable(path, f"{error.filename}: {error.strerror}") from error
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, expected the name of a file to write.")
+
+
+def _unwritable(path: Path, reason: str) -> InputError:
+    return InputError(f"{path} cannot be written ({reason}): name another output.")

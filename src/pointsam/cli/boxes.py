@@ -146,9 +146,9 @@ def run_points(args: argparse.Namespace) -> int:
     """Make a point file."""
     from pointsam.data.annotations import write_points
     from pointsam.data.oriented_boxes import centres, read_dota
-    from pointsam.files import refuse_existing
+    from pointsam.files import refuse_existing_file
 
-    refuse_existing(args.output)
+    refuse_existing_file(args.output)
     data = centres(read_dota(args.labels), args.images)
     write_points(data, args.output)
     for line in data.dropped:

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _refuse_usage(args: argparse.Namespace) -> None:
     from pointsam.errors import InputError
-    from pointsam.files import refuse_existing
+    from pointsam.files import refuse_existing_file
 
     if args.annotations is None and args.points is None:
         raise InputError("nothing to check: give --annotations FILE, --points FILE, or both.")
@@ -86,7 +86,9 @@ def _refuse_usage(args: argparse.Namespace) -> None:
     if args.images is not None and not args.images.is_dir():
         raise FileNotFoundError(f"no image folder {args.images}.")
     if args.sheet is not None:
-        refuse_existing(args.sheet)
+        if args.sheet.suffix.lower() != ".png":
+            raise InputError(f"--sheet {args.sheet}: a sheet is one .png file.")
+        refuse_existing_file(args.sheet)
 
 
 def _check_images(args: argparse.Namespace, data: "Dataset", report: "Report") -> None:

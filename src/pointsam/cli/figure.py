@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """Draw."""
     from pointsam.cli.arguments import open_predictor
     from pointsam.errors import InputError
-    from pointsam.files import refuse_existing
+    from pointsam.files import refuse_existing, refuse_existing_file
 
     if args.sheet is not None and (not args.annotations or not args.adapter or args.sheet < 1):
         raise InputError(
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.sheet is not None and args.output.suffix != ".png":
         raise InputError(f"--output {args.output}: a sheet is one .png file.")
-    refuse_existing(args.output)
+    (refuse_existing if args.sheet is None else refuse_existing_file)(args.output)
     data = _read_data(args)
     predictor = open_predictor(args)
     if args.sheet is None:

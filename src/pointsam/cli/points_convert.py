@@ -40,9 +40,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Read, then write."""
     from pointsam.data.click_files import read_clicks, write_clicks
-    from pointsam.files import refuse_existing
+    from pointsam.files import refuse_existing_file
 
-    refuse_existing(args.output)
+    refuse_existing_file(args.output)
     data = read_clicks(args.input, images=args.images, negative=args.negative)
     write_clicks(data, args.output, images=args.images)
     for line in data.dropped:

@@ -58,12 +58,12 @@ def run(args: argparse.Namespace) -> int:
 
     from pointsam.data.annotations import read_coco, write_points
     from pointsam.data.point_drawing import Annotator, click_image
-    from pointsam.files import refuse_existing
+    from pointsam.files import refuse_existing_file
 
     annotator = Annotator(
         args.positives, args.negatives, args.placement, args.missed, args.misplaced
     )
-    refuse_existing(args.output)
+    refuse_existing_file(args.output)
     masks = read_coco(args.annotations)
     images = tuple(
         click_image(image, annotator, seed=args.seed)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from os.path import realpath
 from pathlib import Path
 
 import numpy as np
@@ -100,8 +101,9 @@ def check_images(data: Dataset, folder: Path, report: Report) -> Iterator[Pictur
         except (InputError, FileNotFoundError) as error:
             report.faults.append(str(error))
             yield None
-    named = {(folder / record.file_name).resolve() for record in data.images}
-    unused = [path.name for path in list_images(folder) if path.resolve() not in named]
+    # Not Path.resolve, which ends in an error where a link points to itself.
+    named = {realpath(folder / record.file_name) for record in data.images}
+    unused = [path.name for path in list_images(folder) if realpath(path) not in named]
     if unused:
         report.notes.append(
             f"{folder}: {len(unused)} images have no annotations, the first is {unused[0]}"

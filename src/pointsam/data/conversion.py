@@ -12,7 +12,7 @@ from typing import Any
 from pointsam.data.images import ENDINGS, image_size, list_images
 from pointsam.data.label_rasters import LabelRule, find_instances, read_labels
 from pointsam.errors import InputError
-from pointsam.files import refuse_existing, replacing
+from pointsam.files import refuse_existing_file, replacing
 
 _FEW = 500
 """Tiles for which starting processes takes longer than the work."""
@@ -72,7 +72,7 @@ def convert(
         FileNotFoundError: an image or a label raster is missing.
         InputError: `output` exists, or a file cannot be used; names it.
     """
-    refuse_existing(output)
+    refuse_existing_file(output)
     journal = output.with_name(f".{output.name}.unfinished")
     done = _read_journal(journal, rule)
     journal.parent.mkdir(parents=True, exist_ok=True)

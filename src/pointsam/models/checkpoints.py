@@ -11,7 +11,7 @@ from torch import nn
 from transformers import Sam2Model, SamModel
 
 from pointsam.errors import InputError
-from pointsam.files import refuse_existing, replacing, sha256_of
+from pointsam.files import refuse_existing_file, replacing, sha256_of
 from pointsam.models import official_sam2, official_vit
 from pointsam.models.adapter_card import read_card
 from pointsam.models.hub import fetch_model
@@ -107,7 +107,7 @@ def export_official(model: MobileSam, path: Path) -> None:
     Raises:
         InputError: `path` exists.
     """
-    refuse_existing(path)
+    refuse_existing_file(path)
     state = to_official({k: v.cpu() for k, v in model.state_dict().items()})
     with replacing(path) as temporary:
         if path.suffix == ".safetensors":
