@@ -68,7 +68,7 @@ def label(*areas, believed=True):
 
 
 def test_measurement_by_hand():
-    found = measure([label(2, 4, 8)], [label(4, 4, 4)])
+    found = measure([label(2, 4, 8)], [label(4, 4, 4)], device="cpu")
     assert found.count == 3
     assert found.share == 1.0
     assert found.median_area == 4.0
@@ -77,5 +77,5 @@ def test_measurement_by_hand():
 
 
 def test_nothing_believed_has_no_area():
-    found = measure([label(2, 4, believed=False)], [label(2, 4)])
+    found = measure([label(2, 4, believed=False)], [label(2, 4)], device="cpu")
     assert (found.count, found.share, found.median_area, found.area_change) == (0, 0.0, 0.0, 1.0)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from pointsam.models.segmenter import ImageTerms
@@ -52,38 +53,54 @@ class ChunkedBackward:
         if loss.requires_grad:
             self._direct[name] = loss
 
-    def spend(self, parameters: Sequence[nn.Parameter]) -> dict[str, float]:
-        """Set each parameter's ``grad`` and free the encoder's graph.
+    def spend(
+        self, parameters: Sequence[nn.Parameter], terms: Sequence[str]
+    ) -> Float[Tensor, "terms numbers"]:
+        """Give the gradient on the parameters, laid out flat, and free the encoder's graph.
+
+        Args:
+            parameters: of the adapter.
+            terms: names of the losses that may have been added.
 
         Returns:
-            The norm of each term's gradient on the parameters; empty without `split`.
+            One row a term with `split`, else their sum in one row; zeros where nothing was added,
+            so that the rows of several processes can be added up.
         """
-        sources = [self._outputs(name) for name in (*self._gathered, *self._direct)]
-        names = [*self._gathered, *self._direct]
-        if not self._split and sources:
-            sources = [[pair for source in sources for pair in source]]
-        for parameter in parameters:
-            parameter.grad = torch.zeros_like(parameter)
-        norms = {}
-        for place, source in enumerate(sources):
+        rows = {name: self._outputs(name) for name in terms}
+        if not self._split:
+            rows = {
+                TOTAL: [*self._outputs(TOTAL), *(pair for row in rows.values() for pair in row)]
+            }
+        live = [name for name, outputs in rows.items() if outputs]
+        flat = torch.zeros(
+            len(rows),
+            sum(parameter.numel() for parameter in parameters),
+            dtype=parameters[0].dtype,
+            device=parameters[0].device,
+        )
+        for place, (name, outputs) in enumerate(rows.items()):
+            if not outputs:
+                continue
             gradients = torch.autograd.grad(
-                [output for output, _ in source],
+                [output for output, _ in outputs],
                 parameters,
-                [gradient for _, gradient in source],
-                retain_graph=place < len(sources) - 1,
-                allow_unused=True,
+                [gradient for _, gradient in outputs],
+                retain_graph=name != live[-1],
+                materialize_grads=True,
             )
-            found = [gradient for gradient in gradients if gradient is not None]
-            if self._split:
-                norms[names[place]] = float(torch.nn.utils.get_total_norm(found)) if found else 0.0
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                if gradient is not None:
-                    assert parameter.grad is not None
-                    parameter.grad += gradient
-        return norms
+            flat[place] = torch.cat([gradient.flatten() for gradient in gradients])
+        return flat
 
     def _outputs(self, name: str) -> list[tuple[Tensor, Tensor | None]]:
         """Pair the encoder-side tensors of a term with their gathered gradient."""
         if name in self._direct:
             return [(self._direct[name], None)]
-        return [(self._roots[index], grad) for index, grad in self._gathered[name].items()]
+        gathered = self._gathered.get(name, {})
+        return [(self._roots[index], grad) for index, grad in gathered.items()]
+
+
+def set_gradient(parameters: Sequence[nn.Parameter], flat: Float[Tensor, " numbers"]) -> None:
+    """Put a flat gradient on the parameters it was computed for."""
+    sizes = [parameter.numel() for parameter in parameters]
+    for parameter, part in zip(parameters, flat.split(sizes), strict=True):
+        parameter.grad = part.view_as(parameter)

@@ -20,6 +20,7 @@ PARTS = (
     "encode strong",
     "decode",
     "backward",
+    "exchange",
     "optimizer",
 )
 COLUMNS = (

@@ -9,8 +9,10 @@ from torch.nn.utils import clip_grad_norm_
 
 from pointsam.config import TrainSettings
 from pointsam.data.sample import TrainingSample
+from pointsam.training.prototypes import PredictedClusters
+from pointsam.training.report import StepReport
 from pointsam.training.schedule import Plan
-from pointsam.training.step import Learner, StepReport
+from pointsam.training.step import Learner
 from pointsam.training.watch import Watch
 
 ViewSource = Callable[[int, int], TrainingSample]
@@ -58,7 +60,8 @@ def train(
     """
 
     def load(step: int) -> list[TrainingSample]:
-        return [views(index, plan.epoch(step)) for index in plan.batch(step)]
+        share = learner.ranks.share(plan.batch(step))
+        return [views(index, plan.epoch(step)) for index in share]
 
     with ThreadPoolExecutor(max_workers=1) as loader:
         coming: Future[list[TrainingSample]] = loader.submit(load, start)
@@ -68,7 +71,11 @@ def train(
             if step + 1 < plan.steps:
                 coming = loader.submit(load, step + 1)
             _refresh_prototypes(learner, step, interval=settings.prototypes.interval)
-            report = learner.step(batch, measured=step % settings.watch.interval == 0)
+            report = learner.step(
+                batch,
+                measured=step % settings.watch.interval == 0,
+                images=len(plan.batch(step)),
+            )
             for group in optimizer.param_groups:
                 group["lr"] = plan.lr(step)
             with learner.timer.part("optimizer"):
@@ -97,4 +104,9 @@ def _refresh_prototypes(learner: Learner, step: int, *, interval: int) -> None:
     if regularizer is None or not regularizer.bank.full:
         return
     if regularizer.clusters is None or step % interval == 0:
-        regularizer.refresh()
+        clusters = regularizer.refresh()
+        # Sums on a GPU may differ in their last bit, and then so may the clusters.
+        regularizer.clusters = PredictedClusters(
+            sums=learner.ranks.from_first(clusters.sums),
+            target_of=learner.ranks.from_first(clusters.target_of),
+        )

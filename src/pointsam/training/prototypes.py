@@ -184,8 +184,11 @@ class PrototypeRegularizer:
         self.bank.push(features)
 
     @torch.no_grad()
-    def refresh(self) -> None:
+    def refresh(self) -> PredictedClusters:
         """Cluster the bank anew and pair its clusters with the targets; no gradient.
+
+        Returns:
+            The clusters, which `loss` reads from now on.
 
         Raises:
             ValueError: the bank is not full yet.
@@ -202,6 +205,7 @@ class PrototypeRegularizer:
         target_of = torch.full_like(counts, -1)
         target_of[rows] = cols
         self.clusters = PredictedClusters(sums, target_of)
+        return self.clusters
 
     def loss(self, live: Float[Tensor, "live channels"]) -> Float[Tensor, ""]:
         """Mean cosine distance, in [0, 2], of the touched predicted prototypes to their targets.

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -116,21 +116,3 @@ def believable(
     own = owner[None, :] == torch.arange(len(masks), device=owner.device)[:, None]
     has_positive = (prompts.labels == POSITIVE).any(dim=1)
     return has_positive & (nearly_holds | ~own).all(dim=1) & ~(holds & ~own).any(dim=1)
-
-
-def median_area(labels: Sequence[PseudoLabels]) -> float:
-    """Give the median area of the believed pseudo-masks, in low-res pixels; 0 without any."""
-    areas = torch.cat([label.masks.sum(dim=(1, 2))[label.believed] for label in labels])
-    return float(areas.float().median()) if len(areas) else 0.0
-
-
-def mean_agreement(
-    labels: Sequence[PseudoLabels], others: Sequence[PseudoLabels]
-) -> Float[Tensor, ""]:
-    """Give the mean IoU between two teachers' masks of the same instances; NaN without any."""
-    ious = []
-    for one, other in zip(labels, others, strict=True):
-        both = (one.masks & other.masks).sum(dim=(1, 2))
-        either = (one.masks | other.masks).sum(dim=(1, 2))
-        ious.append(both / either.clamp(min=1))
-    return torch.cat(ious).mean()

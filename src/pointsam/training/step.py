@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pointsam.config import LossSettings, Precision
@@ -19,31 +19,18 @@ from pointsam.data.sample import TrainingSample
 from pointsam.models.lora import Adapter, AdapterAverage
 from pointsam.models.segmenter import Embedding, ImageTerms, Segmenter, Stem, chunks
 from pointsam.prompts import PointPrompts
-from pointsam.training.backward import TOTAL, ChunkedBackward
+from pointsam.training.backward import ChunkedBackward, set_gradient
 from pointsam.training.losses import dice_loss, focal_loss, iou_head_loss
 from pointsam.training.prototypes import PrototypeRegularizer, point_features
-from pointsam.training.pseudo_labels import Teacher
+from pointsam.training.pseudo_labels import PseudoLabels, Teacher
+from pointsam.training.ranks import ALONE, Ranks
+from pointsam.training.report import StepReport
 from pointsam.training.timing import PartTimer
 from pointsam.training.watch import Measurement, measure
 
 Look = Literal["weak", "strong"]
 StemSource = Callable[[Sequence[TrainingSample], Look], Stem]
 """Gives the frozen part's output for some views: computed, or read from a cache."""
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """What one step saw; all numbers are plain."""
-
-    losses: dict[str, float]
-    """Weighted terms ``focal``, ``dice``, ``iou``, ``prototype``, and their sum ``total``."""
-    instances: int
-    believed: int
-    """Instances that had a target: believed pseudo-masks, or annotated masks that are not empty."""
-    gradient_norms: dict[str, float] = field(default_factory=dict)
-    """Of each term on the adapter's weights; only at measured steps."""
-    watched: Measurement | None = None
-    """The teacher beside the frozen model; only at measured steps of a run with a teacher."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,34 +55,74 @@ class Learner:
     regularizer: PrototypeRegularizer | None
     weights: LossSettings
     precision: Precision = "float32"
+    ranks: Ranks = ALONE
     timer: PartTimer = field(default_factory=PartTimer)
 
-    def step(self, batch: Sequence[TrainingSample], *, measured: bool) -> StepReport:
-        """Set the gradient of one batch.
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Name the losses, in the order of a report's numbers."""
+        return ("focal", "dice", "iou") + (("prototype",) if self.regularizer is not None else ())
+
+    def step(
+        self, batch: Sequence[TrainingSample], *, measured: bool, images: int | None = None
+    ) -> StepReport:
+        """Set the gradient of one batch, the same on all ranks.
 
         Args:
-            batch: views with at least one instance each.
+            batch: this rank's share of the step's views, with at least one instance each; it may
+                be empty where another's is not.
             measured: also measure each term's gradient and the teacher beside the frozen model,
                 which costs a backward pass a term, one more encode and one more decode.
+            images: in the step on all ranks together; those of `batch` if not given.
         """
         backward = ChunkedBackward(split=measured)
         with self._autocast():
             targets, watched = self._targets(batch, measured=measured)
-            with self.timer.part("encode strong"):
-                embedding = self.model.encode_adapted(self.stems(batch, "strong"))
-            sums = self._decode(batch, targets, embedding, backward)
+            embedding = None
+            if batch:
+                with self.timer.part("encode strong"):
+                    embedding = self.model.encode_adapted(self.stems(batch, "strong"))
+            sums = self._decode(batch, targets, embedding, backward, images or len(batch))
             if self.regularizer is not None:
                 sums["prototype"] = self._regularize(batch, embedding, backward)
         with self.timer.part("backward"):
-            norms = backward.spend(self.adapter.parameters())
-        losses = {name: float(value) for name, value in sums.items()}
+            gradient = backward.spend(self.adapter.parameters(), self.terms)
+        with self.timer.part("exchange"):
+            gradient, numbers = self._exchange(gradient, self._numbers(sums, targets))
+        set_gradient(self.adapter.parameters(), gradient.sum(dim=0))
         return StepReport(
-            losses={**losses, TOTAL: sum(losses.values())},
-            instances=sum(len(target.believed) for target in targets),
-            believed=sum(int(target.believed.sum()) for target in targets),
-            gradient_norms=norms,
+            terms=self.terms,
+            sums=numbers,
+            norms=gradient.norm(dim=1) if measured else None,
             watched=watched,
         )
+
+    def _numbers(
+        self, sums: dict[str, Tensor], targets: Sequence[Target]
+    ) -> Float[Tensor, " numbers"]:
+        """Lay out what this rank adds to the report."""
+        instances = sum(len(target.believed) for target in targets)
+        believed = [target.believed.sum() for target in targets]
+        device = self.model.device
+        return torch.cat(
+            [
+                torch.stack([sums[name] for name in self.terms]),
+                torch.tensor([float(instances)]).to(device, non_blocking=True),
+                torch.stack([torch.zeros((), device=device), *believed]).sum()[None],
+            ]
+        )
+
+    def _exchange(
+        self, gradient: Float[Tensor, "terms numbers"], numbers: Float[Tensor, " reported"]
+    ) -> tuple[Float[Tensor, "terms numbers"], Float[Tensor, " reported"]]:
+        """Add up the gradients and the reports of all ranks, in one message.
+
+        Nothing is divided: each rank's losses are already shares of a mean over all images, and
+        of one prototype term over all features.
+        """
+        message = self.ranks.sum(torch.cat([gradient.flatten(), numbers.to(gradient)]))
+        summed, reported = message.split([gradient.numel(), len(numbers)])
+        return summed.view_as(gradient), reported
 
     def _autocast(self) -> AbstractContextManager[object]:
         return torch.autocast(
@@ -111,14 +138,19 @@ class Learner:
         if self.teacher is None:
             return [self._annotated(view) for view in batch], None
         samples = [view.sample for view in batch]
-        with self.timer.part("encode weak"):
-            stem = self.stems(batch, "weak")
-        with self.timer.part("label"):
-            labels = self.teacher.label(stem, samples)
+        labels: list[PseudoLabels] = []
+        frozen: list[PseudoLabels] = []
+        if batch:
+            with self.timer.part("encode weak"):
+                stem = self.stems(batch, "weak")
+            with self.timer.part("label"):
+                labels = self.teacher.label(stem, samples)
+            if measured:
+                with self.timer.part("watch"):
+                    frozen = self.teacher.label_frozen(stem, samples)
         watched = None
         if measured:
-            with self.timer.part("watch"):
-                watched = measure(labels, self.teacher.label_frozen(stem, samples))
+            watched = measure(labels, frozen, device=self.model.device, ranks=self.ranks)
         return [Target(label.masks, label.believed) for label in labels], watched
 
     def _annotated(self, view: TrainingSample) -> Target:
@@ -131,18 +163,20 @@ class Learner:
         self,
         batch: Sequence[TrainingSample],
         targets: Sequence[Target],
-        embedding: Embedding,
+        embedding: Embedding | None,
         backward: ChunkedBackward,
+        images: int,
     ) -> dict[str, Tensor]:
-        """Decode every image chunk by chunk; give each term's sum."""
+        """Decode every image chunk by chunk; give each term's share of the mean over `images`."""
         sums = {
             name: torch.zeros((), device=self.model.device) for name in ("focal", "dice", "iou")
         }
         for index, (view, target) in enumerate(zip(batch, targets, strict=True)):
+            assert embedding is not None
             with self.timer.part("decode"):
                 leaves = backward.share(self.model.prepare(embedding.one(index)))
                 for losses in self._chunk_losses(view, target, leaves):
-                    losses = {name: loss / len(batch) for name, loss in losses.items()}
+                    losses = {name: loss / images for name, loss in losses.items()}
                     backward.add(losses, leaves)
                     for name, loss in losses.items():
                         sums[name] += loss.detach()
@@ -173,18 +207,28 @@ class Learner:
             }
 
     def _regularize(
-        self, batch: Sequence[TrainingSample], embedding: Embedding, backward: ChunkedBackward
+        self,
+        batch: Sequence[TrainingSample],
+        embedding: Embedding | None,
+        backward: ChunkedBackward,
     ) -> Tensor:
-        """Hold the live point features to the target prototypes, then remember them."""
+        """Hold the live point features to the target prototypes, then remember them.
+
+        Each rank computes the term over the features of all, of which its own are live, so the
+        ranks' gradients add up to that of one process.
+
+        Returns:
+            The term's value on the first rank, 0 on the others.
+        """
         assert self.regularizer is not None
-        feature_map = self.model.feature_map(embedding)
-        features = torch.cat(
-            [
+        own = [self.regularizer.target[:0]]
+        if embedding is not None:
+            own += [
                 point_features(one, view.sample.frame, view.sample.prompts.to(one.device))
-                for one, view in zip(feature_map, batch, strict=True)
+                for one, view in zip(self.model.feature_map(embedding), batch, strict=True)
             ]
-        )
+        features = self.ranks.gather(torch.cat(own))
         loss = self.weights.prototype * self.regularizer.loss(features)
         backward.add_direct("prototype", loss)
         self.regularizer.push(features)
-        return loss.detach()
+        return loss.detach() if self.ranks.first else torch.zeros_like(loss)

@@ -9,8 +9,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
 from pointsam.config import WatchSettings
-from pointsam.training.pseudo_labels import PseudoLabels, mean_agreement, median_area
+from pointsam.training.pseudo_labels import PseudoLabels
+from pointsam.training.ranks import ALONE, Ranks
 
 
 class RunCollapsedError(RuntimeError):
@@ -33,18 +38,47 @@ class Measurement:
     """Mean IoU with the frozen model's masks, believed or not."""
 
 
-def measure(labels: Sequence[PseudoLabels], frozen: Sequence[PseudoLabels]) -> Measurement:
-    """Set the teacher's pseudo-masks beside the frozen model's of the same images."""
-    count = sum(int(label.believed.sum()) for label in labels)
-    instances = sum(len(label.believed) for label in labels)
-    area, frozen_area = median_area(labels), median_area(frozen)
+def measure(
+    labels: Sequence[PseudoLabels],
+    frozen: Sequence[PseudoLabels],
+    *,
+    device: torch.device | str,
+    ranks: Ranks = ALONE,
+) -> Measurement:
+    """Set the teacher's pseudo-masks beside the frozen model's of the same images.
+
+    The images of all ranks together are measured, and each rank gets the same numbers.
+    """
+    rows = [_beside(one, other) for one, other in zip(labels, frozen, strict=True)]
+    own = torch.cat([torch.zeros(0, len(_NUMBERS), device=device), *rows])
+    # One copy to the processor, where all the rest is counted.
+    area, believed, frozen_area, frozen_believed, iou = ranks.gather(own).cpu().unbind(dim=1)
+    middle = _median(area[believed > 0])
+    frozen_middle = _median(frozen_area[frozen_believed > 0])
     return Measurement(
-        count=count,
-        share=count / instances,
-        median_area=area,
-        area_change=area / frozen_area if area and frozen_area else 1.0,
-        agreement=float(mean_agreement(labels, frozen)),
+        count=int(believed.sum()),
+        share=float(believed.sum()) / len(believed),
+        median_area=middle,
+        area_change=middle / frozen_middle if middle and frozen_middle else 1.0,
+        agreement=float(iou.mean()),
     )
+
+
+_NUMBERS = ("area", "believed", "frozen area", "frozen believed", "iou")
+
+
+def _beside(label: PseudoLabels, frozen: PseudoLabels) -> Float[Tensor, "instances numbers"]:
+    """Give what is compared of each instance, in the order of _NUMBERS."""
+    both = (label.masks & frozen.masks).sum(dim=(1, 2))
+    either = (label.masks | frozen.masks).sum(dim=(1, 2))
+    areas, frozen_areas = label.masks.sum(dim=(1, 2)), frozen.masks.sum(dim=(1, 2))
+    columns = (areas, label.believed, frozen_areas, frozen.believed, both / either.clamp(min=1))
+    return torch.stack([column.float() for column in columns], dim=1)
+
+
+def _median(areas: Float[Tensor, " instances"]) -> float:
+    """Give the median, in low-res pixels; 0 without any."""
+    return float(areas.median()) if len(areas) else 0.0
 
 
 class Watch:

@@ -1,0 +1,156 @@
+"""Processes of one run, as torchrun starts them: ``python -m tests.training.ranks_at_work OUT``.
+
+Each trains the same small model for some steps in several ways and leaves what it holds after.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from tests.models.tiny_models import small_mobile_sam
+from tests.training.drawn import learner, settings, stir, view, without_masks
+
+from pointsam.errors import InputError
+from pointsam.prompts import PointPrompts
+from pointsam.training import pseudo_labels
+from pointsam.training.loop import train
+from pointsam.training.ranks import Ranks, joined_ranks
+from pointsam.training.schedule import Plan
+from pointsam.training.watch import Watch
+
+INSTANCES = (2, 5, 3, 4)
+BATCH = 3
+"""Of four images: every other step has one image, and so one rank without any."""
+STEPS = 5
+
+
+def environment(rank: int, count: int, port: int) -> dict[str, str]:
+    """Give what torchrun would put into a process's environment."""
+    places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_PORT": port}
+    threads = {"MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+    return {**os.environ, **threads, **{name: str(value) for name, value in places.items()}}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start(arguments: list[str], *, count: int) -> list[subprocess.Popen]:
+    """Start a command in `count` processes that will find each other."""
+    port = free_port()
+    return [
+        subprocess.Popen(
+            [sys.executable, *arguments],
+            env=environment(rank, count, port),
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(count)
+    ]
+
+
+def trained(ranks: Ranks) -> dict:
+    """Train for some steps in float64, all terms on, with plain gradient descent.
+
+    Adam would hide a gradient that is divided by the number of ranks.
+    """
+    chosen = settings(
+        seed=3,
+        teacher={"weights": "average"},
+        loss={"prototype": 2.0},
+        schedule={"epochs": STEPS / 2, "clip_norm": None, "average_decay": 0.5, "lr": 0.02},
+        prototypes={"interval": 2},
+        data={"batch_size": BATCH},
+    )
+    # The IoU head of a model with drawn weights may say anything, also less than zero.
+    teacher = chosen.teacher.model_copy(update={"least_iou_prediction": -1000.0})
+    chosen = chosen.model_copy(update={"teacher": teacher})
+    built = learner(small_mobile_sam().double(), chosen)
+    object.__setattr__(built, "ranks", ranks)
+    stir(built)
+    optimizer = torch.optim.SGD(built.adapter.parameters())
+    plan = Plan(len(INSTANCES), BATCH, chosen.schedule, chosen.seed)
+    watch = Watch(chosen.watch)
+    reports = []
+    for progress in train(
+        built,
+        optimizer,
+        lambda index, epoch: without_masks(view(index, INSTANCES[index])),
+        plan,
+        watch,
+        chosen,
+    ):
+        report = progress.report
+        reports.append([report.losses, report.gradient_norms, report.instances, report.believed])
+    return {
+        "adapter": built.adapter.state(),
+        "bank": built.regularizer.state_dict(),
+        "reports": reports,
+        "watch": watch.state(),
+    }
+
+
+class DividingRanks(Ranks):
+    """As DistributedDataParallel does it."""
+
+    def sum(self, values):
+        return super().sum(values) / self.count
+
+
+class BlindRanks(Ranks):
+    """Each sees its own features alone."""
+
+    def gather(self, rows):
+        return rows
+
+    def from_first(self, rows):
+        return rows
+
+
+def all_but_the_second(masks: torch.Tensor, prompts: PointPrompts) -> torch.Tensor:
+    """Believe masks of a model with drawn weights, which flood and would never be believed."""
+    return torch.arange(len(masks)) != 1
+
+
+def exchanged(ranks: Ranks) -> dict:
+    """Try every way to tell the others something."""
+    rows = (torch.arange(3.0)[:, None] + 10 * ranks.rank)[: 1 + 2 * ranks.rank]
+    live = rows.clone().requires_grad_()
+    gathered = ranks.gather(live)
+    gathered.sum().backward()
+    return {
+        "gathered": gathered.detach(),
+        "gradient": live.grad,
+        "empty": ranks.gather(rows if ranks.first else rows[:0]),
+        "from first": ranks.from_first(rows),
+        "told": ranks.tell({"step": 7} if ranks.first else None),
+        "sum": ranks.sum(torch.tensor([1.0 + ranks.rank])),
+    }
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    pseudo_labels.believable = all_but_the_second
+    with joined_ranks("cpu", timeout=60) as ranks:
+        held = {
+            "plain": trained(ranks),
+            "dividing": trained(DividingRanks(ranks.rank, ranks.count)),
+            "blind": trained(BlindRanks(ranks.rank, ranks.count)),
+            "exchanged": exchanged(ranks),
+        }
+        torch.save(held, folder / f"{ranks.rank}.pt")
+        with ranks.agreeing():
+            sys.stderr.write("checking")
+            if ranks.rank == 1:
+                raise InputError("no image here")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
