@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from pointsam.config import Precision
-from pointsam.data.dataset import load_sample, model_prompts
+from pointsam.data.dataset import folder_images, load_sample, model_prompts
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError
@@ -136,8 +136,9 @@ def evaluate(
         FileNotFoundError: an image is missing.
         InputError: an image cannot be read or is of another size.
     """
+    images = folder_images(folder)
     for row in rows:
-        sample = load_sample(row[0], folder, side=model.side, stride=model.stride, with_masks=True)
+        sample = load_sample(row[0], images, side=model.side, stride=model.stride, with_masks=True)
         embedding = encode_with(model, [sample.pixels], precision=precision)
         yield tuple(
             score_image(model, embedding, sample, model_prompts(record, sample.frame))

@@ -5,6 +5,7 @@ import torch
 from tests.models.tiny_models import fitting_side, small_segmenter
 from tests.training.drawn import settings, write_dataset
 
+from pointsam.data.dataset import folder_images
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
 from pointsam.models.adapter_card import read_card
@@ -31,7 +32,9 @@ def test_a_run_adapts_any_family(family, checkpointing, tmp_path):
         watch={"least_agreement": 0.0, "least_share": 0.0, "most_area_change": 1e9},
         schedule={"epochs": 1},
     )
-    run_training(RunInputs(data, images, {"points.json": "hash"}, tmp_path / "out"), chosen)
+    run_training(
+        RunInputs(data, folder_images(images), {"points.json": "hash"}, tmp_path / "out"), chosen
+    )
 
     card = read_card(tmp_path / "out")
     assert (card.family, card.side) == (family, side)

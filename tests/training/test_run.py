@@ -6,6 +6,7 @@ import pytest
 import torch
 from tests.training.drawn import settings, write_dataset
 
+from pointsam.data.dataset import folder_images
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
 from pointsam.models.adapter_card import read_card
@@ -20,7 +21,7 @@ from pointsam.training.watch import RunCollapsedError, Watch
 @pytest.fixture
 def inputs(tmp_path: Path) -> RunInputs:
     data, images, _ = write_dataset(tmp_path)
-    return RunInputs(data, images, {"points.json": "hash"}, tmp_path / "out")
+    return RunInputs(data, folder_images(images), {"points.json": "hash"}, tmp_path / "out")
 
 
 def elsewhere(inputs: RunInputs, name: str) -> RunInputs:
@@ -141,7 +142,9 @@ def test_supervised_run_learns_the_drawn_masks(tmp_path):
             for i, mask in zip(record.instances, masks, strict=True)
         )
         records.append(ImageRecord(record.id, record.file_name, record.size, instances))
-    out = RunInputs(Dataset(tuple(records), ("square",)), images, {}, tmp_path / "out")
+    out = RunInputs(
+        Dataset(tuple(records), ("square",)), folder_images(images), {}, tmp_path / "out"
+    )
     run_training(out, settings(regime="supervised", schedule={"epochs": 8, "warmup_epochs": 0}))
     dice = [float(row["loss dice"]) for row in read_log(out.output)]
     assert sum(dice[-4:]) < sum(dice[:4])

@@ -85,6 +85,7 @@ def demonstrate(plan: DemoPlan) -> "tuple[Scores, Scores]":
     from pointsam.cli.score_files import write_scores
     from pointsam.config import train_settings
     from pointsam.data.annotations import pair, read_coco, read_points
+    from pointsam.data.dataset import folder_images
     from pointsam.data.synthetic import write_scenes
     from pointsam.files import refuse_existing, sha256_of
     from pointsam.models.checkpoints import load_segmenter
@@ -106,7 +107,7 @@ def demonstrate(plan: DemoPlan) -> "tuple[Scores, Scores]":
     run_training(
         RunInputs(
             data=read_points(train.points),
-            images=train.images,
+            images=folder_images(train.images),
             sources={train.points.name: sha256_of(train.points)},
             output=adapter,
             device=plan.device,

@@ -2,7 +2,10 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pointsam.training.ranks import Ranks
 
 SETTING_FLAGS = {
     "regime": "regime",
@@ -106,31 +109,56 @@ def _add_machine(machine: "argparse._ArgumentGroup") -> None:
     machine.add_argument(
         "--save-every", type=int, default=50, metavar="STEPS", help="steps between saved states"
     )
+    machine.add_argument(
+        "--patience",
+        type=float,
+        default=600.0,
+        metavar="SECONDS",
+        help="that processes started by torchrun wait for each other before they give one up",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train."""
+    """Train, alone or with the other processes that torchrun started."""
     import sys
 
-    from pointsam.cli.arguments import chosen_device, set_threads
+    from pointsam.cli.arguments import chosen_device
+    from pointsam.training.ranks import RankLostError, device_of_rank, joined_ranks
+
+    device = device_of_rank(chosen_device(args.device))
+    try:
+        with joined_ranks(device, timeout=args.patience) as ranks:
+            return _train(args, device, ranks)
+    except RankLostError as error:
+        print(f"pointsam: stopped: {error}.", file=sys.stderr)
+        return 1
+
+
+def _train(args: argparse.Namespace, device: str, ranks: "Ranks") -> int:
+    import sys
+
+    from pointsam.cli.arguments import set_threads
     from pointsam.config import train_settings
+    from pointsam.data.dataset import folder_images
     from pointsam.files import refuse_existing, sha256_of
     from pointsam.training.run import RunInputs, run_training
     from pointsam.training.watch import RunCollapsedError
 
-    if not args.resume:
-        refuse_existing(args.output)  # before every image is looked at
     set_threads(args.threads)
-    settings = train_settings(_settings(args), source=str(args.config or "settings"))
-    data = _read_data(args, supervised=settings.regime == "supervised")
+    with ranks.agreeing():
+        if not args.resume:
+            refuse_existing(args.output)  # before every image is looked at
+        settings = train_settings(_settings(args), source=str(args.config or "settings"))
+        data = _read_data(args, supervised=settings.regime == "supervised")
     files = [args.points] + ([args.annotations] if settings.regime == "supervised" else [])
     inputs = RunInputs(
         data=data,
-        images=args.images,
+        images=folder_images(args.images),
         sources={path.name: sha256_of(path) for path in files},
         output=args.output,
-        device=chosen_device(args.device),
+        device=device,
         cache=_open_cache(args),
+        ranks=ranks,
     )
     try:
         run_training(
@@ -140,9 +168,11 @@ def run(args: argparse.Namespace) -> int:
             save_every=args.save_every,
         )
     except RunCollapsedError as error:
-        print(f"pointsam: stopped: {error}", file=sys.stderr)
+        if ranks.first:
+            print(f"pointsam: stopped: {error}", file=sys.stderr)
         return 1
-    print(f"adapter: {args.output}")
+    if ranks.first:
+        print(f"adapter: {args.output}")
     return 0
 
 

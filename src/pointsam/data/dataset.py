@@ -1,6 +1,7 @@
 """From a record to a sample: the image read, resized, and its points moved with it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,18 @@ from pointsam.frames import ModelFrame
 from pointsam.masks import rasterise
 from pointsam.prompts import NEGATIVE, PointPrompts
 
+ImageSource = Callable[[ImageRecord], UInt8[np.ndarray, "height width 3"]]
+"""Gives the pixels of a record, as RGB: an image of a folder, or a chip of a scene."""
+
+
+def folder_images(folder: Path) -> ImageSource:
+    """Give the images of a folder by their file names."""
+    return partial(read_image_of, folder=folder)
+
 
 def load_sample(
     record: ImageRecord,
-    folder: Path,
+    images: ImageSource,
     *,
     side: int,
     stride: int = 16,
@@ -29,7 +38,7 @@ def load_sample(
 
     Args:
         record: of the image; its background points join every instance's row.
-        folder: that the file name is in.
+        images: gives its pixels.
         side: of the model's input, in pixels.
         stride: of the image embedding, in pixels.
         with_masks: also draw the annotated masks, in the image frame.
@@ -38,7 +47,7 @@ def load_sample(
         FileNotFoundError: the image is not there.
         InputError: it cannot be read, or is not of the size that the record states.
     """
-    image = read_image_of(record, folder)
+    image = images(record)
     frame = ModelFrame(record.size, side, stride)
     return Sample(
         image_id=record.id,

@@ -1,15 +1,20 @@
-"""A whole training run: from files to an adapter folder, resumable at any moment."""
+"""A whole training run: from files to an adapter folder, resumable at any moment.
+
+Every process of a run goes through this file; the first alone writes and shows progress.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 from tqdm import tqdm
 
 from pointsam.config import TrainSettings, write_settings
+from pointsam.data.dataset import ImageSource
 from pointsam.data.records import Dataset
+from pointsam.errors import InputError
 from pointsam.files import new_folder, refuse_existing
 from pointsam.models.cache import FeatureCache
 from pointsam.models.checkpoints import load_segmenter
@@ -18,10 +23,11 @@ from pointsam.models.segmenter import Segmenter
 from pointsam.training.figure import draw_epoch
 from pointsam.training.log import RunLog
 from pointsam.training.loop import Progress, make_optimizer, train
+from pointsam.training.ranks import ALONE, RankLostError, Ranks
 from pointsam.training.result import AdapterWriter, data_key, trainable
 from pointsam.training.schedule import Plan
 from pointsam.training.setup import make_learner
-from pointsam.training.state import STATE_NAME, TrainState
+from pointsam.training.state import STATE_NAME, TrainState, read_state
 from pointsam.training.stems import CachedStems, encoded_stems
 from pointsam.training.step import StemSource
 from pointsam.training.views import Views
@@ -35,8 +41,8 @@ class RunInputs:
     """What a run reads and where it writes."""
 
     data: Dataset
-    images: Path
-    """Folder that the file names are in."""
+    images: ImageSource
+    """Gives the pixels of a record."""
     sources: dict[str, str]
     """Hash of each file the data was read from, by name."""
     output: Path
@@ -44,6 +50,8 @@ class RunInputs:
     device: str = "cpu"
     cache: FeatureCache | None = None
     """Of the frozen features; None encodes every view anew."""
+    ranks: Ranks = ALONE
+    """The processes that share each step's images; `device` is this one's."""
 
 
 def run_training(
@@ -64,11 +72,27 @@ def run_training(
     Raises:
         InputError: the data has nothing to train on, or the output exists.
         RunCollapsedError: the pseudo-masks collapsed or flooded; the folder holds the last good
-            adapter.
+            adapter. Raised in every process.
+        RankLostError: another process of the run is gone; says where to go on.
     """
-    run = _prepare(inputs, settings, resume=resume)
-    start = run.resume() if resume else run.begin()
-    log = RunLog(inputs.output, start=start)
+    try:
+        run, saved = _prepare(inputs, settings, resume=resume)
+        start = run.begin() if saved is None else run.state.restore(saved)
+        if inputs.ranks.first:
+            _write_down(run, start, save_every=save_every)
+        else:
+            for _ in run.steps(start):
+                pass
+    except RunCollapsedError as error:
+        raise RunCollapsedError(f"{error}. {inputs.output} holds the last good adapter.") from error
+    except RankLostError as error:
+        raise RankLostError(f"{error}: {_what_is_left(inputs.output)}") from error
+
+
+def _write_down(run: "_Run", start: int, *, save_every: int) -> None:
+    """Train, and keep log, state, adapter and figures."""
+    output = run.writer.folder
+    log = RunLog(output, start=start)
     bar = tqdm(total=run.plan.steps, initial=start, desc="adapting", unit="step", smoothing=0.1)
     try:
         for progress in run.steps(start):
@@ -79,12 +103,19 @@ def run_training(
             if epoch_ends or done % save_every == 0:
                 run.save(done)
             if epoch_ends:
-                draw_epoch(run.state.learner, run.views, progress.epoch, inputs.output / "figures")
-    except RunCollapsedError as error:
-        raise RunCollapsedError(f"{error}. {inputs.output} holds the last good adapter.") from error
+                draw_epoch(run.state.learner, run.views, progress.epoch, output / "figures")
     finally:
         bar.close()
         log.close()
+
+
+def _what_is_left(output: Path) -> str:
+    """Say what a run that broke off has left, and what to do."""
+    path = output / STATE_NAME
+    if not path.is_file():
+        return f"there is no {path} yet; start the run again"
+    step = read_state(path)["step"]
+    return f"{output} holds the state after step {step}; go on with the same command and --resume"
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,15 +132,13 @@ class _Run:
 
     def begin(self) -> int:
         """Make the folder, whole or not at all."""
+        if not self.state.learner.ranks.first:
+            return 0
         with new_folder(self.writer.folder) as folder:
             write_settings(self.settings, folder / SETTINGS_NAME)
             replace(self.writer, folder=folder).save(self.state.learner, step=0)
             self.state.save(folder / STATE_NAME, step=0, data_key=self.key)
         return 0
-
-    def resume(self) -> int:
-        """Take the folder's state up; give the first step to make."""
-        return self.state.load(self.writer.folder / STATE_NAME, data_key=self.key)
 
     def save(self, step: int) -> None:
         """Keep the state, and the adapter where it is a good one."""
@@ -131,15 +160,28 @@ class _Run:
         )
 
 
-def _prepare(inputs: RunInputs, settings: TrainSettings, *, resume: bool) -> _Run:
-    """Load the model, put an adapter on it, and set up all that a run needs."""
-    records = trainable(inputs.data)
-    if not resume:
-        refuse_existing(inputs.output)
-    model = load_segmenter(settings.model.name, side=settings.model.side, device=inputs.device)
-    model.checkpointing = settings.model.checkpointing
-    model.chunk_size = settings.model.chunk_size
-    writer = AdapterWriter.for_run(inputs.output, model, settings, records, inputs.sources)
+def _prepare(
+    inputs: RunInputs, settings: TrainSettings, *, resume: bool
+) -> tuple[_Run, dict[str, Any] | None]:
+    """Load the model, put an adapter on it, and set up all that a run needs.
+
+    Returns:
+        The run, and the saved state it is to go on from.
+    """
+    ranks, saved = inputs.ranks, None
+    with ranks.agreeing():
+        records = trainable(inputs.data)
+        _refuse_idle_ranks(settings, ranks)
+        key = data_key(inputs.sources, records, settings)
+        if not resume:
+            refuse_existing(inputs.output)
+        elif ranks.first:
+            saved = read_state(inputs.output / STATE_NAME, data_key=key)
+        model = load_segmenter(settings.model.name, side=settings.model.side, device=inputs.device)
+        model.checkpointing = settings.model.checkpointing
+        model.chunk_size = settings.model.chunk_size
+        writer = AdapterWriter.for_run(inputs.output, model, settings, records, inputs.sources)
+    saved = ranks.tell(saved)
     adapter = attach_adapter(
         model, rank=settings.model.rank, first_block=writer.card.first_block, seed=settings.seed
     )
@@ -150,17 +192,29 @@ def _prepare(inputs: RunInputs, settings: TrainSettings, *, resume: bool) -> _Ru
         views,
         settings,
         stems=_stem_source(model, inputs.cache, writer.card.base_hash),
-        resume_from=inputs.output / STATE_NAME if resume else None,
+        saved=saved,
+        ranks=ranks,
     )
     optimizer = make_optimizer(adapter.parameters(), settings)
-    return _Run(
+    run = _Run(
         settings=settings,
         plan=Plan(len(records), settings.data.batch_size, settings.schedule, settings.seed),
         views=views,
         state=TrainState(learner, optimizer, Watch(settings.watch)),
         writer=writer,
-        key=data_key(inputs.sources, records, settings),
+        key=key,
     )
+    return run, saved
+
+
+def _refuse_idle_ranks(settings: TrainSettings, ranks: Ranks) -> None:
+    """Refuse more processes than a step has images."""
+    images = settings.data.batch_size
+    if images < ranks.count:
+        raise InputError(
+            f"a step of {images} images (--batch-size) cannot be shared by {ranks.count} "
+            f"processes: give --batch-size {ranks.count} or more, or start fewer processes."
+        )
 
 
 def _stem_source(model: Segmenter, cache: FeatureCache | None, weights: str) -> StemSource:

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 
 from pointsam.config import TrainSettings
 from pointsam.data.augment import training_sample
-from pointsam.data.dataset import load_sample
+from pointsam.data.dataset import ImageSource, load_sample
 from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample, TrainingSample
 from pointsam.randomness import addressed_generator
@@ -19,7 +18,7 @@ class Views:
     """A finite pool of views of each image; the same pool in every pass and every run."""
 
     records: Sequence[ImageRecord]
-    folder: Path
+    images: ImageSource
     settings: TrainSettings
     stride: int = 16
     """Of the model's image embedding, in pixels of the model frame."""
@@ -30,7 +29,7 @@ class Views:
         settings = self.settings
         sample = load_sample(
             record,
-            self.folder,
+            self.images,
             side=settings.model.side,
             stride=self.stride,
             with_masks=settings.regime == "supervised",
