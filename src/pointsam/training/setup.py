@@ -1,7 +1,7 @@
 """From settings to what a step needs: teacher, target prototypes, learner."""
 
 import logging
-from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -15,7 +15,7 @@ from pointsam.models.segmenter import Segmenter
 from pointsam.randomness import addressed_generator
 from pointsam.training.prototypes import PrototypeRegularizer, point_features, target_prototypes
 from pointsam.training.pseudo_labels import Teacher
-from pointsam.training.state import read_state
+from pointsam.training.ranks import Ranks
 from pointsam.training.step import Learner, StemSource
 from pointsam.training.views import Views
 
@@ -29,30 +29,33 @@ def make_learner(
     settings: TrainSettings,
     *,
     stems: StemSource,
-    resume_from: Path | None,
+    saved: dict[str, Any] | None,
+    ranks: Ranks,
 ) -> Learner:
     """Put together what a step needs.
 
     Args:
         model: with `adapter` on it.
-        adapter: still changing nothing, or about to be loaded from `resume_from`.
+        adapter: still changing nothing, or about to be loaded from `saved`.
         views: of the training images.
         settings: of the run.
         stems: gives the frozen part's output.
-        resume_from: state of the run to go on with; it holds the target prototypes.
+        saved: state of the run to go on with; it holds the target prototypes.
+        ranks: the processes of the run.
     """
     regularizer = None
     if settings.loss.prototype:
-        if resume_from is None:
-            target = _frozen_prototypes(model, adapter, views, settings, stems)
+        if saved is None:
+            target = _frozen_prototypes(model, adapter, views, settings, stems, ranks)
         else:
-            target = read_state(resume_from)["prototypes"]["target"].to(model.device)
+            target = saved["prototypes"]["target"].to(model.device)
         regularizer = PrototypeRegularizer(
             target,
             capacity=settings.prototypes.bank,
             least_clusters=settings.prototypes.least_clusters,
         )
-        _warn_of_idle_bank(views, settings)
+        if ranks.first:
+            _warn_of_idle_bank(views, settings)
     average = AdapterAverage(adapter, decay=settings.schedule.average_decay)
     teacher = (
         None
@@ -68,6 +71,7 @@ def make_learner(
         regularizer=regularizer,
         weights=settings.loss,
         precision=settings.precision,
+        ranks=ranks,
     )
 
 
@@ -92,16 +96,22 @@ def _frozen_prototypes(
     views: Views,
     settings: TrainSettings,
     stems: StemSource,
+    ranks: Ranks,
 ) -> Float[Tensor, "target channels"]:
     """Cluster the frozen model's point features of some training images.
+
+    Each rank encodes its share of them; the first clusters them for all.
 
     Source: PointSAM (arXiv:2409.13401), "Prototype-based Regularization", offline part.
     """
     generator = addressed_generator(settings.seed, "target prototypes")
-    order = torch.randperm(len(views.records), generator=generator)
+    order = torch.randperm(len(views.records), generator=generator).tolist()
+    order = order[: settings.prototypes.images]
+    own = ranks.share(order)
     features = []
+    # A rank without an image reads one for the number of channels, and gives none of it.
     for index in tqdm(
-        order[: settings.prototypes.images].tolist(), desc="target prototypes", unit="image"
+        own or order[:1], desc="target prototypes", unit="image", disable=not ranks.first
     ):
         view = views(index, 0)
         with adapter.disabled():
@@ -109,11 +119,13 @@ def _frozen_prototypes(
         [feature_map] = model.feature_map(embedding)
         prompts = view.sample.prompts.to(model.device)
         features.append(point_features(feature_map, view.sample.frame, prompts))
-    found = torch.cat(features)
-    if len(found) < settings.prototypes.least_clusters:
-        raise InputError(
-            f"{len(found)} positive points are too few for {settings.prototypes.least_clusters} "
-            "prototypes: give more points, lower prototypes.least_clusters, or set "
-            "loss.prototype to 0."
-        )
-    return target_prototypes(found, least_clusters=settings.prototypes.least_clusters)
+    found = ranks.gather(torch.cat(features)[: None if own else 0])
+    with ranks.agreeing():
+        if len(found) < settings.prototypes.least_clusters:
+            raise InputError(
+                f"{len(found)} positive points are too few for "
+                f"{settings.prototypes.least_clusters} prototypes: give more points, lower "
+                "prototypes.least_clusters, or set loss.prototype to 0."
+            )
+    target = target_prototypes(found, least_clusters=settings.prototypes.least_clusters)
+    return ranks.from_first(target)

@@ -42,19 +42,8 @@ class TrainState:
         with replacing(path) as temporary:
             torch.save(state, temporary)
 
-    def load(self, path: Path, *, data_key: str) -> int:
-        """Take a saved state up; give the number of finished steps.
-
-        Raises:
-            FileNotFoundError: there is none.
-            InputError: it is damaged, or of a run over other data.
-        """
-        state = read_state(path)
-        if state["data_key"] != data_key:
-            raise InputError(
-                f"{path} belongs to a run over other images, points or settings: resume with those "
-                "it began with, or start anew in another output folder."
-            )
+    def restore(self, state: dict[str, Any]) -> int:
+        """Take a state up that `read_state` gave; give the number of finished steps."""
         self.learner.adapter.load_state(state["adapter"])
         self.optimizer.load_state_dict(state["optimizer"])
         device = self.learner.model.device
@@ -68,12 +57,12 @@ class TrainState:
         return int(state["step"])
 
 
-def read_state(path: Path) -> dict[str, Any]:
-    """Read a saved state.
+def read_state(path: Path, *, data_key: str | None = None) -> dict[str, Any]:
+    """Read a saved state, of the run over these data where a key says which.
 
     Raises:
         FileNotFoundError: there is none.
-        InputError: the file is damaged.
+        InputError: the file is damaged, or of a run over other data.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no {path} to resume from: run without --resume.")
@@ -82,4 +71,9 @@ def read_state(path: Path) -> dict[str, Any]:
     except (UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} is damaged ({reason}): start anew.") from error
+    if data_key not in (None, state["data_key"]):
+        raise InputError(
+            f"{path} belongs to a run over other images, points or settings: resume with those it "
+            "began with, or start anew in another output folder."
+        )
     return state
