@@ -8,21 +8,31 @@ from pointsam.errors import InputError, in_words
 from pointsam.files import new_folder, refuse_existing, refuse_existing_file, replacing
 
 
+def write_half(path):
+    with replacing(path) as temporary:
+        temporary.write_text("tw")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def fill_half(path):
+    with new_folder(path) as folder:
+        (folder / "a").write_text("x")
+        raise ValueError("half")
+
+
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     path = tmp_path / "new" / "a.txt"
     with replacing(path) as temporary:
         temporary.write_text("one")
-    with pytest.raises(OSError, match="No space"), replacing(path) as temporary:
-        temporary.write_text("tw")
-        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="No space"):
+        write_half(path)
     assert path.read_text() == "one"
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path):
-    with pytest.raises(ValueError, match="half"), new_folder(tmp_path / "out") as folder:
-        (folder / "a").write_text("x")
-        raise ValueError("half")
+    with pytest.raises(ValueError, match="half"):
+        fill_half(tmp_path / "out")
     assert not list(tmp_path.iterdir())
     (tmp_path / "out").mkdir()
     with new_folder(tmp_path / "out") as folder:

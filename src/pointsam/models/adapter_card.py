@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 from pointsam.files import replacing
 
 CARD_NAME = "pointsam.yaml"
@@ -24,12 +24,16 @@ class AdapterCard(BaseModel):
     """Name or path the base was loaded by."""
     base_hash: str
     """Identity of the base: a hash over its float16 numbers."""
-    side: int
+    side: int = Field(gt=0)
     """Side of the model's input, in pixels."""
-    first_block: int
+    first_block: int = Field(ge=0)
     """First adapted block of the encoder."""
-    rank: int
+    rank: int = Field(gt=0)
     """Rank of the queries' and of the values' update."""
+    ground_size: float | None = Field(default=None, gt=0)
+    """Metres on the ground of one pixel of the model; None where the images had no place."""
+    stretch: dict[str, list[float]] | None = None
+    """Bands, and their values shown as 0 and 255, in all images; None where that is not known."""
     settings: dict[str, Any]
     """All settings of the training."""
     data: dict[str, Any] = {}
@@ -59,6 +63,10 @@ def read_card(folder: Path) -> AdapterCard:
             "'pointsam train' wrote."
         )
     try:
-        return AdapterCard(**yaml.safe_load(path.read_text()))
-    except (yaml.YAMLError, TypeError, ValidationError) as error:
-        raise InputError(f"{path} is not an adapter's card: {error}") from error
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return AdapterCard.model_validate(content)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, f['loc']))} {f['msg']}".strip() for f in error.errors()]
+        raise InputError(f"{path} is not an adapter's card: {'; '.join(faults)}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not an adapter's card ({in_words(error)}).") from error

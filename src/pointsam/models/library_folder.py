@@ -9,11 +9,10 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import PreTrainedModel, Sam2Model, Sam3TrackerModel, SamHQModel, SamModel
 from transformers.utils import logging
 
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 from pointsam.files import new_folder
 from pointsam.models.sam import Sam
 from pointsam.models.sam2 import Sam2
@@ -72,9 +71,13 @@ def load_folder(folder: Path, *, side: int, name: str) -> Segmenter:
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # reported below, with the other faults
             )
-    except (OSError, SafetensorError, UnpicklingError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{folder} holds no weights that can be read safely: {reason}") from error
+    except UnpicklingError as error:
+        raise InputError(f"{folder} holds no weights that can be read safely.") from error
+    except Exception as error:  # whatever a wrong configuration makes the library stumble over
+        reason = in_words(error)
+        raise InputError(f"{folder} holds no weights that can be read safely ({reason}).") from (
+            error
+        )
     _refuse_faults(found, folder)
     refuse_nan(model.state_dict(), str(folder))
     # peft writes this name into an adapter's configuration.

@@ -1,19 +1,23 @@
 """LoRA on the queries and values of attention: put on, taken off, saved, loaded, merged."""
 
+import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 from pointsam.models.segmenter import FusedProjection, Segmenter
 
 AdapterState = dict[str, Tensor]
+
+CONFIG_NAME = "adapter_config.json"
+WEIGHTS_NAME = "adapter_model.safetensors"
 
 
 class Adapter:
@@ -138,16 +142,50 @@ def load_adapter_weights(model: Segmenter, folder: Path, *, first_block: int) ->
     """Put a saved adapter on the base it was made for.
 
     Raises:
-        InputError: the folder's weights are damaged or belong to another layout.
+        FileNotFoundError: the folder lacks a file.
+        InputError: the folder's files are damaged or belong to another layout.
     """
     model.first_block = first_block
+    _check_files(folder, [projection.name for projection in model.fused_projections()])
     try:
-        with _peft_on_newer_transformers():
+        with _peft_on_newer_transformers(), warnings.catch_warnings():
+            # Of settings that a newer peft wrote and this one does not know.
+            warnings.simplefilter("ignore", UserWarning)
             peft_model = PeftModel.from_pretrained(model.peft_root, str(folder), is_trainable=True)
-    except (SafetensorError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{folder} holds no adapter for this model ({reason}).") from error
+    except Exception as error:  # whatever a damaged file makes peft stumble over
+        raise InputError(f"{folder} holds no adapter for this model ({in_words(error)}).") from (
+            error
+        )
     return Adapter(model, peft_model)
+
+
+def _check_files(folder: Path, adapted: Sequence[str]) -> None:
+    """Refuse a folder with a file too few, which peft would ask the hub for, or a weight too few.
+
+    peft only warns of weights that are missing, and goes on with drawn ones.
+    """
+    config, weights = folder / CONFIG_NAME, folder / WEIGHTS_NAME
+    for path in (config, weights):
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{folder} is no whole adapter folder (no {path.name}): give the folder that "
+                "'pointsam train' wrote."
+            )
+    try:
+        kind = json.loads(config.read_text(encoding="utf-8"))["peft_type"]
+        with safe_open(weights, framework="pt") as file:
+            found = set(file.keys())
+    except (ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise InputError(
+            f"{folder} holds no adapter for this model ({in_words(error)}): get it again."
+        ) from error
+    expected = {f"base_model.model.{name}.lora_{part}.weight" for name in adapted for part in "AB"}
+    if kind != "LORA" or found != expected:
+        different = ", ".join(sorted(found ^ expected)[:2])
+        raise InputError(
+            f"{folder} is damaged: its {kind} weights are not those of the {len(adapted)} layers "
+            f"that its card says are adapted ({different})."
+        )
 
 
 @contextmanager

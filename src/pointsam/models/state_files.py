@@ -1,14 +1,15 @@
 """Reading state dicts without running code, and filling a model with one, all faults at once."""
 
+import warnings
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 
 State = dict[str, Tensor]
 
@@ -22,20 +23,37 @@ def read_state(path: Path) -> State:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint file {str(path)!r}.")
+    loaded = read_tensors(path)
+    state = loaded.get("model", loaded) if isinstance(loaded, dict) else loaded
+    named = isinstance(state, dict) and all(isinstance(key, str) for key in state)
+    if not named or not all(torch.is_tensor(value) for value in state.values()):
+        raise InputError(f"{path} holds no state dict: expected a mapping of names to tensors.")
+    tensors: State = state
+    return tensors
+
+
+def read_tensors(path: Path) -> Any:
+    """Read a file of safetensors or of torch, as it is, without ever running code it brings along.
+
+    Raises:
+        InputError: neither, damaged, or one that only unpickling code could read.
+    """
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{path} is no checkpoint that can be read safely ({reason}): give a file of plain "
-            "tensors, .safetensors or a state dict saved by torch."
-        ) from error
-    state = loaded.get("model", loaded) if isinstance(loaded, dict) else loaded
-    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
-        raise InputError(f"{path} holds no state dict: expected a mapping of names to tensors.")
-    return state
+        with warnings.catch_warnings():
+            # torch warns of what it then refuses.
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError:
+        # torch's own text tells the user to switch the safety off.
+        reason = "it holds code or is none"
+    except Exception as error:  # whatever a damaged file makes torch stumble over
+        reason = in_words(error)
+    raise InputError(
+        f"{path} is no checkpoint that can be read safely ({reason}): give a file of plain "
+        "tensors, .safetensors or a state dict saved by torch."
+    )
 
 
 def fill(model: nn.Module, state: State, name: str) -> None:

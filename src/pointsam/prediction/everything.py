@@ -49,12 +49,14 @@ class EverythingSettings:
     """Factors whose product ranks masks; similarity counts where prototypes are known."""
 
     def __post_init__(self) -> None:
-        shares = (self.least_iou, self.least_stability, self.most_overlap, self.most_area)
-        if self.grid < 1 or not all(0 <= share <= 1 for share in shares) or not self.rank_by:
-            raise InputError(
-                f"{self}: grid is at least 1, the other limits are in [0, 1], and at least one "
-                "factor ranks."
-            )
+        if self.grid < 1:
+            raise InputError(f"grid {self.grid}: give at least 1 point along the longer side.")
+        for name in ("least_iou", "least_stability", "most_overlap", "most_area"):
+            if not 0 <= getattr(self, name) <= 1:
+                limit = name.replace("_", "-")
+                raise InputError(f"{limit} is a share in [0, 1], got {getattr(self, name)}.")
+        if not self.rank_by:
+            raise InputError("at least one factor ranks masks: iou, stability or similarity.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,9 +163,18 @@ def similarity(
     *,
     prototypes: Float[Tensor, "prototypes channels"] | None,
 ) -> Float[Tensor, " masks"]:
-    """Give the cosine of each mask's mean feature with the nearest prototype; 1 without any."""
+    """Give the cosine of each mask's mean feature with the nearest prototype; 1 without any.
+
+    Raises:
+        InputError: prototypes of another model.
+    """
     if prototypes is None:
         return features.new_ones(len(masks))
+    if prototypes.shape[1] != len(features):
+        raise InputError(
+            f"the adapter's prototypes have {prototypes.shape[1]} channels, the model's features "
+            f"{len(features)}: the adapter folder is damaged, train again."
+        )
     means = F.normalize(mask_features(features, masks), dim=1)
     return (means @ F.normalize(prototypes.to(means), dim=1).T).amax(dim=1)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from pointsam.config import Precision
 from pointsam.data.dataset import read_image_of
 from pointsam.data.records import ImageRecord, InstanceRecord
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 from pointsam.frames import ModelFrame
 from pointsam.models.adapter_card import PROTOTYPES_NAME
 from pointsam.models.precision import encode_with
@@ -78,9 +78,12 @@ def load_prototypes(folder: Path) -> Float[Tensor, "prototypes channels"] | None
         InputError: the file is damaged.
     """
     path = folder / PROTOTYPES_NAME
-    if not path.is_file():
+    if not path.exists():
         return None
     try:
-        return load_file(path)["prototypes"].float()
-    except (SafetensorError, KeyError) as error:
-        raise InputError(f"{path} holds no prototypes ({error}): train again.") from error
+        prototypes = load_file(path)["prototypes"].float()
+    except (SafetensorError, KeyError, OSError) as error:
+        raise InputError(f"{path} holds no prototypes ({in_words(error)}): train again.") from error
+    if prototypes.ndim != 2 or not prototypes.isfinite().all():
+        raise InputError(f"{path} is damaged: it holds no rows of numbers; train again.")
+    return prototypes

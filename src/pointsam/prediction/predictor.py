@@ -146,7 +146,8 @@ def load(
     """
     folder = None if adapter is None else Path(adapter)
     fitting = read_card(folder).side if folder is not None else USUAL_SIDE
-    model = load_segmenter(name or usual_base(folder), side=side or fitting, device=device)
+    base = usual_base(folder) if name is None else name
+    model = load_segmenter(base, side=fitting if side is None else side, device=device)
     if folder is None:
         return Predictor(model, precision=precision)
     return Predictor(model.eval(), load_adapter(model, folder), precision=precision)

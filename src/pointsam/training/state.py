@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from pointsam.errors import InputError
 from pointsam.files import replacing
+from pointsam.models.state_files import read_tensors
 from pointsam.training.step import Learner
 from pointsam.training.watch import Watch
 
@@ -57,6 +59,20 @@ class TrainState:
         return int(state["step"])
 
 
+def read_target(path: Path) -> Float[Tensor, "prototypes channels"]:
+    """Read the target prototypes of a saved state.
+
+    Raises:
+        FileNotFoundError: there is none.
+        InputError: the file is damaged, or of a run without prototypes.
+    """
+    kept = read_state(path).get("prototypes")
+    if not kept:
+        raise _of_another_run(path)
+    target: Float[Tensor, "prototypes channels"] = kept["target"]
+    return target
+
+
 def read_state(path: Path, *, data_key: str | None = None) -> dict[str, Any]:
     """Read a saved state, of the run over these data where a key says which.
 
@@ -67,13 +83,21 @@ def read_state(path: Path, *, data_key: str | None = None) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"no {path} to resume from: run without --resume.")
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path} is damaged ({reason}): start anew.") from error
+        state = read_tensors(path)
+    except InputError as error:
+        raise InputError(f"{path} is damaged: start anew.") from error
+    if not isinstance(state, dict) or "data_key" not in state:
+        raise InputError(f"{path} is no state of a training run: start anew.")
     if data_key not in (None, state["data_key"]):
         raise InputError(
             f"{path} belongs to a run over other images, points or settings: resume with those it "
             "began with, or start anew in another output folder."
         )
     return state
+
+
+def _of_another_run(path: Path) -> InputError:
+    return InputError(
+        f"{path} belongs to a run over other images, points or settings: resume with those "
+        "it began with, or start anew in another output folder."
+    )
