@@ -81,7 +81,7 @@ def test_a_file_without_features_has_no_objects(tmp_path):
 
 
 def test_what_is_no_point_file_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no point file"):
+    with pytest.raises(FileNotFoundError, match="no file of points"):
         read_vector_points(tmp_path / "missing.gpkg", **PLACE)
     (tmp_path / "a.gpkg").write_text("nothing")
     with pytest.raises(InputError, match="no vector file"):

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import rasterio
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio import Affine, features
 from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
-from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
+from pointsam.data.georeference import move_points
+from pointsam.data.vector_files import POLYGONS, read_features
 from pointsam.errors import InputError
 from pointsam.masks import to_rle
 
@@ -45,28 +45,15 @@ def read_polygons(path: Path, scene: Path, *, category: str) -> Outlined:
         FileNotFoundError: a file is missing.
         InputError: not polygons, or a scene without coordinate system.
     """
-    for file in (path, scene):
-        if not file.is_file():
-            raise FileNotFoundError(f"no file {file}.")
-    try:
-        meta, _, geometry, columns = pyogrio.raw.read(path)
-    except (DataSourceError, DataLayerError) as error:
-        raise InputError(f"{path} is no vector file of polygons: {error}.") from error
-    shapes = shapely.from_wkb(geometry if geometry is not None else np.array([], dtype=object))
-    present = ~shapely.is_missing(shapes)
-    kinds = set(shapely.get_type_id(shapes[present]).tolist())
-    if geometry is None or not kinds <= {
-        shapely.GeometryType.POLYGON,
-        shapely.GeometryType.MULTIPOLYGON,
-    }:
-        raise InputError(f"{path} holds {meta['geometry_type']} shapes, expected polygons.")
-    fields = {
-        name.lower(): column.tolist() for name, column in zip(meta["fields"], columns, strict=True)
-    }
-    named = next((fields[f] for f in CLASS_FIELDS if f in fields), [None] * len(shapes))
-    categories = [str(name or category) for name in np.array(named, dtype=object)[present]]
-    moved = shapely.transform(shapes[present], _Mover(path, meta["crs"], scene))
-    return Outlined(shapely.make_valid(moved), categories)
+    if not scene.is_file():
+        raise FileNotFoundError(f"no file {scene}.")
+    features = read_features(path, kinds=POLYGONS, what="polygons")
+    shapes = shapely.transform(features.shapes, _Mover(path, features.crs, scene))
+    # Some systems have no place for the other side of the earth.
+    placed = np.isfinite(shapely.bounds(shapes)).all(axis=1)
+    named = zip(features.column(*CLASS_FIELDS), placed.tolist(), strict=True)
+    categories = [str(name or category) for name, there in named if there]
+    return Outlined(shapely.make_valid(shapes[placed]), categories)
 
 
 def cut_chips(
@@ -99,6 +86,7 @@ def cut_chips(
     annotations: list[dict[str, Any]] = []
     tree = shapely.STRtree(outlined.shapes)
     with _opened(scene) as raster:
+        _refuse_elsewhere(scene, raster, tree)
         for window in _windows(raster.height, raster.width, side, side - overlap):
             path = folder / "images" / f"{scene.stem}_{window.row_off}_{window.col_off}.tif"
             _write_chip(scene, raster, window, path)
@@ -124,6 +112,16 @@ def cut_chips(
     (folder / "masks.json").write_text(json.dumps(content))
 
 
+def _refuse_elsewhere(scene: Path, raster: rasterio.DatasetReader, tree: shapely.STRtree) -> None:
+    """Refuse polygons none of which is on the scene: chips of background are not what is meant."""
+    whole = shapely.box(0, 0, raster.width, raster.height)
+    if len(tree) and not len(tree.query(whole, predicate="intersects")):
+        raise InputError(
+            f"none of the {len(tree)} polygons lies on {scene}: are they of this scene, and does "
+            "their file say the right coordinate system?"
+        )
+
+
 class _Mover:
     """Moves map points of a vector file to the pixels of a scene."""
 
@@ -131,16 +129,14 @@ class _Mover:
         with _opened(scene) as raster:
             if raster.crs is None:
                 raise InputError(f"{scene} has no coordinate system: {path} cannot be laid on it.")
+            self.what = f"{path}: its polygons"
             self.target = raster.crs
             self.inverse = ~raster.transform
         # Polygons that say nothing are taken to be in the scene's system.
         self.source = CRS.from_user_input(crs) if crs else self.target
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        x, y = points.T
-        if self.source != self.target:
-            moved = transform_points(self.source, self.target, x.tolist(), y.tolist())
-            x, y = np.array(moved[0]), np.array(moved[1])
+        x, y = move_points(points, self.source, self.target, what=self.what).T
         a, b, c, d, e, f = self.inverse[:6]
         return np.stack([a * x + b * y + c, d * x + e * y + f], axis=1)
 
@@ -179,6 +175,8 @@ def _write_chip(scene: Path, raster: rasterio.DatasetReader, window: Window, pat
     with rasterio.open(path, "w", driver="GTiff", compress="deflate", **profile, **place) as out:
         out.write(values)
         out.colorinterp = raster.colorinterp
+        if ColorInterp.palette in raster.colorinterp:
+            out.write_colormap(1, raster.colormap(1))
 
 
 def _annotation(mask: np.ndarray, number: int, image: int, category: int) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def _position(place: str, row: Mapping[str, str], images: Path) -> tuple[float, 
     georeference = read_georeference(path)
     if georeference is None:
         raise InputError(f"{place} is in degrees, but {path} has no coordinate system.")
-    return degrees_to_pixels(degrees, georeference)
+    return degrees_to_pixels(degrees, georeference, what=place)
 
 
 def _number(place: str, text: str) -> float:

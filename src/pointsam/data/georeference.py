@@ -8,11 +8,12 @@ import numpy as np
 import rasterio
 import shapely
 from jaxtyping import Float
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.warp import transform as transform_points
 
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 
 DEGREES = "EPSG:4326"
 
@@ -48,13 +49,62 @@ def read_georeference(path: Path) -> Georeference | None:
             raise InputError(f"{path} is no raster that can be read: {error}.") from error
 
 
+def move_points(
+    points: Float[np.ndarray, "points 2"], source: CRS, target: CRS, *, what: str
+) -> Float[np.ndarray, "points 2"]:
+    """Move map points from one coordinate system to another.
+
+    Args:
+        points: ``(x, y)``.
+        source: their system.
+        target: another.
+        what: the points are, for the message.
+
+    Returns:
+        Points; infinity where the other system has no such place.
+
+    Raises:
+        InputError: no way from one system to the other, or numbers that `source` cannot hold.
+    """
+    if source == target or not len(points):
+        return points
+    try:
+        moved = transform_points(source, target, *points.T.tolist())
+    except (RasterioError, CPLE_BaseError) as error:
+        x, y = points[0].tolist()
+        raise InputError(
+            f"{what} cannot be moved from {_name(source)} to {_name(target)} "
+            f"({in_words(error).partition('. ')[0]}): is the first, ({x:g}, {y:g}), a place in "
+            f"{_name(source)}?"
+        ) from error
+    return np.stack([np.array(values) for values in moved], axis=1)
+
+
+def _name(system: CRS) -> str:
+    """Give the code of a system, or else how its description begins."""
+    authority = system.to_authority()
+    return ":".join(authority) if authority else f"{system.to_wkt()[:40]}..."
+
+
 def degrees_to_pixels(
-    position: tuple[float, float], georeference: Georeference
+    position: tuple[float, float], georeference: Georeference, *, what: str
 ) -> tuple[float, float]:
-    """Move longitude and latitude to the image frame."""
-    [[x], [y]] = transform_points(
-        DEGREES, CRS.from_wkt(georeference.crs), [position[0]], [position[1]]
-    )
+    """Move longitude and latitude to the image frame.
+
+    Args:
+        position: longitude and latitude.
+        georeference: of the image.
+        what: the position is, for the message.
+
+    Raises:
+        InputError: no place on earth.
+    """
+    longitude, latitude = position
+    if not (abs(longitude) <= 360 and abs(latitude) <= 90):
+        raise InputError(f"{what}: lon {longitude:g}, lat {latitude:g} is no place on earth.")
+    target = CRS.from_wkt(georeference.crs)
+    moved = move_points(np.array([position]), CRS.from_user_input(DEGREES), target, what=what)
+    x, y = moved[0].tolist()
     a, b, c, d, e, f = georeference.transform
     column, row = np.linalg.solve(np.array([[a, b], [d, e]]), [x - c, y - f]).tolist()
     return column - 0.5, row - 0.5
@@ -65,9 +115,9 @@ def pixels_to_degrees(
 ) -> Float[np.ndarray, "points 2"]:
     """Move points of the image frame to longitude and latitude."""
     a, b, c, d, e, f = georeference.transform
-    x, y = np.array([[a, b], [d, e]]) @ (points.T + 0.5) + np.array([[c], [f]])
-    moved = transform_points(CRS.from_wkt(georeference.crs), DEGREES, x.tolist(), y.tolist())
-    return np.stack([np.array(values) for values in moved], axis=1)
+    places = (points + 0.5) @ np.array([[a, d], [b, e]]) + np.array([c, f])
+    degrees = CRS.from_user_input(DEGREES)
+    return move_points(places, CRS.from_wkt(georeference.crs), degrees, what="the image's points")
 
 
 def to_map(
@@ -89,7 +139,7 @@ def ground_areas(polygons: np.ndarray, crs: str | None) -> Float[np.ndarray, " o
     system = CRS.from_wkt(crs) if crs else None
     if system is None or not (system.is_geographic or system.is_projected):
         return np.full(len(polygons), np.nan)  # or a site's own, tied to no place on earth
-    bounds = shapely.total_bounds(polygons)
+    bounds = shapely.total_bounds(polygons) if len(polygons) else np.full(4, np.nan)
     if not np.isfinite(bounds).all():
         return np.zeros(len(polygons))  # all empty
     middle = [(bounds[0] + bounds[2]) / 2], [(bounds[1] + bounds[3]) / 2]

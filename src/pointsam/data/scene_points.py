@@ -51,6 +51,17 @@ def scene_points(record: ImageRecord, grid: Grid) -> ScenePoints:
     Raises:
         InputError: no object has a positive point on the scene.
     """
+    found = points_on_scene(record, grid)
+    if not found.objects:
+        raise InputError(
+            f"none of the {len(record.instances)} objects has a positive point on "
+            f"{record.file_name} ({grid.width} x {grid.height} px): are the points of this scene?"
+        )
+    return found
+
+
+def points_on_scene(record: ImageRecord, grid: Grid) -> ScenePoints:
+    """Move prompts to the global grid as `scene_points` does; there may be none on the scene."""
     shift = np.array([grid.x + 0.5, grid.y + 0.5])
     objects: list[SceneObject] = []
     outside = []
@@ -65,10 +76,10 @@ def scene_points(record: ImageRecord, grid: Grid) -> ScenePoints:
             len(objects), instance.id, instance.category, points[inside], labels[inside]
         )
         objects.append(kept)
-    if not objects:
+    if not record.instances:
         raise InputError(
-            f"none of the {len(record.instances)} objects has a positive point on "
-            f"{record.file_name} ({grid.width} x {grid.height} px): are the points of this scene?"
+            f"no object of {record.file_name} has a point: the point file or its first layer is "
+            "empty, or all its points have label 0."
         )
     background = np.array(record.background_points, dtype=float).reshape(-1, 2) + shift
     return ScenePoints(tuple(objects), background, tuple(outside))

@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from rasterio.crs import CRS
-from rasterio.warp import transform as transform_points
 
 from pointsam.data.duplicates import BITS, group, near_pairs_within, perceptual_hash
-from pointsam.data.georeference import read_georeference
+from pointsam.data.georeference import move_points, read_georeference
 from pointsam.data.images import read_image
 from pointsam.errors import InputError
 from pointsam.randomness import addressed_generator
@@ -89,8 +88,9 @@ def map_centres(paths: Sequence[Path]) -> Float[np.ndarray, "images 2"]:
         a, b, c, d, e, f = georeference.transform
         height, width = georeference.size
         x, y = a * width / 2 + b * height / 2 + c, d * width / 2 + e * height / 2 + f
-        [[x], [y]] = transform_points(CRS.from_wkt(georeference.crs), first, [x], [y])
-        centres.append((x, y))
+        centre = np.array([(x, y)], dtype=np.float64)
+        system = CRS.from_wkt(georeference.crs)
+        centres.append(move_points(centre, system, first, what=f"{path}: its middle")[0])
     return np.array(centres, dtype=np.float64).reshape(-1, 2)
 
 

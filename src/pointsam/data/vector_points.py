@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import shapely
 from jaxtyping import Float
-from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.crs import CRS
-from rasterio.warp import transform as transform_points
 
+from pointsam.data.georeference import move_points
 from pointsam.data.records import ImageRecord, InstanceRecord
+from pointsam.data.vector_files import POINTS, read_features
 from pointsam.errors import InputError
 from pointsam.prompts import NEGATIVE, POSITIVE
 
@@ -22,8 +21,8 @@ ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb", ".kml", ".gml")
 Affine = tuple[float, float, float, float, float, float]
 """``(a, b, c, d, e, f)``: map x = a col + b row + c, map y = d col + e row + f."""
 
-POINT, MULTIPOINT = 0, 4
-"""Shapely's numbers of the two kinds."""
+FAR_OFF = -1e9
+"""Pixel of what has no place on a raster's map, such as the other side of the earth."""
 
 
 def read_vector_points(
@@ -57,8 +56,6 @@ def read_vector_points(
         InputError: not a vector file of points, labels other than 0 and 1, an instance without a
             positive point.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no point file {path}.")
     objects: dict[tuple[str, Any], list[_Click]] = {}
     background = []
     for number, click in enumerate(_read_clicks(path, transform=transform, crs=crs)):
@@ -94,30 +91,19 @@ class _Click:
 
 def _read_clicks(path: Path, *, transform: Affine, crs: str | None) -> list[_Click]:
     """Read all points, those of a multi-point one by one."""
-    try:
-        meta, ids, geometry, columns = pyogrio.raw.read(path, return_fids=True)
-    except (DataLayerError, DataSourceError) as error:
-        raise InputError(f"{path} is no vector file of points: {error}.") from error
-    shapes = shapely.from_wkb(geometry if geometry is not None else np.array([], dtype=object))
-    kinds = set(shapely.get_type_id(shapes[~shapely.is_missing(shapes)]).tolist())
-    if geometry is None or not kinds <= {POINT, MULTIPOINT}:
-        raise InputError(f"{path} holds {meta['geometry_type']} shapes, expected points.")
-    places, rows = shapely.get_coordinates(shapes, return_index=True)
-    pixels = _to_pixels(_to_crs(places, meta["crs"], crs), transform).tolist()
-
-    names = [name.lower() for name in meta["fields"]]
-    fields = {name: column.tolist() for name, column in zip(names, columns, strict=True)}
-    nothing = [None] * len(ids)
-    labels = fields.get("label", nothing)
-    owners = fields.get("instance", nothing)
-    categories = fields.get("class", fields.get("category", nothing))
+    features = read_features(path, kinds=POINTS, what="points")
+    places, rows = shapely.get_coordinates(features.shapes, return_index=True)
+    moved = _to_crs(places, features.crs, crs, path)
+    pixels = _to_pixels(moved, transform).tolist()
+    labels, owners = features.column("label"), features.column("instance")
+    categories = features.column("class", "category")
     return [
         _Click(
             x,
             y,
-            _label(labels[row], path, int(ids[row])),
+            _label(labels[row], path, features.ids[row]),
             _known(owners[row]),
-            int(ids[row]),
+            features.ids[row],
             str(_known(categories[row]) or "object"),
         )
         for (x, y), row in zip(pixels, rows.tolist(), strict=True)
@@ -154,21 +140,20 @@ def _label(value: Any, path: Path, feature: int) -> int:
 
 
 def _to_crs(
-    places: Float[np.ndarray, "points 2"], own: str | None, crs: str | None
+    places: Float[np.ndarray, "points 2"], own: str | None, crs: str | None, path: Path
 ) -> Float[np.ndarray, "points 2"]:
     """Move points from their coordinate system to the raster's."""
-    if own is None or crs is None or not len(places):
+    if own is None or crs is None:
         return places
     source, target = CRS.from_user_input(own), CRS.from_wkt(crs)
-    if source == target:
-        return places
-    return np.stack(transform_points(source, target, *places.T), axis=1)
+    return move_points(places, source, target, what=f"{path}: its points")
 
 
 def _to_pixels(
     places: Float[np.ndarray, "points 2"], transform: Affine
 ) -> Float[np.ndarray, "points 2"]:
-    """Move map points to the image frame."""
+    """Move map points to the image frame; those without a place on its map are far off it."""
     a, b, c, d, e, f = transform
     inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
-    return (places - (c, f)) @ inverse.T - 0.5
+    placed = np.isfinite(places).all(axis=1, keepdims=True)
+    return np.where(placed, (np.where(placed, places, 0) - (c, f)) @ inverse.T - 0.5, FAR_OFF)

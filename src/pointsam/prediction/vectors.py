@@ -1,6 +1,7 @@
 """Masks of a scene as maps: polygons with attributes, and a raster of instance numbers."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,13 +11,13 @@ import pyogrio
 import rasterio
 import shapely
 from jaxtyping import Bool, Float
-from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio import features
 from rasterio.shutil import copy as copy_raster
 
 from pointsam.data.georeference import ground_areas, to_map
 from pointsam.data.rasters import CACHE_BYTES, Scene
 from pointsam.data.scene_points import SceneObject
+from pointsam.data.vector_files import POLYGONS, read_features
 from pointsam.data.windows import Box, Grid
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing_file, replacing
@@ -104,17 +105,8 @@ def write_polygons(
     geometry[shapely.is_empty(geometry)] = None
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / path.name
-        pyogrio.raw.write(
-            str(temporary),
-            np.array(shapely.to_wkb(geometry), dtype=object),
-            list(fields.values()),
-            list(fields),
-            geometry_type="MultiPolygon",
-            crs=crs,
-            driver=DRIVERS[path.suffix],
-            dataset_options=GPKG_OPTIONS if path.suffix == ".gpkg" else None,
-            layer=LAYER if path.suffix == ".gpkg" else path.stem,
-        )
+        layer = LAYER if path.suffix == ".gpkg" else path.stem
+        _write(temporary, geometry, fields, kind="MultiPolygon", crs=crs, layer=layer)
         for written in sorted(Path(folder).iterdir()):  # a Shapefile is several files
             written.replace(path.parent / written.name)
 
@@ -133,30 +125,42 @@ def write_boxes_of(polygons: Path, path: Path) -> int:
         InputError: no vector file of polygons, or `path` exists.
     """
     refuse_existing_file(path)
-    try:
-        meta, _, geometry, columns = pyogrio.raw.read(polygons)
-    except (DataLayerError, DataSourceError) as error:
-        raise InputError(f"{polygons} is no vector file: {error}.") from error
-    shapes = shapely.from_wkb(geometry)
-    shown = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
-    if (shapely.area(shapes[shown]) == 0).any():
-        raise InputError(f"{polygons} holds {meta['geometry_type']} shapes, expected polygons.")
-    corners = [minimum_area_rectangle(shapely.get_coordinates(shape)) for shape in shapes[shown]]
+    found = read_features(polygons, kinds=POLYGONS, what="polygons")
+    flat = np.flatnonzero(shapely.area(shapely.convex_hull(found.shapes)) == 0)
+    if len(flat):
+        raise InputError(f"{polygons}: feature {found.ids[flat[0]]} has no area.")
+    corners = [minimum_area_rectangle(shapely.get_coordinates(shape)) for shape in found.shapes]
     boxes = shapely.polygons(np.stack(corners)) if corners else np.array([], dtype=object)
     with replacing(path) as temporary:
         temporary.unlink()  # GDAL makes a file, but does not fill an empty one
-        pyogrio.raw.write(
-            str(temporary),
-            np.array(shapely.to_wkb(boxes), dtype=object),
-            [column[shown] for column in columns],
-            meta["fields"],
-            geometry_type="Polygon",
-            crs=meta["crs"],
-            driver="GPKG",
-            layer="boxes",
-            dataset_options=GPKG_OPTIONS,
-        )
+        _write(temporary, boxes, found.fields, kind="Polygon", crs=found.crs, layer="boxes")
     return len(boxes)
+
+
+def _write(
+    path: Path,
+    shapes: np.ndarray,
+    fields: Mapping[str, np.ndarray],
+    *,
+    kind: str,
+    crs: str | None,
+    layer: str,
+) -> None:
+    """Write shapes and their fields in the format of the path's ending."""
+    with warnings.catch_warnings():
+        # A scene may have no coordinate system, and then neither have its polygons.
+        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+        pyogrio.raw.write(
+            str(path),
+            np.array(shapely.to_wkb(shapes), dtype=object),
+            list(fields.values()),
+            list(fields),
+            geometry_type=kind,
+            crs=crs,
+            driver=DRIVERS[path.suffix],
+            dataset_options=GPKG_OPTIONS if path.suffix == ".gpkg" else None,
+            layer=layer,
+        )
 
 
 def write_labels(path: Path, overlaps: Overlaps, scene: Scene) -> None:

@@ -1,0 +1,80 @@
+"""Vector files (GeoPackage, GeoJSON, Shapefile, ...) as shapes and columns."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from pointsam.errors import InputError, in_words
+
+POINTS = (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT)
+POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+
+_FARTHEST = 1e12
+"""No coordinate of a map is larger, whatever its unit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What a vector file holds, a row a feature; features without a shape are left out."""
+
+    shapes: np.ndarray
+    """Shapely shapes in map coordinates, none of them missing or empty."""
+    ids: list[int]
+    """As the file numbers its features."""
+    fields: dict[str, np.ndarray]
+    """Columns by name."""
+    crs: str | None
+    """Coordinate system; None where the file does not say."""
+
+    def column(self, *names: str) -> list[Any]:
+        """Give the values of the first of these fields, in any case; None where there is none."""
+        lower = {name.lower(): values for name, values in self.fields.items()}
+        found = next((lower[name] for name in names if name in lower), None)
+        return [None] * len(self.shapes) if found is None else list(found.tolist())
+
+
+def read_features(path: Path, *, kinds: tuple[shapely.GeometryType, ...], what: str) -> Features:
+    """Read a vector file whose shapes are all of some kinds.
+
+    Args:
+        path: any format GDAL reads.
+        kinds: of shapes.
+        what: they are called in messages.
+
+    Raises:
+        FileNotFoundError: no such file.
+        InputError: not a vector file, other shapes, or places off any map.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no file of {what} {path}.")
+    try:
+        meta, ids, geometry, columns = pyogrio.raw.read(path, return_fids=True)
+    except (DataLayerError, DataSourceError) as error:
+        # What follows a semicolon is GDAL's advice on its own drivers.
+        reason = in_words(error).partition(";")[0].rstrip(".")
+        raise InputError(f"{path} is no vector file of {what} ({reason}).") from error
+    shapes = shapely.from_wkb(geometry if geometry is not None else np.array([], dtype=object))
+    there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    if not set(shapely.get_type_id(shapes[there]).tolist()) <= set(kinds):
+        raise InputError(f"{path} holds {meta['geometry_type']} shapes, expected {what}.")
+    kept = np.flatnonzero(there)
+    _refuse_far(path, shapes[kept], ids[kept])
+    fields = dict(zip(meta["fields"], (column[kept] for column in columns), strict=True))
+    return Features(shapes[kept], ids[kept].tolist(), fields, meta["crs"])
+
+
+def _refuse_far(path: Path, shapes: np.ndarray, ids: np.ndarray) -> None:
+    places, rows = shapely.get_coordinates(shapes, return_index=True)
+    far = ~(np.abs(places) < _FARTHEST).all(axis=1)  # NaN too
+    if far.any():
+        first = int(np.flatnonzero(far)[0])
+        x, y = places[first].tolist()
+        raise InputError(
+            f"{path}: feature {ids[rows[first]]} lies at ({x:g}, {y:g}), which is on no map: "
+            "put it right, or take it out."
+        )
