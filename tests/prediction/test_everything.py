@@ -109,6 +109,11 @@ def test_prototypes_come_from_the_adapter_folder(tmp_path):
 
 
 def test_settings_that_cannot_be_are_refused():
-    for values in ({"grid": 0}, {"least_iou": 2.0}, {"rank_by": ()}):
-        with pytest.raises(InputError, match="grid is at least 1"):
+    for values, message in (
+        ({"grid": 0}, "grid 0: give at least 1"),
+        ({"least_iou": 2.0}, "least-iou is a share"),
+        ({"most_overlap": float("nan")}, "most-overlap is a share"),
+        ({"rank_by": ()}, "at least one factor"),
+    ):
+        with pytest.raises(InputError, match=message):
             EverythingSettings(**values)
