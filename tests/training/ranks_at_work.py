@@ -40,10 +40,10 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start(arguments: list[str], *, count: int) -> list[subprocess.Popen]:
-    """Start a command in `count` processes that will find each other."""
+def in_processes(arguments: list[str], *, count: int) -> list[subprocess.CompletedProcess[str]]:
+    """Run Python in some processes that find each other; give what they said and how they ended."""
     port = free_port()
-    return [
+    processes = [
         subprocess.Popen(
             [sys.executable, *arguments],
             env=environment(rank, count, port),
@@ -53,6 +53,11 @@ def start(arguments: list[str], *, count: int) -> list[subprocess.Popen]:
             text=True,
         )
         for rank in range(count)
+    ]
+    said = [process.communicate(timeout=300) for process in processes]
+    return [
+        subprocess.CompletedProcess(process.args, process.returncode, *texts)
+        for process, texts in zip(processes, said, strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from tests.training import ranks_at_work
-from tests.training.ranks_at_work import start, trained
+from tests.training.ranks_at_work import in_processes, trained
 
 from pointsam.errors import InputError
 from pointsam.training import pseudo_labels
@@ -12,8 +12,7 @@ from pointsam.training.ranks import ALONE, Ranks, device_of_rank, launched_ranks
 def two(tmp_path_factory):
     """What two processes held after the same steps, and how they ended."""
     folder = tmp_path_factory.mktemp("ranks")
-    processes = start(["-m", "tests.training.ranks_at_work", str(folder)], count=2)
-    ends = [(process.communicate(timeout=120)[1], process.returncode) for process in processes]
+    ends = in_processes(["-m", "tests.training.ranks_at_work", str(folder)], count=2)
     held = [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
     return held, ends
 
@@ -85,11 +84,11 @@ def test_rows_of_all_ranks_are_joined_in_order_and_own_ones_are_live(two):
 
 
 def test_a_fault_of_one_process_is_told_by_the_first_alone(two):
-    (first, first_code), (second, second_code) = two[1]
-    assert "InputError: process 1: no image here" in first
-    assert (second, second_code) == ("", 2)
-    assert first_code != 0
-    assert first.count("checking") == 1
+    first, second = two[1]
+    assert "InputError: process 1: no image here" in first.stderr
+    assert (second.stderr, second.returncode) == ("", 2)
+    assert first.returncode != 0
+    assert first.stderr.count("checking") == 1
 
 
 @pytest.mark.parametrize(("items", "count"), [(5, 2), (1, 3), (0, 2), (8, 4)])

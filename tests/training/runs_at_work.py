@@ -1,0 +1,61 @@
+"""Commands as processes of one run give them: ``python -m tests.training.runs_at_work FOLDER``.
+
+One command after another: a run that collapses, a whole one, and one whose second process dies.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+
+from pointsam.cli.main import main
+from pointsam.training.step import Learner
+
+DYING_STEP = 3
+
+
+def command(folder: Path, output: str, *more: str) -> list[str]:
+    """Give the arguments that train on the drawn set in `folder`."""
+    return [
+        "train",
+        *("--images", str(folder / "images"), "--points", str(folder / "points.json")),
+        *("--config", str(folder / "settings.yaml"), "--output", str(folder / output)),
+        *("--save-every", "1", "--device", "cpu", "--patience", "60", *more),
+    ]
+
+
+def die_in_time() -> None:
+    """Let the second process be killed as it begins a step."""
+    step, seen = Learner.step, []
+
+    def mortal(self, *args, **kwargs):
+        if self.ranks.rank == 1 and len(seen) == DYING_STEP:
+            os.kill(os.getpid(), signal.SIGKILL)
+        seen.append(1)
+        return step(self, *args, **kwargs)
+
+    Learner.step = mortal
+
+
+def run(folder: Path) -> None:
+    torch.set_num_threads(1)
+    strict = (
+        "watch.interval=1",
+        "watch.window=2",
+        "watch.least_agreement=1",
+        "watch.least_share=1",
+    )
+    changes = [word for value in strict for word in ("--set", value)]
+    codes = [
+        main(command(folder, "collapsed", *changes, "--set", "teacher.least_iou_prediction=1")),
+        main(command(folder, "whole")),
+    ]
+    (folder / f"codes-{os.environ['RANK']}").write_text(repr(codes))
+    die_in_time()
+    sys.exit(main(command(folder, "broken")))
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]))
