@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pointsam.data.records import Dataset
+    from pointsam.data.stretching import Stretch
     from pointsam.models.segmenter import Segmenter
     from pointsam.prediction.predictor import Predictor
 
@@ -178,3 +179,9 @@ def value_range(text: str) -> tuple[float, float]:
     if not values[0] < values[1]:
         raise argparse.ArgumentTypeError(f"{text!r}: the first value must be the lower one")
     return values
+
+
+def described(stretch: "Stretch") -> str:
+    """Say which bands are shown, and from which value to which."""
+    rows = zip(stretch.bands, stretch.low, stretch.high, strict=True)
+    return ", ".join(f"band {band} from {low:g} to {high:g}" for band, low, high in rows)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointsam.cli.arguments import band_numbers, value_range
+from pointsam.cli.arguments import band_numbers, described, value_range
 
 if TYPE_CHECKING:
     from pointsam.data.stretching import Stretch
@@ -63,11 +63,7 @@ def run(args: argparse.Namespace) -> int:
         for path in tqdm(paths, unit="image", delay=2, leave=False):
             convert_image(path, folder / names[path], stretch)
         write_stretch(stretch, folder / FILE_NAME)
-    shown = ", ".join(
-        f"band {band} from {low:g} to {high:g}"
-        for band, low, high in zip(stretch.bands, stretch.low, stretch.high, strict=True)
-    )
-    print(f"{args.output}: {len(paths)} images; red, green, blue are {shown}")
+    print(f"{args.output}: {len(paths)} images; red, green, blue are {described(stretch)}")
     return 0
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pointsam.cli.arguments import band_numbers, value_range
 
 if TYPE_CHECKING:
-    from pointsam.data.rasters import Scene
-    from pointsam.data.records import ImageRecord
+    from pointsam.data.stretching import Stretch
+    from pointsam.models.adapter_card import AdapterCard
     from pointsam.prediction.scene_everything import SceneEverything
     from pointsam.prediction.scene_run import SceneSummary, Shard
 
@@ -22,7 +22,8 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         "--window",
         type=int,
         metavar="PX",
-        help="scene pixels the model sees at once; the side of its input if not given",
+        help="scene pixels the model sees at once; if not given, the ground that the adapter was "
+        "trained to see, or the side of the model's input",
     )
     scene.add_argument(
         "--largest-window",
@@ -41,7 +42,8 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         "--stretch",
         type=value_range,
         metavar="LOW,HIGH",
-        help="values shown as black and white; needed where the scene does not hold bytes",
+        help="values shown as black and white; if not given, those of the adapter's training; "
+        "needed without them where the scene does not hold bytes",
     )
     scene.add_argument(
         "--allow-overlap",
@@ -75,16 +77,24 @@ def run_scene(args: argparse.Namespace) -> int:
 
     from pointsam.cli.arguments import open_model
     from pointsam.data.rasters import open_scene
+    from pointsam.data.scene_chips import fitting_window, read_scene_points
     from pointsam.data.scene_points import scene_points
+    from pointsam.models.adapter_card import read_card
     from pointsam.prediction.scene_everything import scene_grid
     from pointsam.prediction.scene_run import SceneRun, SceneSettings
 
     shard = _shard(args.shard)
-    with open_scene(args.image, bands=args.bands, stretch=args.stretch) as scene:
+    card = read_card(args.adapter) if args.adapter else None
+    with open_scene(args.image, bands=args.bands, stretch=_stretch(args, card)) as scene:
         everything = None if args.grid is None else _everything(args)
-        record = None if everything else _read_points(args.points, scene)
+        record = None if everything else read_scene_points(args.points, scene)
         model = open_model(args)
-        settings = SceneSettings(args.window or model.side, args.largest_window, args.precision)
+        window = args.window or fitting_window(
+            card.ground_size if card else None, scene, side=model.side
+        )
+        if window != model.side:
+            print(f"windows of {window} px, shown as {model.side} px to the model")
+        settings = SceneSettings(window, args.largest_window, args.precision)
         points = (
             scene_points(record, scene.grid)
             if record
@@ -112,6 +122,18 @@ def run_scene(args: argparse.Namespace) -> int:
     return 0
 
 
+def _stretch(
+    args: argparse.Namespace, card: "AdapterCard | None"
+) -> "Stretch | tuple[float, float] | None":
+    """Say how the scene is shown: as asked for, or as those that the adapter was trained on."""
+    from pointsam.data.stretching import stretch_from
+
+    asked: tuple[float, float] | None = args.stretch
+    if asked is not None or args.bands is not None or card is None or card.stretch is None:
+        return asked
+    return stretch_from(card.stretch)
+
+
 def _everything(args: argparse.Namespace) -> "SceneEverything":
     """Give what is kept of a scene that nobody has clicked on."""
     from pointsam.cli.predict_everything import everything_settings
@@ -129,31 +151,6 @@ def _report(summary: "SceneSummary", output: Path) -> None:
     if summary.outside:
         print(f"{summary.outside} objects of the point file are not on this scene")
     print(f"outputs: {output}/instances.gpkg, .geojson, .tif")
-
-
-def _read_points(path: Path, scene: "Scene") -> "ImageRecord":
-    """Read the scene's points, from a vector file or a COCO point file."""
-    from pointsam.data.annotations import read_points
-    from pointsam.data.vector_points import ENDINGS, read_vector_points
-    from pointsam.errors import InputError
-
-    if path.suffix.lower() in ENDINGS:
-        return read_vector_points(
-            path,
-            file_name=scene.path.name,
-            size=scene.size,
-            transform=scene.transform,
-            crs=scene.crs,
-        )
-    images = [i for i in read_points(path).images if Path(i.file_name).name == scene.path.name]
-    if not images:
-        raise InputError(f"{path} has no points for an image named {scene.path.name}.")
-    if images[0].size != scene.size:
-        raise InputError(
-            f"{path} says {scene.path.name} is {images[0].size} px (height, width), "
-            f"it is {scene.size}."
-        )
-    return images[0]
 
 
 def _shard(text: str | None) -> "Shard":

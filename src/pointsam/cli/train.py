@@ -4,8 +4,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pointsam.cli.train_scene import (
+    add_scene_arguments,
+    on_scenes,
+    scene_inputs,
+    show_chips,
+    show_held_out,
+)
+
 if TYPE_CHECKING:
+    from pointsam.config import TrainSettings
     from pointsam.training.ranks import Ranks
+    from pointsam.training.run import RunInputs
 
 SETTING_FLAGS = {
     "regime": "regime",
@@ -40,13 +50,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     _add_files(parser.add_argument_group("files"))
     _add_settings(parser.add_argument_group("settings"))
+    add_scene_arguments(parser)
     _add_machine(parser.add_argument_group("machine"))
     parser.set_defaults(run=run)
 
 
 def _add_files(files: "argparse._ArgumentGroup") -> None:
-    files.add_argument("--images", type=Path, required=True, help="folder the file names are in")
-    files.add_argument("--points", type=Path, required=True, help="point file")
+    files.add_argument(
+        "--images", type=Path, required=True, help="folder the file names are in, or a scene"
+    )
+    files.add_argument("--points", type=Path, required=True, help="point file, or a vector file")
     files.add_argument(
         "--annotations", type=Path, help="COCO masks; read by --regime supervised alone"
     )
@@ -136,12 +149,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace, device: str, ranks: "Ranks") -> int:
     import sys
+    from dataclasses import replace
 
     from pointsam.cli.arguments import set_threads
     from pointsam.config import train_settings
-    from pointsam.data.dataset import folder_images
-    from pointsam.files import refuse_existing, sha256_of
-    from pointsam.training.run import RunInputs, run_training
+    from pointsam.files import refuse_existing
+    from pointsam.training.run import run_training
     from pointsam.training.watch import RunCollapsedError
 
     set_threads(args.threads)
@@ -149,19 +162,12 @@ def _train(args: argparse.Namespace, device: str, ranks: "Ranks") -> int:
         if not args.resume:
             refuse_existing(args.output)  # before every image is looked at
         settings = train_settings(_settings(args), source=str(args.config or "settings"))
-        data = _read_data(args, supervised=settings.regime == "supervised")
-    files = [args.points] + ([args.annotations] if settings.regime == "supervised" else [])
-    inputs = RunInputs(
-        data=data,
-        images=folder_images(args.images),
-        sources={path.name: sha256_of(path) for path in files},
-        output=args.output,
-        device=device,
-        cache=_open_cache(args),
-        ranks=ranks,
-    )
+        given = scene_inputs(args, settings) if on_scenes(args) else _folder_inputs(args, settings)
+    inputs = replace(given, device=device, cache=_open_cache(args), ranks=ranks)
+    if ranks.first and on_scenes(args):
+        show_chips(inputs)
     try:
-        run_training(
+        held_out = run_training(
             inputs,
             settings,
             resume=args.resume,
@@ -171,6 +177,8 @@ def _train(args: argparse.Namespace, device: str, ranks: "Ranks") -> int:
         if ranks.first:
             print(f"pointsam: stopped: {error}", file=sys.stderr)
         return 1
+    if held_out is not None:
+        show_held_out(held_out)
     if ranks.first:
         print(f"adapter: {args.output}")
     return 0
@@ -219,15 +227,26 @@ def _nested(name: str, value: Any) -> dict[str, Any]:
     return nested
 
 
-def _read_data(args: argparse.Namespace, *, supervised: bool) -> Any:
+def _folder_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunInputs":
     """Read the points, and the masks where the regime learns from them; check every image."""
     from pointsam.cli.arguments import readable_images
     from pointsam.data.annotations import pair, read_coco, read_points
+    from pointsam.data.dataset import folder_images
+    from pointsam.data.stretching import FILE_NAME, read_stretch
     from pointsam.errors import InputError
+    from pointsam.files import sha256_of
+    from pointsam.training.run import RunInputs
 
-    data = read_points(args.points)
-    if supervised:
+    data, files = read_points(args.points), [args.points]
+    if settings.regime == "supervised":
         if args.annotations is None:
             raise InputError("--regime supervised learns from masks: give --annotations FILE.")
-        data = pair(read_coco(args.annotations), data)
-    return readable_images(data, args.images, skip_broken=args.skip_broken)
+        data, files = pair(read_coco(args.annotations), data), [*files, args.annotations]
+    stretch = args.images / FILE_NAME
+    return RunInputs(
+        data=readable_images(data, args.images, skip_broken=args.skip_broken),
+        images=folder_images(args.images),
+        sources={path.name: sha256_of(path) for path in files},
+        output=args.output,
+        stretch=read_stretch(stretch) if stretch.is_file() else None,
+    )

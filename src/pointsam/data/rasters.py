@@ -157,6 +157,8 @@ def open_scene(
             _check(scene)
             if stretch is None:
                 _refuse_deep(scene)
+            elif stretch is shown:
+                _refuse_other_depth(scene)
             yield scene
 
 
@@ -200,6 +202,20 @@ def _refuse_deep(scene: Scene) -> None:
             f"{scene.path} holds {'/'.join(sorted(kinds))}, not bytes: say which values are black "
             f"and white, for example --stretch {low:g},{high:g} (its 2nd and 98th percentile)."
         )
+
+
+def _refuse_other_depth(scene: Scene) -> None:
+    """Refuse the stretch of other scenes where it would show this one black or white."""
+    held = {scene.dataset.dtypes[band - 1] for band in scene.bands} == {"uint8"}
+    plain = scene.stretch == plain_stretch(scene.stretch.bands, 0, 255)
+    if held == plain or (held and max(scene.stretch.high) <= 255):
+        return
+    kind = "bytes" if held else "/".join(sorted(set(scene.dataset.dtypes)))
+    meant = "bytes" if plain else f"values up to {max(scene.stretch.high):g}"
+    raise InputError(
+        f"{scene.path} holds {kind}, but is to be shown as images of {meant} were: give a scene of "
+        "their kind, or say which values are black and white with --stretch LOW,HIGH."
+    )
 
 
 def _percentiles(scene: Scene) -> Float[np.ndarray, "2"]:

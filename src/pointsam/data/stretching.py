@@ -77,7 +77,7 @@ def plain_stretch(bands: tuple[int, int, int], low: float, high: float) -> Stret
 def write_stretch(stretch: Stretch, path: Path) -> None:
     """Save a stretch, for the images of later."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(asdict(stretch), indent=1))
+        temporary.write_text(json.dumps(plain_form(stretch), indent=1))
 
 
 def read_stretch(path: Path) -> Stretch:
@@ -95,8 +95,13 @@ def read_stretch(path: Path) -> Stretch:
         raise InputError(f"{path} is not a stretch ({error!r}).") from error
 
 
+def plain_form(stretch: Stretch) -> dict[str, list[float]]:
+    """Give a stretch as lists, for YAML and JSON."""
+    return {name: list(values) for name, values in asdict(stretch).items()}
+
+
 def stretch_from(content: Mapping[str, Any]) -> Stretch:
-    """Give the stretch that ``dataclasses.asdict`` made plain.
+    """Give the stretch that `plain_form` made lists of.
 
     Raises:
         KeyError, TypeError, ValueError: it is none.

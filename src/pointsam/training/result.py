@@ -13,9 +13,10 @@ from safetensors.torch import save_file
 
 from pointsam.config import TrainSettings
 from pointsam.data.records import Dataset, ImageRecord
+from pointsam.data.stretching import Stretch, plain_form
 from pointsam.errors import InputError
 from pointsam.files import replacing
-from pointsam.models.adapter_card import PROTOTYPES_NAME, AdapterCard
+from pointsam.models.adapter_card import PROTOTYPES_NAME, AdapterCard, read_card
 from pointsam.models.checkpoints import base_hash
 from pointsam.models.segmenter import Segmenter
 from pointsam.prompts import POSITIVE
@@ -39,6 +40,9 @@ class AdapterWriter:
         settings: TrainSettings,
         records: Sequence[ImageRecord],
         sources: Mapping[str, str],
+        *,
+        ground_size: float | None = None,
+        stretch: Stretch | None = None,
     ) -> "AdapterWriter":
         """Describe a run before it begins; `model` carries no adapter yet."""
         first_block = settings.model.first_block
@@ -49,6 +53,8 @@ class AdapterWriter:
             side=settings.model.side,
             first_block=model.first_block if first_block is None else first_block,
             rank=settings.model.rank,
+            ground_size=ground_size,
+            stretch=None if stretch is None else plain_form(stretch),
             settings=settings.model_dump(mode="json"),
             data={
                 "images": len(records),
@@ -59,6 +65,10 @@ class AdapterWriter:
             | {"python": platform.python_version()},
         )
         return cls(folder, card)
+
+    def add_scores(self, scores: Mapping[str, float]) -> None:
+        """Write what a run measured of itself at its end into the card that is there."""
+        read_card(self.folder).model_copy(update={"scores": dict(scores)}).save(self.folder)
 
     def save(self, learner: Learner, *, step: int) -> None:
         """Write the averaged adapter after `step` steps; each file is replaced in one go."""

@@ -3,7 +3,7 @@
 Every process of a run goes through this file; the first alone writes and shows progress.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from pointsam.config import TrainSettings, write_settings
 from pointsam.data.dataset import ImageSource
-from pointsam.data.records import Dataset
+from pointsam.data.records import Dataset, ImageRecord
+from pointsam.data.stretching import Stretch
 from pointsam.errors import InputError
 from pointsam.files import new_folder, refuse_existing
 from pointsam.models.cache import FeatureCache
@@ -21,6 +22,7 @@ from pointsam.models.checkpoints import load_segmenter
 from pointsam.models.lora import attach_adapter
 from pointsam.models.segmenter import Segmenter
 from pointsam.training.figure import draw_epoch
+from pointsam.training.held_out import FIGURE_NAME, HeldOut, compare_held_out
 from pointsam.training.log import RunLog
 from pointsam.training.loop import Progress, make_optimizer, train
 from pointsam.training.ranks import ALONE, RankLostError, Ranks
@@ -52,6 +54,12 @@ class RunInputs:
     """Of the frozen features; None encodes every view anew."""
     ranks: Ranks = ALONE
     """The processes that share each step's images; `device` is this one's."""
+    held_out: Sequence[ImageRecord] = ()
+    """With clicks that are not trained on, from the same source; compared at the end."""
+    ground_size: float | None = None
+    """Metres on the ground of one pixel of the model, where known; the adapter carries it."""
+    stretch: Stretch | None = None
+    """By which all images are shown, where known; the adapter carries it."""
 
 
 def run_training(
@@ -60,7 +68,7 @@ def run_training(
     *,
     resume: bool = False,
     save_every: int = 50,
-) -> None:
+) -> HeldOut | None:
     """Adapt a model to images with points, and leave an adapter folder.
 
     Args:
@@ -68,6 +76,9 @@ def run_training(
         settings: of the run.
         resume: go on from the state in the output folder.
         save_every: optimizer steps between two saved states.
+
+    Returns:
+        What was seen on the held-out images, in the first process; None where there are none.
 
     Raises:
         InputError: the data has nothing to train on, or the output exists.
@@ -80,13 +91,14 @@ def run_training(
         start = run.begin() if saved is None else run.state.restore(saved)
         if inputs.ranks.first:
             _write_down(run, start, save_every=save_every)
-        else:
-            for _ in run.steps(start):
-                pass
+            return _hold_up(run, inputs)
+        for _ in run.steps(start):
+            pass
     except RunCollapsedError as error:
         raise RunCollapsedError(f"{error}. {inputs.output} holds the last good adapter.") from error
     except RankLostError as error:
         raise RankLostError(f"{error}: {_what_is_left(inputs.output)}") from error
+    return None
 
 
 def _write_down(run: "_Run", start: int, *, save_every: int) -> None:
@@ -107,6 +119,16 @@ def _write_down(run: "_Run", start: int, *, save_every: int) -> None:
     finally:
         bar.close()
         log.close()
+
+
+def _hold_up(run: "_Run", inputs: RunInputs) -> HeldOut | None:
+    """Compare direct and adapted model on what was held out, and write it down."""
+    if not inputs.held_out or not run.state.watch.healthy:
+        return None
+    figure = run.writer.folder / "figures" / FIGURE_NAME
+    found = compare_held_out(run.state.learner, inputs.held_out, inputs.images, figure=figure)
+    run.writer.add_scores(found.scores())
+    return found
 
 
 def _what_is_left(output: Path) -> str:
@@ -180,7 +202,15 @@ def _prepare(
         model = load_segmenter(settings.model.name, side=settings.model.side, device=inputs.device)
         model.checkpointing = settings.model.checkpointing
         model.chunk_size = settings.model.chunk_size
-        writer = AdapterWriter.for_run(inputs.output, model, settings, records, inputs.sources)
+        writer = AdapterWriter.for_run(
+            inputs.output,
+            model,
+            settings,
+            records,
+            inputs.sources,
+            ground_size=inputs.ground_size,
+            stretch=inputs.stretch,
+        )
     saved = ranks.tell(saved)
     adapter = attach_adapter(
         model, rank=settings.model.rank, first_block=writer.card.first_block, seed=settings.seed

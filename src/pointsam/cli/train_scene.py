@@ -1,0 +1,145 @@
+"""``pointsam train`` on scenes: one raster, or a folder of them, and the clicks on their map."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pointsam.cli.arguments import band_numbers, described, value_range
+
+if TYPE_CHECKING:
+    from pointsam.config import TrainSettings
+    from pointsam.data.stretching import Stretch
+    from pointsam.training.held_out import HeldOut
+    from pointsam.training.run import RunInputs
+
+
+def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe what scenes take beside images, points and output."""
+    scene = parser.add_argument_group(
+        "scenes", "for --images SCENE.tif, or a folder of scenes and points from a vector file"
+    )
+    scene.add_argument(
+        "--window",
+        type=int,
+        metavar="PX",
+        help="scene pixels the model sees at once; the side of its input if not given. Scenes of "
+        "other pixel sizes are shown as large on the ground as the first",
+    )
+    scene.add_argument(
+        "--bands", type=band_numbers, metavar="R,G,B", help="bands shown, from 1; one alone is grey"
+    )
+    scene.add_argument(
+        "--stretch",
+        type=value_range,
+        metavar="LOW,HIGH",
+        help="values shown as black and white; if not given, the 2nd and 98th percentile of each "
+        "band over all scenes, and bytes as they are",
+    )
+    scene.add_argument(
+        "--hold-out",
+        type=float,
+        default=0.2,
+        metavar="SHARE",
+        help="of the objects, at one end of the area, to compare with at the end (default: 0.2)",
+    )
+
+
+def on_scenes(args: argparse.Namespace) -> bool:
+    """Say whether the images are scenes."""
+    from pointsam.data.vector_points import ENDINGS
+
+    return args.images.is_file() or args.points.suffix.lower() in ENDINGS
+
+
+def scene_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunInputs":
+    """Lay chips around the clicks, and hold those of one end of the area out.
+
+    Raises:
+        FileNotFoundError: no scene or no points.
+        InputError: masks are asked for, a scene or the points cannot be used, a bad share.
+    """
+    from pointsam.data.records import Dataset
+    from pointsam.data.scene_chips import SceneChips, click_on, cut, hold_out
+    from pointsam.errors import InputError
+    from pointsam.files import sha256_of
+    from pointsam.training.run import RunInputs
+
+    if settings.regime == "supervised":
+        raise InputError(
+            "--regime supervised learns from masks of images: cut scene and polygons into chips "
+            "with 'pointsam data convert polygons'."
+        )
+    if not 0 <= args.hold_out < 1:
+        raise InputError(f"--hold-out {args.hold_out:g}: give a share from 0 to below 1.")
+    paths, side = _scene_paths(args.images), settings.model.side
+    stretch = _stretch(args, paths)
+    scenes, ground_size = click_on(
+        paths, args.points, side=side, window=args.window, stretch=stretch
+    )
+    kept, held = hold_out(scenes, args.hold_out, seed=settings.seed)
+    records, chips = cut(kept, side=side, stretch=stretch, neighbours=True)
+    held_records, held_chips = cut(held, side=side, stretch=stretch, neighbours=False)
+    classes = sorted({one.category for scene in scenes for one in scene.points.objects})
+    return RunInputs(
+        data=Dataset(records, tuple(classes)),
+        images=SceneChips({**chips.chips, **held_chips.chips}, stretch),
+        sources={args.points.name: sha256_of(args.points)}
+        | {path.name: f"{path.stat().st_size} bytes" for path in paths},
+        output=args.output,
+        held_out=held_records,
+        ground_size=ground_size,
+        stretch=stretch,
+    )
+
+
+def show_chips(inputs: "RunInputs") -> None:
+    """Say what is trained on, and how it is shown."""
+    ground = inputs.ground_size
+    size = "" if ground is None else f", {ground:.3g} m on the ground a model pixel"
+    held = sum(len(record.instances) for record in inputs.held_out)
+    print(f"{len(inputs.data.images)} chips around the clicks{size}; {held} objects held out")
+    if inputs.stretch is not None:
+        print(f"red, green, blue are {described(inputs.stretch)}")
+
+
+def show_held_out(found: "HeldOut") -> None:
+    """Print what was seen on the clicks that were held out."""
+    print(f"held out: {found.instances} objects in {found.images} chips; percent")
+    print(f"{'':<38}{'direct':>8}{'adapted':>9}")
+    for name, direct, adapted in (
+        ("masks that agree with all clicks", found.direct_agreeing, found.adapted_agreeing),
+        ("pixels that several masks claim", found.direct_overlap, found.adapted_overlap),
+        (
+            "SAM's own estimate of the IoU",
+            found.direct_iou_prediction,
+            found.adapted_iou_prediction,
+        ),
+    ):
+        print(f"{name:<38}{100 * direct:8.1f}{100 * adapted:9.1f}")
+    print(f"a mask before and after has an IoU of {100 * found.kept:.1f} on average; no masks were "
+          "read, so none of this is an accuracy: look at figures/held_out.png")  # fmt: skip
+
+
+def _scene_paths(images: Path) -> list[Path]:
+    """List the scenes.
+
+    Raises:
+        FileNotFoundError: there is no such file or folder.
+        InputError: a folder without rasters.
+    """
+    from pointsam.data.images import list_images
+    from pointsam.errors import InputError
+
+    if images.is_file():
+        return [images]
+    paths = list_images(images)
+    if not paths:
+        raise InputError(f"{images} holds no images.")
+    return paths
+
+
+def _stretch(args: argparse.Namespace, paths: list[Path]) -> "Stretch":
+    from pointsam.data.stretching import find_stretch, plain_stretch
+
+    found = find_stretch(paths, bands=args.bands)
+    return plain_stretch(found.bands, *args.stretch) if args.stretch else found
