@@ -179,3 +179,27 @@ def test_a_scene_of_another_depth_is_not_shown_black(scene, clicks, tmp_path, ca
     assert found == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "bytes.tif holds bytes, but is to be shown as images of values up to" in line
+
+
+@pytest.mark.usefixtures("small_model")
+def test_a_folder_made_eight_bit_in_another_way_is_refused(drawn, tmp_path, capsys):
+    """The stretch of a folder travels with the adapter, and comes back by --like."""
+    made = {"low": [0.0] * 3, "high": [3000.0] * 3, "bands": [1, 2, 3]}
+    (drawn.images / "stretch.json").write_text(json.dumps(made))
+    assert train(drawn.images, drawn.points, tmp_path / "run") == 0
+    assert read_card(tmp_path / "run").stretch == made
+
+    score = ["evaluate", "--images", str(drawn.images), "--annotations", str(drawn.annotations),
+             "--points", str(drawn.points), "--adapter", str(tmp_path / "run")]  # fmt: skip
+    assert main([*score, "--output", str(tmp_path / "same")]) == 0
+    (drawn.images / "stretch.json").write_text(json.dumps(made | {"high": [9000.0] * 3}))
+    capsys.readouterr()
+    assert main([*score, "--output", str(tmp_path / "other")]) == 2
+    assert f"--like {tmp_path / 'run'}" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+    (tmp_path / "deep").mkdir()
+    save_scene(tmp_path / "deep/a.tif")
+    again = ["data", "images", str(tmp_path / "deep"), "--like", str(tmp_path / "run")]
+    assert main([*again, "--output", str(tmp_path / "shown")]) == 0
+    assert json.loads((tmp_path / "shown/stretch.json").read_text()) == made

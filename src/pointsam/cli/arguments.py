@@ -160,6 +160,26 @@ def readable_images(data: "Dataset", folder: Path, *, skip_broken: bool) -> "Dat
     return replace(data, images=tuple(kept), dropped=(*data.dropped, *broken))
 
 
+def refuse_other_stretch(folder: Path, adapter: Path | None) -> None:
+    """Compare how a folder's images were made 8-bit with how those of an adapter's training were.
+
+    Raises:
+        InputError: both are known, and they differ.
+    """
+    from pointsam.data.stretching import FILE_NAME, read_stretch, stretch_from
+    from pointsam.errors import InputError
+    from pointsam.models.adapter_card import read_card
+
+    if adapter is None or not (folder / FILE_NAME).is_file():
+        return
+    trained = read_card(adapter).stretch
+    if trained is not None and stretch_from(trained) != read_stretch(folder / FILE_NAME):
+        raise InputError(
+            f"the images of {folder} were made 8-bit by another stretch than those that {adapter} "
+            f"was trained on: make them anew with 'pointsam data images ... --like {adapter}'."
+        )
+
+
 def band_numbers(text: str) -> tuple[int, int, int]:
     """Read three band numbers, or one that is shown as grey."""
     parts = text.split(",")

@@ -39,7 +39,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     how.add_argument(
         "--stretch", type=value_range, metavar="LOW,HIGH", help="values shown as black and white"
     )
-    how.add_argument("--like", type=Path, metavar="FILE", help="stretch.json of other images")
+    how.add_argument(
+        "--like",
+        type=Path,
+        metavar="FILE",
+        help="stretch.json of other images, or an adapter's folder",
+    )
     parser.set_defaults(run=run)
 
 
@@ -68,15 +73,29 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _stretch(args: argparse.Namespace, paths: list[Path]) -> "Stretch":
-    from pointsam.data.stretching import find_stretch, plain_stretch, read_stretch
+    from pointsam.data.stretching import find_stretch, plain_stretch
     from pointsam.errors import InputError
 
     if args.like is not None:
         if args.bands is not None:
             raise InputError("--like says which bands are shown: leave --bands out.")
-        return read_stretch(args.like)
+        return _stretch_of(args.like)
     found = find_stretch(paths, bands=args.bands, percent=args.percent)
     return plain_stretch(found.bands, *args.stretch) if args.stretch else found
+
+
+def _stretch_of(like: Path) -> "Stretch":
+    """Read a saved stretch, or that of the images an adapter was trained on."""
+    from pointsam.data.stretching import read_stretch, stretch_from
+    from pointsam.errors import InputError
+    from pointsam.models.adapter_card import read_card
+
+    if not like.is_dir():
+        return read_stretch(like)
+    trained = read_card(like).stretch
+    if trained is None:
+        raise InputError(f"{like} does not know how its training images were stretched.")
+    return stretch_from(trained)
 
 
 def _output_name(path: Path) -> str:

@@ -61,12 +61,13 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate."""
     from tqdm import tqdm
 
-    from pointsam.cli.arguments import open_model
+    from pointsam.cli.arguments import open_model, refuse_other_stretch
     from pointsam.cli.score_files import print_table, write_scores
     from pointsam.evaluation import Scores, evaluate, paired_records
     from pointsam.files import new_folder, refuse_existing
 
     refuse_existing(args.output)
+    refuse_other_stretch(args.images, args.adapter)
     folders = _folders(args.points)
     datasets = _read_data(args)
     rows = paired_records(datasets)

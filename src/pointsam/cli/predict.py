@@ -92,7 +92,7 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
 
     from tqdm import tqdm
 
-    from pointsam.cli.arguments import open_model
+    from pointsam.cli.arguments import open_model, refuse_other_stretch
     from pointsam.config import TeacherSettings
     from pointsam.figures import save_picture
     from pointsam.files import new_folder
@@ -106,6 +106,7 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
         write_labels,
     )
 
+    refuse_other_stretch(folder, args.adapter)
     usual = TeacherSettings()
     joint = JointDecoding(usual.iou_threshold, usual.most_negatives) if args.joint else None
     model = open_model(args)
