@@ -94,6 +94,20 @@ def refuse_existing_file(path: Path) -> None:
     _refuse_folder(path)
 
 
+def read_text(path: Path) -> str:
+    """Read a file of text.
+
+    Raises:
+        InputError: it is not text in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not text in UTF-8 (at byte {error.start}): save it as UTF-8."
+        ) from error
+
+
 def sha256_of(path: Path) -> str:
     """Name a file by its content."""
     with path.open("rb") as stream:

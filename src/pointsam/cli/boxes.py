@@ -1,6 +1,7 @@
 """``pointsam boxes``: oriented boxes of masks, their scores, and points for their benchmark."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,17 +88,15 @@ def _add_points(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_make(args: argparse.Namespace) -> int:
     """Draw boxes."""
-    import json
-
     from pointsam.data.annotations import pair, read_coco, read_points
-    from pointsam.data.oriented_boxes import write_boxes
+    from pointsam.data.oriented_boxes import read_scores, write_boxes
     from pointsam.data.vector_points import ENDINGS
     from pointsam.errors import InputError
     from pointsam.files import refuse_existing
     from pointsam.prediction.boxes import Trim, boxes_of
     from pointsam.prediction.vectors import write_boxes_of
 
-    if args.trim_bridges < 0:
+    if not 0 <= args.trim_bridges < math.inf:
         raise InputError(f"--trim-bridges {args.trim_bridges}: give a width in pixels, or 0.")
     trim = Trim(bridge=args.trim_bridges, one_part=args.one_part)
     if args.masks.suffix.lower() in ENDINGS:
@@ -112,9 +111,7 @@ def run_make(args: argparse.Namespace) -> int:
     refuse_existing(args.output)
     masks = read_coco(args.masks)
     data = pair(masks, read_points(args.points)) if args.points else masks
-    entries = json.loads(args.masks.read_text())["annotations"]
-    scores = {entry["id"]: float(entry["score"]) for entry in entries if "score" in entry}
-    images, empty = boxes_of(data.images, scores=scores, trim=trim)
+    images, empty = boxes_of(data.images, scores=read_scores(args.masks), trim=trim)
     write_boxes(images, args.output)
     for line in data.dropped:
         print(f"dropped: {line}")

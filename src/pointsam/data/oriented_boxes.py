@@ -1,6 +1,7 @@
 """Oriented boxes on disk: DOTA's text files and COCO with four corners."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +10,19 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pointsam.data.images import image_size
+from pointsam.data.coco_json import read_coco_json, refuse
+from pointsam.data.images import image_size, list_images
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
-from pointsam.errors import InputError
-from pointsam.files import new_folder
+from pointsam.errors import InputError, in_words
+from pointsam.files import new_folder, read_text
 from pointsam.prompts import POSITIVE
 
 COCO_NAME = "boxes.json"
 DOTA_FOLDER = "labelTxt"
 DOTA_FIELDS = 9
 """Eight numbers and a class; a tenth field says whether the object is difficult."""
+DOTA_HEADS = ("imagesource:", "gsd:")
+"""What the lines before the boxes begin with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,17 @@ def read_boxes(path: Path) -> list[ImageBoxes]:
     return _read_coco(path)
 
 
+def read_scores(path: Path) -> dict[int, float]:
+    """Read the scores of a COCO file's annotations, by id; 1 where there is none.
+
+    Raises:
+        FileNotFoundError: no such file.
+        InputError: not COCO, or a score that is no number.
+    """
+    content = read_coco_json(path, refuse)
+    return {entry["id"]: _score(entry, path) for entry in content["annotations"]}
+
+
 def read_dota(folder: Path) -> list[ImageBoxes]:
     """Read DOTA label files; ids count the boxes of all files, in the order of their names."""
     files = sorted(folder.glob("*.txt"))
@@ -74,9 +89,9 @@ def read_dota(folder: Path) -> list[ImageBoxes]:
     count = 0
     for file in files:
         boxes = []
-        for number, line in enumerate(file.read_text().splitlines(), start=1):
+        for number, line in enumerate(read_text(file).splitlines(), start=1):
             fields = line.split()
-            if len(fields) < DOTA_FIELDS:  # "imagesource:", "gsd:", nothing
+            if not fields or fields[0].startswith(DOTA_HEADS):
                 continue
             count += 1
             boxes.append(_parse_line(fields, f"{file}, line {number}", id=count))
@@ -122,7 +137,7 @@ def centres(images: Iterable[ImageBoxes], folder: Path) -> Dataset:
     Raises:
         FileNotFoundError: an image is not there.
     """
-    files = {file.stem: file for file in sorted(folder.iterdir()) if file.is_file()}
+    files = {file.stem: file for file in list_images(folder)}
     records, dropped = [], []
     for number, image in enumerate(images, start=1):
         if image.name not in files:
@@ -146,6 +161,8 @@ def _parse_line(fields: list[str], where: str, *, id: int) -> OrientedBox:
     try:
         corners = np.array([float(field) for field in fields[:8]]).reshape(4, 2)
         difficult = len(fields) > DOTA_FIELDS and int(fields[9]) > 0
+        if len(fields) < DOTA_FIELDS or not np.isfinite(corners).all():
+            raise ValueError(fields)
     except ValueError as error:
         raise InputError(
             f"{where}: {' '.join(fields)!r} is not eight numbers, a class and a difficulty."
@@ -191,12 +208,13 @@ def _read_coco(path: Path) -> list[ImageBoxes]:
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path} is not COCO JSON of boxes ({error!r}).") from error
+        raise InputError(f"{path} is not COCO JSON of boxes ({in_words(error)}).") from error
 
 
 def _parse_entry(entry: dict[str, Any], names: dict[int, str], path: Path) -> OrientedBox:
     shape = entry.get("segmentation")
-    if not isinstance(shape, list) or len(shape) != 1 or len(shape[0]) != 8:
+    corners = shape[0] if isinstance(shape, list) and len(shape) == 1 else None
+    if not isinstance(corners, list) or len(corners) != 8 or not all(map(_is_number, corners)):
         raise InputError(
             f"{path}: annotation {entry['id']} is no box of four corners: make boxes of masks "
             "first, with 'pointsam boxes make'."
@@ -204,10 +222,23 @@ def _parse_entry(entry: dict[str, Any], names: dict[int, str], path: Path) -> Or
     return OrientedBox(
         id=entry["id"],
         category=names[entry["category_id"]],
-        corners=np.array(shape[0], dtype=float).reshape(4, 2),
-        score=float(entry.get("score", 1.0)),
+        corners=np.array(corners, dtype=float).reshape(4, 2),
+        score=_score(entry, path),
         difficult=bool(entry.get("difficult", 0)),
     )
+
+
+def _score(entry: dict[str, Any], path: Path) -> float:
+    score = entry.get("score", 1.0)
+    if not _is_number(score):
+        raise InputError(
+            f"{path}: annotation {entry['id']} has score {score!r}, expected a number."
+        )
+    return float(score)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _size(image: dict[str, Any]) -> tuple[int, int] | None:

@@ -159,12 +159,18 @@ def rotated_iou(
     iou = np.zeros((len(boxes), len(others)))
     if not len(boxes) or not len(others):
         return iou
-    mine, theirs = shapely.polygons(np.stack(boxes)), shapely.polygons(np.stack(others))
+    mine, theirs = _quadrangles(boxes), _quadrangles(others)
     rows, cols = shapely.STRtree(theirs).query(mine, predicate="intersects")
     both = shapely.area(shapely.intersection(mine[rows], theirs[cols]))
     either = shapely.area(mine)[rows] + shapely.area(theirs)[cols] - both
-    iou[rows, cols] = both / either
+    iou[rows, cols] = np.divide(both, either, out=np.zeros_like(both), where=either > 0)
     return iou
+
+
+def _quadrangles(boxes: Sequence[Corners]) -> np.ndarray:
+    """Make polygons; corners in no order around the box, as some labels have, give their hull."""
+    polygons = shapely.polygons(np.stack(boxes))
+    return np.asarray(np.where(shapely.is_valid(polygons), polygons, shapely.convex_hull(polygons)))
 
 
 def _without_bridges(
