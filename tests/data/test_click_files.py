@@ -275,7 +275,9 @@ def test_nwpu_boxes_are_clicked_in_the_middle(tmp_path, images):
     ("name", "content", "message"),
     [
         ("c.csv", "name,x,y\n", "has the columns name, x, y; expected image and x, y"),
-        ("c.csv", "", "has the columns ; expected"),
+        ("c.csv", "", "is empty"),
+        ("c.csv", "image,x,y\na.png,\"1,2\n", "line 2 cannot be read"),
+        ("c.csv", "bild;x;y\n", "has the columns bild, x, y; expected"),
         ("c.csv", "image,x,y\na.png,1\n", "line 2 has 2 values for 3 columns"),
         ("c.csv", "image,x,y\na.png,1,zwei\n", "line 2: 'zwei' is not a number"),
         ("c.csv", "image,x,y\na.png,nan,2\n", r"line 2: point \(nan, 2\) is off a.png"),

@@ -40,14 +40,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Read, then write."""
     from pointsam.data.click_files import read_clicks, write_clicks
+    from pointsam.errors import InputError
     from pointsam.files import refuse_existing_file
 
     refuse_existing_file(args.output)
     data = read_clicks(args.input, images=args.images, negative=args.negative)
+    background = sum(len(image.background_points) for image in data.images)
+    if not data.instance_count and not background:
+        raise InputError(f"{args.input} holds no clicks: is it the right file, exported whole?")
     write_clicks(data, args.output, images=args.images)
     for line in data.dropped:
         print(f"dropped: {line}")
-    background = sum(len(image.background_points) for image in data.images)
     print(
         f"{args.output}: {data.instance_count} instances in {len(data.images)} images, "
         f"{background} background points"

@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
     from pointsam.data.annotations import read_coco, write_points
     from pointsam.data.point_drawing import Annotator, click_image
+    from pointsam.errors import InputError
     from pointsam.files import refuse_existing_file
 
     annotator = Annotator(
@@ -65,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
     )
     refuse_existing_file(args.output)
     masks = read_coco(args.annotations)
+    if not masks.instance_count:
+        raise InputError(f"{args.annotations} holds no masks to click on.")
     images = tuple(
         click_image(image, annotator, seed=args.seed)
         for image in tqdm(masks.images, unit="image", delay=2, leave=False)

@@ -180,7 +180,8 @@ def _points(values: Any, size: tuple[int, int], name: str) -> tuple[Point, ...]:
 
 def _point(values: Any, size: tuple[int, int], name: str) -> Point:
     """Check one ``[x, y, label]``; a pixel reaches half a pixel around its index."""
-    numbers = isinstance(values, list) and all(isinstance(v, int | float) for v in values)
+    # True is an int to Python.
+    numbers = isinstance(values, list) and all(type(value) in (int, float) for value in values)
     if not numbers or len(values) != 3 or values[2] not in (POSITIVE, NEGATIVE):
         raise InputError(f"{name}: point {values} is not [x, y, label] with label 1 or 0.")
     x, y, label = values

@@ -3,13 +3,14 @@
 import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pointsam.data.clicks import Click, gather
 from pointsam.data.georeference import degrees_to_pixels, read_georeference
 from pointsam.data.images import image_size, list_images
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
-from pointsam.files import replacing
+from pointsam.files import read_text, replacing
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 COLUMNS = ("image", "x", "y", "label", "class", "instance")
@@ -76,7 +77,7 @@ def read_yolo(path: Path, images: Path) -> Dataset:
         InputError: lines that are no boxes, or no image of a file's name; names file and line.
     """
     named = path / "classes.txt"
-    names = named.read_text(encoding="utf-8").split("\n") if named.is_file() else []
+    names = read_text(named).split("\n") if named.is_file() else []
     pictures = {picture.stem: picture for picture in list_images(images)}
     sizes, clicks = {}, []
     for file in sorted(path.glob("*.txt")):
@@ -86,7 +87,7 @@ def read_yolo(path: Path, images: Path) -> Dataset:
             raise InputError(f"{file} has no image {file.stem}.* in {images}.")
         picture = pictures[file.stem]
         height, width = sizes[picture.name] = image_size(picture)
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(read_text(file).splitlines(), start=1):
             if line.strip():
                 place = f"{file}: line {number}"
                 kind, x, y = _box_centre(place, line)
@@ -102,19 +103,18 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Give each line's place and its values by column."""
     if not path.is_file():
         raise FileNotFoundError(f"no point file {path}.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8 ({error}).") from error
-    head = text.partition("\n")[0]
-    reader = csv.reader(text.splitlines(), delimiter=max(",;\t", key=head.count))
-    columns = [name.strip().lower() for name in next(reader, [])]
+    lines = read_text(path).splitlines()
+    if not lines:
+        raise InputError(f"{path} is empty.")
+    reader = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count), strict=True)
+    columns = [name.strip().lower() for name in _next_row(path, reader) or []]
     if "image" not in columns or not ({"x", "y"} <= {*columns} or {"lon", "lat"} <= {*columns}):
         raise InputError(
             f"{path} has the columns {', '.join(columns)}; expected image and x, y (pixels) or "
-            "lon, lat (degrees), and if there are any label, class, instance."
+            "lon, lat (degrees), and if there are any label, class, instance, parted by comma, "
+            "semicolon or tab."
         )
-    for values in reader:
+    while (values := _next_row(path, reader)) is not None:
         place = f"{path}: line {reader.line_num}"
         if not any(value.strip() for value in values):
             continue
@@ -122,6 +122,15 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
             raise InputError(f"{place} has {len(values)} values for {len(columns)} columns.")
         row = zip(columns, values, strict=True)
         yield place, {name: value.strip() for name, value in row}
+
+
+def _next_row(path: Path, reader: Any) -> list[str] | None:
+    """Read a line; None at the end."""
+    try:
+        row: list[str] | None = next(reader, None)
+    except csv.Error as error:
+        raise InputError(f"{path}: line {reader.line_num} cannot be read ({error}).") from error
+    return row
 
 
 def _position(place: str, row: Mapping[str, str], images: Path) -> tuple[float, float]:

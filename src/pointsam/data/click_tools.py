@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from pointsam.data.clicks import Click, gather
 from pointsam.data.coco_json import read_coco_json, refuse
 from pointsam.data.records import Dataset
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 Sizes = dict[str, tuple[int, int]]
@@ -55,8 +55,8 @@ def read_labelme(path: Path, *, negative: str) -> Dataset:
                         f"{file}: shape {number}",
                     )
                 )
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{file} is not as LabelMe writes it ({error!r}).") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{file} is not as LabelMe writes it ({in_words(error)}).") from error
         if others:
             dropped.append(f"{file}: {others} shapes that are no points")
     return gather(clicks, sizes, dropped=dropped)
@@ -84,7 +84,9 @@ def read_label_studio(path: Path, *, negative: str) -> Dataset:
                 sizes[name] = int(region["original_height"]), int(region["original_width"])
                 clicks.append(_studio_click(region, regions, name, sizes[name], negative, place))
         except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
-            raise InputError(f"{place} is not as Label Studio exports it ({error!r}).") from error
+            raise InputError(
+                f"{place} is not as Label Studio exports it ({in_words(error)})."
+            ) from error
         if len(given) > 1:
             dropped.append(f"{place}: {len(given) - 1} further annotations, the first is read")
         if not points:
@@ -115,7 +117,7 @@ def read_cvat(path: Path, *, negative: str) -> Dataset:
             for shape in image.iter("points"):
                 clicks.extend(_cvat_clicks(shape, name, negative, f"{path}: image {name}"))
     except (KeyError, ValueError) as error:
-        raise InputError(f"{path} is not as CVAT writes it ({error!r}).") from error
+        raise InputError(f"{path} is not as CVAT writes it ({in_words(error)}).") from error
     return gather(clicks, sizes)
 
 
@@ -132,7 +134,8 @@ def read_keypoints(path: Path) -> Dataset:
     for entry in content["annotations"]:
         place = f"{path}: annotation {entry['id']}"
         values = entry.get("keypoints") or []
-        if len(values) % 3 or not all(isinstance(value, int | float) for value in values):
+        numbers = isinstance(values, list) and all(isinstance(v, int | float) for v in values)
+        if not numbers or len(values) % 3:
             raise InputError(f"{place} has key points that are not x, y, v each.")
         for x, y, seen in zip(values[::3], values[1::3], values[2::3], strict=True):
             if seen > 0:

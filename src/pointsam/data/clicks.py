@@ -47,8 +47,11 @@ def gather(
         dropped: what was left out while reading, a line each.
 
     Raises:
-        InputError: a click on no known image, or off its image.
+        InputError: a click on no known image, or off its image, or an image without a size.
     """
+    for name, size in sizes.items():
+        if min(size) < 1:
+            raise InputError(f"{name} is said to be {size[1]} x {size[0]} px (width x height).")
     owners: dict[Owner, list[Click]] = {}
     background: dict[str, list[tuple[float, float]]] = {}
     for number, click in enumerate(clicks):

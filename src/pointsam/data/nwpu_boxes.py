@@ -7,6 +7,7 @@ from pointsam.data.clicks import Click, gather
 from pointsam.data.images import image_size, list_images
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
+from pointsam.files import read_text
 from pointsam.prompts import POSITIVE
 
 CLASSES = (
@@ -49,7 +50,7 @@ def read_nwpu_boxes(folder: Path, images: Path) -> Dataset:
             raise InputError(f"{file} has no image {file.stem}.* in {images}.")
         picture = pictures[file.stem]
         sizes[picture.name] = image_size(picture)
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(read_text(file).splitlines(), start=1):
             if line.strip():
                 place = f"{file}: line {number}"
                 clicks.append(_middle(picture.name, place, line.strip()))
