@@ -18,6 +18,10 @@ _FEW = 500
 """Tiles for which starting processes takes longer than the work."""
 
 
+_ENTRY_KEYS = {"file_name", "height", "width", "instances"}
+"""Of a tile in the journal."""
+
+
 @dataclass(frozen=True)
 class Tile:
     """An image and its label raster."""
@@ -75,20 +79,15 @@ def convert(
     refuse_existing_file(output)
     journal = output.with_name(f".{output.name}.unfinished")
     done = _read_journal(journal, rule)
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    with journal.open("a") as stream:
-        if not done:
-            stream.write(json.dumps(asdict(rule)) + "\n")
-        yield from (tile for tile in tiles if tile.image.name in done)
-        todo = [tile for tile in tiles if tile.image.name not in done]
-        for tile, entry in zip(todo, _work(todo, rule, workers), strict=True):
-            done[tile.image.name] = entry
-            stream.write(json.dumps(entry) + "\n")
-            stream.flush()
-            yield tile
+    yield from (tile for tile in tiles if tile.image.name in done)
+    todo = [tile for tile in tiles if tile.image.name not in done]
+    for tile, entry in zip(todo, _work(todo, rule, workers), strict=True):
+        done[tile.image.name] = entry
+        _write_journal(journal, rule, entry)
+        yield tile
     with replacing(output) as temporary:
         temporary.write_text(json.dumps(_assemble([done[t.image.name] for t in tiles], rule)))
-    journal.unlink()
+    journal.unlink(missing_ok=True)
 
 
 def _work(tiles: Sequence[Tile], rule: LabelRule, workers: int) -> Iterator[dict[str, Any]]:
@@ -122,19 +121,43 @@ def _convert_tile(tile: Tile, rule: LabelRule) -> dict[str, Any]:
     return {"file_name": name, "height": size[0], "width": size[1], "instances": instances}
 
 
+def _write_journal(path: Path, rule: LabelRule, entry: dict[str, Any]) -> None:
+    """Add a tile that is done; the first one makes the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        if not stream.tell():
+            stream.write(json.dumps(asdict(rule)) + "\n")
+        stream.write(json.dumps(entry) + "\n")
+
+
 def _read_journal(path: Path, rule: LabelRule) -> dict[str, dict[str, Any]]:
     """Give the entries of a stopped run; of another rule, or none: start afresh."""
     if not path.is_file():
         return {}
-    first, *rest = path.read_text().split("\n")
+    first, *rest = path.read_text(errors="replace").split("\n")
     if first != json.dumps(asdict(rule)):
         path.unlink()
         return {}
-    # The last line is empty, or was cut when the run was stopped.
-    whole = rest[:-1]
+    done: dict[str, dict[str, Any]] = {}
+    whole = []
+    # The last line is empty, or was cut when the run was stopped; after a damaged one, all is new.
+    for line in rest[:-1]:
+        entry = _journal_entry(line)
+        if entry is None:
+            break
+        whole.append(line)
+        done[entry["file_name"]] = entry
     path.write_text("\n".join([first, *whole, ""]))
-    entries = [json.loads(line) for line in whole]
-    return {entry["file_name"]: entry for entry in entries}
+    return done
+
+
+def _journal_entry(line: str) -> dict[str, Any] | None:
+    """Read a line of the journal; None if it is damaged."""
+    try:
+        entry: Any = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and entry.keys() >= _ENTRY_KEYS else None
 
 
 def _assemble(entries: list[dict[str, Any]], rule: LabelRule) -> dict[str, Any]:
