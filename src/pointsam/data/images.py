@@ -1,5 +1,8 @@
 """Images from disk, as 8-bit RGB; what cannot be read is said, never guessed."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +36,33 @@ Source: PNG specification, "IHDR Image header".
 """
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image file; what is wrong with it is an error, and not a warning before that."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        with Image.open(path, formats=_FORMATS) as image:
+            yield image
+
+
+def deeper_than_a_byte(image: Image.Image, path: Path) -> str | None:
+    """Name the kind of values that 8 bits cannot hold; None where they can.
+
+    Pillow opens 16-bit colour as 8-bit, and gives the upper half of each value.
+    """
+    if image.mode not in _EIGHT_BIT:
+        return image.mode
+    bits, signed = 8, False
+    if isinstance(image, TiffImageFile):
+        bits, signed = max(image.tag_v2.get(_BITS, (1,))), max(image.tag_v2.get(_KIND, (1,))) > 1
+    elif image.format == "PNG":
+        with path.open("rb") as stream:
+            bits = stream.read(_PNG_DEPTH + 1)[_PNG_DEPTH]
+    if bits > 8:
+        return f"{bits}-bit {image.mode}"
+    return f"signed {image.mode}" if signed else None
+
+
 def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
     """Read an image as RGB, turned as its EXIF orientation says; alpha is dropped.
 
@@ -56,8 +86,8 @@ def read_transparent(path: Path) -> UInt8[np.ndarray, "height width 4"]:
 def can_be_shown(path: Path) -> bool:
     """Say whether `read_image` takes the kind of image, told from its header."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            return _deeper_than_a_byte(image, path) is None
+        with opened(path) as image:
+            return deeper_than_a_byte(image, path) is None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return False
 
@@ -68,7 +98,7 @@ def orientation(path: Path) -> int:
     `turn_upright` does what `read_image` does about it.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with opened(path) as image:
             return int(image.getexif().get(_ORIENTATION, 1))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return 1
@@ -106,7 +136,7 @@ def image_size(path: Path) -> tuple[int, int]:
     if not path.is_file():
         raise FileNotFoundError(_why_missing(path))
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with opened(path) as image:
             # Of a TIFF, Pillow has swapped the sides already, or not yet, by its version.
             tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
             width, height = tags.get(_WIDTH, image.width), tags.get(_HEIGHT, image.height)
@@ -121,8 +151,8 @@ def _read_upright(path: Path) -> Image.Image:
     if not path.is_file():
         raise FileNotFoundError(_why_missing(path))
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            deep = _deeper_than_a_byte(image, path)
+        with opened(path) as image:
+            deep = deeper_than_a_byte(image, path)
             if deep is not None:
                 raise InputError(
                     f"{path} has {deep} pixels, expected 8-bit grey or colour: "
@@ -141,24 +171,6 @@ def _read_upright(path: Path) -> Image.Image:
         raise InputError(f"{path} is damaged ({error}): get it again, or use --skip-broken.") from (
             error
         )
-
-
-def _deeper_than_a_byte(image: Image.Image, path: Path) -> str | None:
-    """Name the kind of values that 8 bits cannot hold; None where they can.
-
-    Pillow opens 16-bit colour as 8-bit, and gives the upper half of each value.
-    """
-    if image.mode not in _EIGHT_BIT:
-        return image.mode
-    bits, signed = 8, False
-    if isinstance(image, TiffImageFile):
-        bits, signed = max(image.tag_v2.get(_BITS, (1,))), max(image.tag_v2.get(_KIND, (1,))) > 1
-    elif image.format == "PNG":
-        with path.open("rb") as stream:
-            bits = stream.read(_PNG_DEPTH + 1)[_PNG_DEPTH]
-    if bits > 8:
-        return f"{bits}-bit {image.mode}"
-    return f"signed {image.mode}" if signed else None
 
 
 def _why_missing(path: Path) -> str:

@@ -8,10 +8,11 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 from jaxtyping import Bool, Int
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 from rasterio import features
 from scipy import ndimage
 
+from pointsam.data.images import deeper_than_a_byte, opened
 from pointsam.errors import InputError
 from pointsam.masks import to_rle
 
@@ -48,12 +49,20 @@ def read_labels(path: Path) -> Labels:
     if not path.is_file():
         raise FileNotFoundError(f"no label raster {path}.")
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
+            deep = deeper_than_a_byte(image, path)
+            if deep and image.mode in ("RGB", "RGBA", "LA"):
+                raise InputError(
+                    f"{path} has {deep} pixels: give labels as 8-bit colours, or as numbers in "
+                    "one band."
+                )
             opaque = image.convert("RGB") if image.mode == "RGBA" else image
             values = np.array(opaque)
     except UnidentifiedImageError as error:
         raise InputError(f"{path} is not a label raster that can be read.") from error
     except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path} is damaged ({error}): get it again.") from error
     if values.ndim == 3 and values.shape[2] == 3:
         return np.asarray(values.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1]))
