@@ -6,7 +6,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 from pointsam.files import replacing
 
 Regime = Literal["pointsam", "self-training", "supervised"]
@@ -134,13 +134,13 @@ class TrainSettings(Settings):
     def _fit_regime(cls, given: Any) -> Any:
         """Self-training is the frozen SAM's masks: no calibration, no prototypes."""
         if isinstance(given, dict) and given.get("regime", "pointsam") != "pointsam":
-            given = dict(given)
-            given["teacher"] = {
-                **given.get("teacher", {}),
-                "weights": "frozen",
-                "most_negatives": 0,
+            fixed = {
+                "teacher": {"weights": "frozen", "most_negatives": 0},
+                "loss": {"prototype": 0.0},
             }
-            given["loss"] = {**given.get("loss", {}), "prototype": 0.0}
+            # What is no mapping is left as it is, to be refused.
+            usable = {k: v for k, v in fixed.items() if isinstance(given.get(k, {}), dict)}
+            return merged(given, usable)
         return given
 
     @model_validator(mode="after")
@@ -171,7 +171,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {str(error).splitlines()[0]}.") from error
+        raise InputError(f"{path} is not YAML ({in_words(error)}).") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
