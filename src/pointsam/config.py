@@ -10,7 +10,7 @@ from pointsam.errors import InputError, in_words
 from pointsam.files import replacing
 
 Regime = Literal["pointsam", "self-training", "supervised"]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 
 class Settings(BaseModel):

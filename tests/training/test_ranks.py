@@ -1,3 +1,6 @@
+import os
+import signal
+
 import pytest
 import torch
 from tests.training import ranks_at_work
@@ -5,7 +8,14 @@ from tests.training.ranks_at_work import in_processes, trained
 
 from pointsam.errors import InputError
 from pointsam.training import pseudo_labels
-from pointsam.training.ranks import ALONE, Ranks, device_of_rank, launched_ranks
+from pointsam.training.ranks import (
+    ALONE,
+    RankLostError,
+    Ranks,
+    device_of_rank,
+    joined_ranks,
+    launched_ranks,
+)
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +141,21 @@ def test_each_process_of_a_machine_has_its_own_gpu(monkeypatch):
     launched(monkeypatch, LOCAL_RANK=2)
     with pytest.raises(InputError, match="lower --nproc-per-node"):
         device_of_rank("cuda")
+
+
+def test_a_process_that_is_told_to_stop_says_so(monkeypatch):
+    launched(monkeypatch)
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda *_, **__: None)
+    before = signal.getsignal(signal.SIGTERM)
+
+    def wait_for_the_end():
+        with joined_ranks("cpu", timeout=1):
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+
+    try:
+        with pytest.raises(RankLostError, match="process 1 of 2 was told to stop"):
+            wait_for_the_end()
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -83,7 +83,7 @@ def _add_settings(settings: "argparse._ArgumentGroup") -> None:
     settings.add_argument("--rank", type=int, help="LoRA rank of queries and of values")
     settings.add_argument("--first-block", type=int, help="first adapted block of the encoder")
     settings.add_argument("--seed", type=int)
-    settings.add_argument("--precision", choices=["float32", "bfloat16"])
+    settings.add_argument("--precision", choices=["float32", "bfloat16", "float16"])
     settings.add_argument(
         "--set",
         dest="overrides",

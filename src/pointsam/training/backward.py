@@ -16,11 +16,13 @@ class ChunkedBackward:
 
     A chunk's graph ends at leaves that stand for the image's terms, and is freed as soon as its
     gradient is gathered there. With `split` the gradient of each loss term is kept by itself, so
-    that its share in the whole can be measured; the sum is the same up to rounding.
+    that its share in the whole can be measured; the sum is the same up to rounding. All gradients
+    are those of the losses times `scale`.
     """
 
-    def __init__(self, *, split: bool) -> None:
+    def __init__(self, *, split: bool, scale: float = 1.0) -> None:
         self._split = split
+        self._scale = scale
         self._roots: list[Tensor] = []
         self._gathered: dict[str, dict[int, Tensor]] = {}
         self._direct: dict[str, Tensor] = {}
@@ -37,7 +39,7 @@ class ChunkedBackward:
         parts = losses if self._split else {TOTAL: torch.stack(list(losses.values())).sum()}
         for place, (name, loss) in enumerate(parts.items()):
             gradients = torch.autograd.grad(
-                loss, live, retain_graph=place < len(parts) - 1, allow_unused=True
+                self._scale * loss, live, retain_graph=place < len(parts) - 1, allow_unused=True
             )
             gathered = self._gathered.setdefault(name, {})
             for index, gradient in enumerate(gradients, start=first):
@@ -51,7 +53,7 @@ class ChunkedBackward:
     def add_direct(self, name: str, loss: Tensor) -> None:
         """Add a loss that hangs on the encoder's output itself."""
         if loss.requires_grad:
-            self._direct[name] = loss
+            self._direct[name] = self._scale * loss
 
     def spend(
         self, parameters: Sequence[nn.Parameter], terms: Sequence[str]

@@ -78,11 +78,12 @@ def train(
             )
             for group in optimizer.param_groups:
                 group["lr"] = plan.lr(step)
-            with learner.timer.part("optimizer"):
-                if settings.schedule.clip_norm is not None:
-                    clip_grad_norm_(learner.adapter.parameters(), settings.schedule.clip_norm)
-                optimizer.step()
-                learner.average.follow()
+            if not report.skipped:
+                with learner.timer.part("optimizer"):
+                    if settings.schedule.clip_norm is not None:
+                        clip_grad_norm_(learner.adapter.parameters(), settings.schedule.clip_norm)
+                    optimizer.step()
+                    learner.average.follow()
             if report.watched is not None:
                 watch.add(report.watched)
             yield Progress(step, plan.epoch(step), plan.lr(step), report, learner.timer.take())

@@ -214,7 +214,7 @@ def joined_ranks(device: str, *, timeout: float) -> Iterator[Ranks]:
             "another one has died"
         )
 
-    previous = signal.signal(signal.SIGTERM, stop)
+    afterwards = signal.signal(signal.SIGTERM, stop)
     try:
         with ranks._noticing():
             dist.init_process_group(
@@ -224,8 +224,12 @@ def joined_ranks(device: str, *, timeout: float) -> Iterator[Ranks]:
         yield ranks
         # A launcher ends the rest when one process leaves, so all leave together.
         ranks.wait()
+    except RankLostError:
+        # Nothing is left but to say so, and nothing shall cut that short.
+        afterwards = signal.SIG_IGN
+        raise
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        signal.signal(signal.SIGTERM, afterwards)
         if dist.is_initialized():
             dist.destroy_process_group()
 

@@ -194,6 +194,7 @@ def _prepare(
     with ranks.agreeing():
         records = trainable(inputs.data)
         _refuse_idle_ranks(settings, ranks)
+        _refuse_slow_float16(settings, inputs.device)
         key = data_key(inputs.sources, records, settings)
         if not resume:
             refuse_existing(inputs.output)
@@ -244,6 +245,15 @@ def _refuse_idle_ranks(settings: TrainSettings, ranks: Ranks) -> None:
         raise InputError(
             f"a step of {images} images (--batch-size) cannot be shared by {ranks.count} "
             f"processes: give --batch-size {ranks.count} or more, or start fewer processes."
+        )
+
+
+def _refuse_slow_float16(settings: TrainSettings, device: str) -> None:
+    """Refuse a precision that a processor has no arithmetic for."""
+    if settings.precision == "float16" and device.startswith("cpu"):
+        raise InputError(
+            "precision float16 is for GPUs; on a processor use bfloat16, which needs no loss "
+            "scaling, or float32."
         )
 
 

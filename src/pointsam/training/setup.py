@@ -16,6 +16,7 @@ from pointsam.randomness import addressed_generator
 from pointsam.training.prototypes import PrototypeRegularizer, point_features, target_prototypes
 from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.ranks import Ranks
+from pointsam.training.scaler import LossScaler
 from pointsam.training.step import Learner, StemSource
 from pointsam.training.views import Views
 
@@ -71,6 +72,7 @@ def make_learner(
         regularizer=regularizer,
         weights=settings.loss,
         precision=settings.precision,
+        scaler=LossScaler() if settings.precision == "float16" else None,
         ranks=ranks,
     )
 

@@ -40,6 +40,7 @@ class TrainState:
             "average": self.learner.average.state,
             "prototypes": regularizer.state_dict() if regularizer else None,
             "watch": self.watch.state(),
+            "scaler": self.learner.scaler.state_dict() if self.learner.scaler else None,
         }
         with replacing(path) as temporary:
             torch.save(state, temporary)
@@ -56,6 +57,8 @@ class TrainState:
         if regularizer is not None and state["prototypes"] is not None:
             regularizer.load_state_dict(state["prototypes"])
         self.watch.load_state(state["watch"])
+        if self.learner.scaler is not None:
+            self.learner.scaler.load_state_dict(state["scaler"])
         return int(state["step"])
 
 

@@ -25,6 +25,7 @@ from pointsam.training.prototypes import PrototypeRegularizer, point_features
 from pointsam.training.pseudo_labels import PseudoLabels, Teacher
 from pointsam.training.ranks import ALONE, Ranks
 from pointsam.training.report import StepReport
+from pointsam.training.scaler import LossScaler
 from pointsam.training.timing import PartTimer
 from pointsam.training.watch import Measurement, measure
 
@@ -55,6 +56,8 @@ class Learner:
     regularizer: PrototypeRegularizer | None
     weights: LossSettings
     precision: Precision = "float32"
+    scaler: LossScaler | None = None
+    """Of a float16 run; other precisions need none."""
     ranks: Ranks = ALONE
     timer: PartTimer = field(default_factory=PartTimer)
 
@@ -75,7 +78,8 @@ class Learner:
                 which costs a backward pass a term, one more encode and one more decode.
             images: in the step on all ranks together; those of `batch` if not given.
         """
-        backward = ChunkedBackward(split=measured)
+        scale = self.scaler.scale if self.scaler is not None else 1.0
+        backward = ChunkedBackward(split=measured, scale=scale)
         with self._autocast():
             targets, watched = self._targets(batch, measured=measured)
             embedding = None
@@ -89,12 +93,15 @@ class Learner:
             gradient = backward.spend(self.adapter.parameters(), self.terms)
         with self.timer.part("exchange"):
             gradient, numbers = self._exchange(gradient, self._numbers(sums, targets))
+        gradient = gradient / scale
         set_gradient(self.adapter.parameters(), gradient.sum(dim=0))
         return StepReport(
             terms=self.terms,
             sums=numbers,
             norms=gradient.norm(dim=1) if measured else None,
             watched=watched,
+            # All ranks see the same sum, so all skip or none.
+            skipped=self.scaler is not None and not self.scaler.accept(gradient),
         )
 
     def _numbers(
