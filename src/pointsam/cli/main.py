@@ -5,9 +5,10 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
+from typing import NoReturn
 
 COMMANDS = {
     "Try": ("demo",),
@@ -37,6 +38,18 @@ _USER_FAULTS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirec
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
+_CHATTERERS = ("PIL", "rasterio", "pyogrio", "fiona")
+"""Libraries that log what they then raise: it would be said twice."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with a command: argparse's own usage would drown it."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2, as argparse does."""
+        self.exit(_stop(f"error: {message}: see '{self.prog} --help'."))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status.
 
@@ -45,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = make_parser().parse_args(argv)
     logging.basicConfig(format="pointsam: %(levelname)s: %(message)s")
+    for library in _CHATTERERS:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     _ask_for_large_pages()
     from pointsam.errors import InputError
 
@@ -69,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the tool and all its commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="pointsam",
         usage="pointsam [--help] [--version] COMMAND ...",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -99,7 +114,7 @@ def _ask_for_large_pages() -> None:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
-def _overview(parsers: dict[str, argparse.ArgumentParser]) -> str:
+def _overview(parsers: Mapping[str, argparse.ArgumentParser]) -> str:
     """List the commands by purpose, each with the first sentence of its description."""
     lines = []
     for purpose, names in COMMANDS.items():
