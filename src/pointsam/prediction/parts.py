@@ -43,14 +43,23 @@ def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
         return
     try:
         found = json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(f"{path} is damaged ({error}): start again in another folder.") from error
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is damaged: start again in another folder.")
     other = sorted(key for key in manifest if found.get(key) != manifest[key])
     if other:
         raise InputError(
             f"{folder} is of a run with another {', another '.join(other)}: "
             "give what it was started with, or another output folder."
         )
+
+
+def give_up(folder: Path) -> None:
+    """Remove a run's folder in which nothing is done yet, and nothing else is."""
+    (folder / RUN_NAME).unlink(missing_ok=True)
+    for empty in (folder / PARTS_NAME, folder):
+        empty.rmdir()
 
 
 def part_path(folder: Path, window: Window) -> Path:

@@ -16,7 +16,7 @@ from pointsam.errors import InputError
 from pointsam.models.checkpoints import LORA_MARK, base_hash
 from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.logit_maps import Overlaps
-from pointsam.prediction.parts import begin, part_path, read_part, write_part
+from pointsam.prediction.parts import begin, give_up, part_path, read_part, write_part
 from pointsam.prediction.scene_everything import SceneEverything, kept, settled
 from pointsam.prediction.scenes import LARGEST_WINDOW, SceneMask, segment_task
 from pointsam.prediction.vectors import outline, write_labels, write_polygons
@@ -110,11 +110,18 @@ class SceneRun:
         Raises:
             InputError: `folder` exists and is not to be resumed, or is of another run.
         """
-        begin(folder, self.manifest(), resume=resume or shard.of > 1)
+        alone = shard.of == 1 and not resume
+        begin(folder, self.manifest(), resume=not alone)
         for window in self.windows[shard.number - 1 :: shard.of]:
             path = part_path(folder, window)
             if not path.is_file():
-                write_part(path, self._segment(window))
+                try:
+                    masks = self._segment(window)
+                except InputError:
+                    if alone and window == self.windows[0]:
+                        give_up(folder)
+                    raise
+                write_part(path, masks)
             yield window
 
     def missing(self, folder: Path) -> list[Window]:
