@@ -181,6 +181,8 @@ def _check(scene: Scene) -> None:
         raise InputError(
             f"{scene.path} has {dataset.count} bands, not {missing}: bands are counted from 1."
         )
+    if any(np.issubdtype(dataset.dtypes[band - 1], np.complexfloating) for band in scene.bands):
+        raise InputError(f"{scene.path} holds complex numbers: write their amplitude first.")
     if ColorInterp.palette in [dataset.colorinterp[band - 1] for band in scene.bands]:
         raise InputError(
             f"{scene.path} holds colour numbers, not colours: "
@@ -219,10 +221,21 @@ def _refuse_other_depth(scene: Scene) -> None:
 
 
 def _percentiles(scene: Scene) -> Float[np.ndarray, "2"]:
-    """Give the 2nd and 98th percentile of the values of a thumbnail."""
+    """Give the 2nd and 98th percentile of the values of a thumbnail.
+
+    Raises:
+        InputError: a damaged file, or one without a value.
+    """
     factor = max(1, max(scene.size) // 512)
     shape = (len(scene.bands), scene.size[0] // factor or 1, scene.size[1] // factor or 1)
-    values = scene.dataset.read(scene.bands, out_shape=shape, masked=True)
+    try:
+        values = scene.dataset.read(scene.bands, out_shape=shape, masked=True)
+    except RasterioIOError as error:
+        raise InputError(f"{scene.path} is damaged ({error}): get it again.") from error
     known = values.compressed()
     known = known[np.isfinite(known)]
-    return np.percentile(known, [2, 98]) if len(known) else np.array([0.0, 1.0])
+    if not len(known):
+        raise InputError(f"{scene.path} holds no value that is known: it is all no-data or NaN.")
+    low, high = np.percentile(known, [2, 98])
+    # A band of one value has no percentiles to stretch between.
+    return np.array([low, max(high, low + 1)])
