@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from pointsam.config import Precision
-from pointsam.data.dataset import folder_images, load_sample, model_prompts
+from pointsam.data.dataset import folder_images, load_sample, model_boxes, model_prompts
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError
@@ -123,6 +125,7 @@ def evaluate(
     folder: Path,
     *,
     precision: Precision = "float32",
+    with_boxes: bool = False,
 ) -> Iterator[tuple[ImageScore, ...]]:
     """Score image by image, one score for each point file; an image is encoded once.
 
@@ -131,23 +134,37 @@ def evaluate(
         rows: what `paired_records` gives.
         folder: that the file names are in.
         precision: of the encoder.
+        with_boxes: prompt with the instances' boxes in place of their points.
 
     Raises:
         FileNotFoundError: an image is missing.
-        InputError: an image cannot be read or is of another size.
+        InputError: an image cannot be read or is of another size, or an instance has no box.
     """
     images = folder_images(folder)
     for row in rows:
         sample = load_sample(row[0], images, side=model.side, stride=model.stride, with_masks=True)
         embedding = encode_with(model, [sample.pixels], precision=precision)
         yield tuple(
-            score_image(model, embedding, sample, model_prompts(record, sample.frame))
+            score_image(
+                model,
+                embedding,
+                sample,
+                PointPrompts.none(len(record.instances))
+                if with_boxes
+                else model_prompts(record, sample.frame),
+                boxes=model_boxes(record, sample.frame) if with_boxes else None,
+            )
             for record in row
         )
 
 
 def score_image(
-    model: Segmenter, embedding: Embedding, sample: Sample, prompts: PointPrompts
+    model: Segmenter,
+    embedding: Embedding,
+    sample: Sample,
+    prompts: PointPrompts,
+    *,
+    boxes: Float[Tensor, "instances 4"] | None = None,
 ) -> ImageScore:
     """Score the masks of one image in the image frame.
 
@@ -156,9 +173,11 @@ def score_image(
         embedding: of the image of `sample`.
         sample: with its annotated masks.
         prompts: in the model frame, in the order of the sample's instances.
+        boxes: ``(x0, y0, x1, y1)``, likewise.
     """
     assert sample.masks is not None
-    decoded = model.decode(embedding, prompts.to(model.device))
+    boxes = None if boxes is None else boxes.to(model.device)
+    decoded = model.decode(embedding, prompts.to(model.device), boxes=boxes)
     predicted = masks_in_image(decoded.low_res_logits[:, 0], sample.frame)
     counts = count_pixels(predicted, sample.masks)
     columns = [getattr(counts, metric).tolist() for metric in METRICS]

@@ -34,6 +34,11 @@ class PointPrompts:
                 labels[index, : len(row)] = torch.tensor([label for _, _, label in row])
         return cls(points, labels)
 
+    @classmethod
+    def none(cls, instances: int) -> "PointPrompts":
+        """Give no point to any instance, for those who prompt with boxes."""
+        return cls.from_rows([[]] * instances)
+
     def __len__(self) -> int:
         return len(self.labels)
 

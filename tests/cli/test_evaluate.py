@@ -93,3 +93,25 @@ def test_no_threads_are_refused(drawn, small_model, tmp_path, capsys, value):
 def test_a_missing_gpu_is_refused(drawn, small_model, tmp_path, capsys):
     assert main(command(drawn, tmp_path / "out", "--device", "cuda:77")) == 2
     assert "--device cuda:77: this machine shows" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("small_model")
+def test_boxes_of_the_point_file_are_prompts(drawn, tmp_path, capsys):
+    words = ["evaluate", "--images", str(drawn.images), "--annotations", str(drawn.annotations),
+             "--points", str(drawn.points), "--threads", "1", "--side", "128"]  # fmt: skip
+    assert main([*words, "--output", str(tmp_path / "points")]) == 0
+    capsys.readouterr()
+    assert main([*words, "--with-boxes", "--output", str(tmp_path / "none")]) == 2
+    assert "instance 10 has no usable box" in capsys.readouterr().err
+
+    def add_boxes(content):
+        for place, entry in enumerate(content["annotations"]):
+            entry["bbox"] = [10 + 40 * (place % 2), 10 + 30 * (place % 2), 24, 20]
+
+    drawn.change(add_boxes)
+    assert main([*words, "--with-boxes", "--output", str(tmp_path / "boxes")]) == 0
+    by_points, by_boxes = (
+        json.loads((tmp_path / name / "scores.json").read_text()) for name in ("points", "boxes")
+    )
+    assert by_boxes["settings"]["prompt"] == "boxes"
+    assert by_boxes["iou"] != by_points["iou"]

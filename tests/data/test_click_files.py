@@ -8,6 +8,7 @@ import shapely
 from PIL import Image
 from rasterio.transform import from_origin
 
+from pointsam.data.annotations import read_points, write_points
 from pointsam.data.click_files import read_clicks, write_clicks
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError
@@ -271,9 +272,20 @@ def test_nwpu_boxes_are_clicked_in_the_middle(tmp_path, images):
     }
 
 
+def test_nwpu_boxes_come_back_from_a_point_file(tmp_path, images):
+    write(tmp_path / "ground truth/a.txt", "(2,4),(10,8),1\n")
+    write_points(read(tmp_path / "ground truth", images), tmp_path / "points.json")
+    [entry] = json.loads((tmp_path / "points.json").read_text())["annotations"]
+    assert entry["bbox"] == [2.5, 4.5, 8, 4]  # COCO counts from the image's edge
+    [instance] = read_points(tmp_path / "points.json").images[0].instances
+    assert instance.box == (2, 4, 10, 8)
+    assert instance.points == ((6, 6, 1),)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
+        ("boxes/a.txt", "(10,8),(2,4),1\n", "from its upper left to its lower right"),
         ("c.csv", "name,x,y\n", "has the columns name, x, y; expected image and x, y"),
         ("c.csv", "", "is empty"),
         ("c.csv", "image,x,y\na.png,\"1,2\n", "line 2 cannot be read"),

@@ -3,11 +3,14 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from colour_model import ColourModel
 from some_adapter import save_some_adapter
+from tests.models.tiny_models import small_mobile_sam
 
 import pointsam
 from pointsam import InputError, Predictor, load
+from pointsam.frames import ModelFrame
 
 
 @pytest.fixture
@@ -96,3 +99,40 @@ def test_importing_the_package_does_not_import_torch():
     assert set(dir(pointsam)) == set(pointsam.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = pointsam.nothing
+
+
+def test_a_box_is_a_prompt_with_or_without_points():
+    """Boxes reach the decoder in the model frame; the answer is its own."""
+    model = small_mobile_sam(128)
+    predictor = Predictor(model)
+    image = np.random.default_rng(0).integers(0, 256, (48, 96, 3), dtype=np.uint8)
+    boxes = np.array([[6.0, 3.0, 30.0, 27.0], [40.0, 10.0, 90.0, 40.0]])
+    points = np.array([[12.0, 9.0], [60.0, 20.0]])
+    found = predictor.predict(image, boxes=boxes)
+
+    frame = ModelFrame((48, 96), side=128, stride=model.stride)
+    pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
+    with torch.no_grad():
+        terms = model.prepare(model.encode([pixels]))
+        one = torch.tensor([[6.0, 3.0, 30.0, 27.0]]) * 128 / 96
+        none = torch.zeros(1, 0, 2), torch.zeros(1, 0, dtype=torch.int64)
+        own = model.decode_chunk(terms, *none, boxes=one).low_res_logits[:, 0]
+    torch.testing.assert_close(torch.from_numpy(found.low_res_logits[:1]), own)
+
+    both = predictor.predict(image, points, boxes=boxes).low_res_logits
+    clicked = predictor.predict(image, points).low_res_logits
+    assert not np.allclose(both, found.low_res_logits)
+    assert not np.allclose(both, clicked)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "neither points nor boxes"),
+        ({"boxes": np.array([[5.0, 5.0, 5.0, 9.0]])}, "x0 < x1"),
+        ({"boxes": np.zeros((0, 4)), "points": np.array([[1.0, 1.0]])}, "0 boxes for 1 rows"),
+    ],
+)
+def test_boxes_that_cannot_be_are_refused(image, given, message):
+    with pytest.raises(InputError, match=message):
+        Predictor(ColourModel()).predict(image, **given)

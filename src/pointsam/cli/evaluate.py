@@ -45,6 +45,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="point file with the same annotation ids; may be given several times",
     )
     files.add_argument(
+        "--with-boxes",
+        action="store_true",
+        help="prompt with the boxes that the point file carries beside its points",
+    )
+    files.add_argument(
         "--output",
         "-o",
         type=Path,
@@ -74,7 +79,13 @@ def run(args: argparse.Namespace) -> int:
     model = open_model(args)
     scored = list(
         tqdm(
-            evaluate(model, rows, args.images, precision=args.precision),
+            evaluate(
+                model,
+                rows,
+                args.images,
+                precision=args.precision,
+                with_boxes=args.with_boxes,
+            ),
             total=len(rows),
             desc="evaluating",
             unit="image",
@@ -149,6 +160,7 @@ def _origin(
             "model": args.model or usual_base(args.adapter),
             "side": side,
             "precision": args.precision,
+            "prompt": "boxes" if args.with_boxes else "points",
             "device": args.device,
             "threads": torch.get_num_threads(),
         },

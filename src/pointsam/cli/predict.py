@@ -64,6 +64,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="store_true",
         help="decode objects whose masks overlap again, with each other's points as background",
     )
+    parser.add_argument(
+        "--with-boxes",
+        action="store_true",
+        help="prompt with the boxes that the point file carries beside its points",
+    )
     add_model_arguments(parser)
     add_everything_arguments(parser)
     add_scene_arguments(parser)
@@ -76,9 +81,11 @@ def run(args: argparse.Namespace) -> int:
     from pointsam.files import refuse_existing
 
     args.image = args.image or args.scene
+    if args.with_boxes and (args.points is None or args.joint):
+        raise InputError("--with-boxes takes the boxes of a point file, and not --joint.")
     if args.image is not None and args.point is None and is_scene(args.image, args.points):
-        if args.joint or args.skip_broken:
-            raise InputError("--joint and --skip-broken are not for scenes.")
+        if args.joint or args.skip_broken or args.with_boxes:
+            raise InputError("--joint, --skip-broken and --with-boxes are not for scenes.")
         return run_scene(args)
     refuse_existing(args.output)
     read = read_images if args.grid is not None else _read_data
@@ -110,7 +117,13 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
     usual = TeacherSettings()
     joint = JointDecoding(usual.iou_threshold, usual.most_negatives) if args.joint else None
     model = open_model(args)
-    clicked = partial(predict_image, model, joint=joint, precision=args.precision)
+    clicked = partial(
+        predict_image,
+        model,
+        joint=joint,
+        precision=args.precision,
+        with_boxes=args.with_boxes,
+    )
     segment = clicked if args.grid is None else everything(args, model)
     content: dict[str, list[dict[str, Any]]] = {
         "images": [coco_image(record) for record in data.images],

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsam.data.coco_json import Entry, OnFault, read_coco_json, refuse
-from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Point
+from pointsam.data.records import Box, Dataset, ImageRecord, InstanceRecord, Point
 from pointsam.errors import InputError
 from pointsam.files import replacing
 from pointsam.masks import count_drawn
@@ -86,7 +86,10 @@ def read_points(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
             continue
         instances.setdefault(entry["image_id"], []).append(
             InstanceRecord(
-                id=entry["id"], category=content["names"][entry["category_id"]], points=points
+                id=entry["id"],
+                category=content["names"][entry["category_id"]],
+                points=points,
+                box=_box(entry.get("bbox")),
             )
         )
     return _dataset(path, content, instances, dropped, on_fault)
@@ -117,7 +120,11 @@ def pair(masks: Dataset, points: Dataset) -> Dataset:
                 )
             instances.append(
                 InstanceRecord(
-                    instance.id, instance.category, found[1].points, instance.segmentation
+                    instance.id,
+                    instance.category,
+                    found[1].points,
+                    instance.segmentation,
+                    found[1].box,
                 )
             )
         images.append(
@@ -159,6 +166,7 @@ def write_points(dataset: Dataset, path: Path) -> None:
                 "image_id": image.id,
                 "category_id": names.index(instance.category) + 1,
                 "points": [list(point) for point in instance.points],
+                **({} if instance.box is None else {"bbox": _coco_box(instance.box)}),
             }
             for image in dataset.images
             for instance in image.instances
@@ -192,6 +200,26 @@ def _point(values: Any, size: tuple[int, int], name: str) -> Point:
             f"{name}: point ({x}, {y}) is off the image, which is {width} x {height} px (x, y)."
         )
     return float(x), float(y), int(label)
+
+
+def _box(values: Any) -> Box | None:
+    """Read COCO's ``[x, y, width, height]``, counted from the image's edge; None if it is none.
+
+    A box is beside the points: whoever prompts with boxes asks for those that are missing.
+    """
+    numbers = isinstance(values, list) and all(type(value) in (int, float) for value in values)
+    if not numbers or len(values) != 4 or not all(math.isfinite(value) for value in values):
+        return None
+    x, y, width, height = values
+    if min(width, height) <= 0:
+        return None
+    return x - 0.5, y - 0.5, x + width - 0.5, y + height - 0.5
+
+
+def _coco_box(box: Box) -> list[float]:
+    """Give COCO's form of a box."""
+    x0, y0, x1, y1 = box
+    return [x0 + 0.5, y0 + 0.5, x1 - x0, y1 - y0]
 
 
 def _why_useless(entry: Entry, size: tuple[int, int], name: str) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
+from pointsam.data.records import Box, Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError
 from pointsam.prompts import POSITIVE
 
@@ -28,6 +28,8 @@ class Click:
     negative one is background for all objects of its image."""
     place: str = ""
     """Where it was read, for messages: file and line or entry."""
+    box: Box | None = None
+    """Around the object, where the tool drew one."""
 
 
 def gather(
@@ -71,7 +73,8 @@ def gather(
     instances: dict[str, list[InstanceRecord]] = {}
     for owner, members in owners.items():
         points = tuple((click.x, click.y, click.label) for click in members)
-        record = InstanceRecord(ids[owner], _category(members), points)
+        box = next((click.box for click in members if click.box), None)
+        record = InstanceRecord(ids[owner], _category(members), points, box=box)
         instances.setdefault(owner[0], []).append(record)
     images = tuple(
         ImageRecord(

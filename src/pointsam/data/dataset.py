@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from pointsam.data.images import read_image
@@ -71,6 +71,23 @@ def model_prompts(record: ImageRecord, frame: ModelFrame) -> PointPrompts:
     height, width = record.size
     last = prompts.points.new_tensor([width - 0.5, height - 0.5])
     return prompts.with_points(frame.to_model(prompts.points.clamp(min=torch.zeros(2), max=last)))
+
+
+def model_boxes(record: ImageRecord, frame: ModelFrame) -> Float[Tensor, "instances 4"]:
+    """Bring the boxes of an image to the model frame, one an instance.
+
+    Raises:
+        InputError: an instance has none.
+    """
+    for instance in record.instances:
+        if instance.box is None:
+            raise InputError(
+                f'{record.file_name}: instance {instance.id} has no usable box ("bbox": [x, y, '
+                "width, height]); prompt with points, or make the file from boxes with "
+                "'pointsam points convert'."
+            )
+    boxes = torch.tensor([i.box for i in record.instances], dtype=torch.float32).reshape(-1, 2, 2)
+    return frame.to_model(boxes).flatten(1)
 
 
 def read_image_of(record: ImageRecord, folder: Path) -> UInt8[np.ndarray, "height width 3"]:

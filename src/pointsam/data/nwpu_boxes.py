@@ -33,7 +33,7 @@ def holds_nwpu_boxes(folder: Path) -> bool:
 
 
 def read_nwpu_boxes(folder: Path, images: Path) -> Dataset:
-    """Read ``(x1,y1),(x2,y2),class`` a line as one positive point each, in the middle.
+    """Read ``(x1,y1),(x2,y2),class`` a line: each a box, and a positive point in its middle.
 
     Args:
         folder: of the ``.txt`` files, named as their images.
@@ -64,4 +64,8 @@ def _middle(image: str, place: str, line: str) -> Click:
     x0, y0, x1, y1, kind = map(int, found.groups())
     if not 1 <= kind <= len(CLASSES):
         raise InputError(f"{place} has class {kind}, known are 1 to {len(CLASSES)}.")
-    return Click(image, (x0 + x1) / 2, (y0 + y1) / 2, POSITIVE, CLASSES[kind - 1], place=place)
+    if not (x0 < x1 and y0 < y1):
+        raise InputError(f"{place} is {line!r}: a box goes from its upper left to its lower right.")
+    box = (float(x0), float(y0), float(x1), float(y1))
+    middle = (x0 + x1) / 2, (y0 + y1) / 2
+    return Click(image, *middle, POSITIVE, CLASSES[kind - 1], box=box, place=place)

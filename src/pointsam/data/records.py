@@ -6,6 +6,9 @@ from typing import Any
 Point = tuple[float, float, int]
 """``(x, y, label)`` in the image frame, in pixels; label 1 object, 0 background."""
 
+Box = tuple[float, float, float, float]
+"""``(x0, y0, x1, y1)`` in the image frame, in pixels; an integer is the middle of a pixel."""
+
 Segmentation = list[list[float]] | dict[str, Any]
 """COCO's own forms of a mask: polygons ``[[x0, y0, x1, y1, ...], ...]`` or an RLE."""
 
@@ -21,6 +24,8 @@ class InstanceRecord:
     """As clicked; empty where the file carries masks alone."""
     segmentation: Segmentation | None = None
     """None where the file carries points alone."""
+    box: Box | None = None
+    """Around the object, where the file carries one beside its points."""
 
 
 @dataclass(frozen=True)

@@ -181,9 +181,16 @@ class Segmenter(nn.Module, ABC):
         return self.encode_adapted(self.encode_frozen(self.normalise(images)))
 
     def decode(
-        self, embedding: Embedding, prompts: PointPrompts, *, multimask: bool = False
+        self,
+        embedding: Embedding,
+        prompts: PointPrompts,
+        *,
+        boxes: Float[Tensor, "instances 4"] | None = None,
+        multimask: bool = False,
     ) -> MaskLogits:
         """Decode all instances of one image, chunk by chunk, in the order of `prompts`.
+
+        With `boxes`, ``(x0, y0, x1, y1)`` in the model frame, rows of prompts may be empty.
 
         An instance's mask does not depend on the others that are asked for with it, up to
         rounding: SAM attends to padding, so a chunk never holds any.
@@ -195,7 +202,11 @@ class Segmenter(nn.Module, ABC):
         iou_prediction = embedding.image.new_empty((len(prompts), masks))
         for chunk in chunks(prompts, self.chunk_size):
             part = self.decode_chunk(
-                terms, chunk.prompts.points, chunk.prompts.labels, multimask=multimask
+                terms,
+                chunk.prompts.points,
+                chunk.prompts.labels,
+                boxes=None if boxes is None else boxes[chunk.instances],
+                multimask=multimask,
             )
             # index_copy keeps the gradient where there is one.
             logits = logits.index_copy(0, chunk.instances, part.low_res_logits.to(logits))

@@ -14,7 +14,7 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 
 from pointsam.config import Precision
-from pointsam.data.dataset import model_prompts, read_image_of
+from pointsam.data.dataset import model_boxes, model_prompts, read_image_of
 from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side
@@ -23,6 +23,7 @@ from pointsam.masks import threshold, to_rle
 from pointsam.models.joint import decode_jointly
 from pointsam.models.precision import encode_with
 from pointsam.models.segmenter import Segmenter
+from pointsam.prompts import PointPrompts
 
 SHOWN_AT_ONCE = 16
 """Instances whose logits are brought to the image frame at once."""
@@ -64,6 +65,7 @@ def predict_image(
     *,
     joint: JointDecoding | None = None,
     precision: Precision = "float32",
+    with_boxes: bool = False,
 ) -> ImagePrediction:
     """Segment the instances of one image.
 
@@ -73,10 +75,11 @@ def predict_image(
         folder: that the file name is in.
         joint: decode rivals again with each other's points as negatives; as the teacher does.
         precision: of the encoder.
+        with_boxes: prompt with the instances' boxes in place of their points.
 
     Raises:
         FileNotFoundError: the image is missing.
-        InputError: it cannot be read, is of another size, or has too many instances.
+        InputError: it cannot be read, is of another size, has too many instances or no boxes.
     """
     if len(record.instances) > MOST_LABELS:
         raise InputError(
@@ -89,7 +92,9 @@ def predict_image(
     prompts = model_prompts(record, frame).to(model.device)
     embedding = encode_with(model, [pixels], precision=precision)
     if joint is None:
-        decoded = model.decode(embedding, prompts)
+        boxes = model_boxes(record, frame).to(model.device) if with_boxes else None
+        given = PointPrompts.none(len(prompts)).to(model.device) if with_boxes else prompts
+        decoded = model.decode(embedding, given, boxes=boxes)
         logits, scores = decoded.low_res_logits[:, 0], decoded.iou_prediction[:, 0]
     else:
         masks = decode_jointly(

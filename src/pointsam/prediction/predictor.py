@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
 
 from pointsam.config import Precision
 from pointsam.errors import InputError
@@ -55,10 +56,14 @@ class Predictor:
     def predict(
         self,
         image: UInt8[np.ndarray, "height width 3"],
-        points: Float[np.ndarray, "instances points 2"] | Float[np.ndarray, "instances 2"],
+        points: Float[np.ndarray, "instances points 2"]
+        | Float[np.ndarray, "instances 2"]
+        | None = None,
         labels: Int[np.ndarray, "instances points"] | None = None,
+        *,
+        boxes: Float[np.ndarray, "boxes 4"] | None = None,
     ) -> Prediction:
-        """Segment one instance for each row of points.
+        """Segment one instance for each row of points, each box, or each of both.
 
         An image is encoded once: calls with the same pixels go on from its embedding.
 
@@ -67,15 +72,28 @@ class Predictor:
             points: ``(x, y)`` in pixels, an integer being the middle of a pixel; one point an
                 instance, or one row of points.
             labels: 1 on the object, 0 off it, -1 no point (shorter rows); all 1 if not given.
+            boxes: ``(x0, y0, x1, y1)`` around each instance, in the same pixels.
 
         Raises:
-            InputError: points off the image, other labels, or a row without a positive point.
+            InputError: points off the image, other labels, a row without a positive point, a box
+                without area, or neither points nor boxes.
         """
-        prompts = _prompts(points, labels, size=(image.shape[0], image.shape[1]))
+        corners = None if boxes is None else _corners(boxes)
+        if points is None:
+            if corners is None:
+                raise InputError("neither points nor boxes: there is nothing to segment.")
+            prompts = PointPrompts.none(len(corners))
+        else:
+            prompts = _prompts(points, labels, size=(image.shape[0], image.shape[1]))
+        if corners is not None and len(corners) != len(prompts):
+            raise InputError(f"{len(corners)} boxes for {len(prompts)} rows of points.")
         frame, embedding = self._encode(image)
-        prompts = prompts.with_points(frame.to_model(prompts.points)).to(self.model.device)
+        device = self.model.device
+        prompts = prompts.with_points(frame.to_model(prompts.points)).to(device)
+        if corners is not None:
+            corners = frame.to_model(corners).flatten(1).to(device)
         with torch.no_grad():
-            decoded = self.model.decode(embedding, prompts)
+            decoded = self.model.decode(embedding, prompts, boxes=corners)
             logits = decoded.low_res_logits[:, 0].float()
             masks = masks_in_image(logits, frame).numpy()
         scores = decoded.iou_prediction[:, 0].float().cpu().numpy()
@@ -156,6 +174,17 @@ def load(
 def usual_base(adapter: Path | None) -> str:
     """Name the model that is loaded where none is asked for: the adapter's base."""
     return EMBEDDED if adapter is None else read_card(adapter).base
+
+
+def _corners(boxes: Float[np.ndarray, "boxes 4"]) -> Float[Tensor, "boxes 2 2"]:
+    """Check boxes, and give their two corners each."""
+    corners = torch.from_numpy(np.array(boxes, dtype=np.float32)).reshape(-1, 2, 2)
+    bad = (~(corners[:, 0] < corners[:, 1]).all(dim=1)).nonzero()[:, 0].tolist()
+    if bad:
+        raise InputError(
+            f"box {boxes[bad[0]].tolist()} is not (x0, y0, x1, y1) with x0 < x1 and y0 < y1."
+        )
+    return corners
 
 
 def _prompts(
