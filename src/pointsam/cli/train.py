@@ -1,6 +1,7 @@
 """``pointsam train``: images and points in, an adapter folder out."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,10 +154,13 @@ def _train(args: argparse.Namespace, device: str, ranks: "Ranks") -> int:
 
     from pointsam.cli.arguments import set_threads
     from pointsam.config import train_settings
+    from pointsam.errors import InputError
     from pointsam.files import refuse_existing
     from pointsam.training.run import run_training
     from pointsam.training.watch import RunCollapsedError
 
+    if args.save_every < 1:
+        raise InputError(f"--save-every {args.save_every}: give at least 1 step.")
     set_threads(args.threads)
     with ranks.agreeing():
         if not args.resume:
@@ -190,7 +194,11 @@ def _open_cache(args: argparse.Namespace) -> Any:
         return None
     import torch
 
+    from pointsam.errors import InputError
     from pointsam.models.cache import FeatureCache
+
+    if not 0 < args.cache_size < math.inf:
+        raise InputError(f"--cache-size {args.cache_size}: give a size in gigabytes.")
 
     return FeatureCache(
         args.cache,
@@ -204,14 +212,18 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
     import yaml
 
     from pointsam.config import merged, read_settings
-    from pointsam.errors import InputError
+    from pointsam.errors import InputError, in_words
 
     values = read_settings(args.config) if args.config else {}
     given = [text.partition("=") for text in args.overrides]
     for name, equals, value in given:
         if not equals:
             raise InputError(f"--set {name} has no value: write STAGE.NAME=VALUE.")
-        values = merged(values, _nested(name, yaml.safe_load(value)))
+        try:
+            read = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {name}={value} is not YAML ({in_words(error)}).") from error
+        values = merged(values, _nested(name, read))
     for flag, name in SETTING_FLAGS.items():
         value = getattr(args, flag)
         if value is not None:
