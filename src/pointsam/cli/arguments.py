@@ -1,6 +1,7 @@
 """What several commands ask for in the same words, and how it is understood."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,6 +91,8 @@ def chosen_device(name: str) -> str:
         device = torch.device(name)
     except RuntimeError as error:
         raise InputError(f"--device {name}: expected auto, cpu, cuda or cuda:NUMBER.") from error
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"--device {name}: expected auto, cpu, cuda or cuda:NUMBER.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(
             f"--device {name}: this machine shows {torch.cuda.device_count()} CUDA devices; "
@@ -196,7 +199,7 @@ def value_range(text: str) -> tuple[float, float]:
         values = float(low), float(high)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: give two values, as 0,3000") from error
-    if not values[0] < values[1]:
+    if not -math.inf < values[0] < values[1] < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r}: the first value must be the lower one")
     return values
 

@@ -89,8 +89,10 @@ def run_scene(args: argparse.Namespace) -> int:
         everything = None if args.grid is None else _everything(args)
         record = None if everything else read_scene_points(args.points, scene)
         model = open_model(args)
-        window = args.window or fitting_window(
-            card.ground_size if card else None, scene, side=model.side
+        window = (
+            args.window
+            if args.window is not None
+            else fitting_window(card.ground_size if card else None, scene, side=model.side)
         )
         if window != model.side:
             print(f"windows of {window} px, shown as {model.side} px to the model")

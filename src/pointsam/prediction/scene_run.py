@@ -37,6 +37,12 @@ class SceneSettings:
     precision: Precision = "float32"
     """Of the encoder."""
 
+    def __post_init__(self) -> None:
+        if self.largest < 0:
+            raise InputError(
+                f"largest window {self.largest}: give a side in pixels, or 0 for none."
+            )
+
 
 @dataclass(frozen=True)
 class Shard:
