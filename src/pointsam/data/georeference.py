@@ -1,5 +1,6 @@
 """Where an image lies on the map."""
 
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.warp import transform as transform_points
 
-from pointsam.errors import InputError, in_words
+from pointsam.errors import InputError
 
 DEGREES = "EPSG:4326"
 
@@ -73,9 +74,8 @@ def move_points(
     except (RasterioError, CPLE_BaseError) as error:
         x, y = points[0].tolist()
         raise InputError(
-            f"{what} cannot be moved from {_name(source)} to {_name(target)} "
-            f"({in_words(error).partition('. ')[0]}): is the first, ({x:g}, {y:g}), a place in "
-            f"{_name(source)}?"
+            f"{what}, the first at ({x:g}, {y:g}), cannot be moved from {_name(source)} to "
+            f"{_name(target)}: do both files say the right coordinate system?"
         ) from error
     return np.stack([np.array(values) for values in moved], axis=1)
 
@@ -142,8 +142,11 @@ def ground_areas(polygons: np.ndarray, crs: str | None) -> Float[np.ndarray, " o
     bounds = shapely.total_bounds(polygons) if len(polygons) else np.full(4, np.nan)
     if not np.isfinite(bounds).all():
         return np.zeros(len(polygons))  # all empty
-    middle = [(bounds[0] + bounds[2]) / 2], [(bounds[1] + bounds[3]) / 2]
-    [longitude], [latitude] = transform_points(system, "EPSG:4326", *middle)
+    middle = np.array([[(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2]])
+    degrees = CRS.from_user_input(DEGREES)
+    longitude, latitude = move_points(middle, system, degrees, what="the scene")[0].tolist()
+    if not (math.isfinite(longitude) and abs(latitude) <= 90):
+        return np.full(len(polygons), np.nan)  # metres that are said to be degrees
     flat = f"+proj=laea +lat_0={latitude} +lon_0={longitude} +datum=WGS84 +units=m"
     moved = shapely.transform(
         polygons,
