@@ -186,12 +186,20 @@ def write_settings(settings: TrainSettings, path: Path) -> None:
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Lay one nested mapping over another."""
+    """Lay one nested mapping over another.
+
+    Raises:
+        InputError: a value where the other has a mapping.
+    """
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
-        both = isinstance(value, dict) and isinstance(below, dict)
-        result[key] = merged(below, value) if both else value  # type: ignore[arg-type]
+        if not isinstance(value, dict) or below is None:
+            result[key] = value
+        elif isinstance(below, dict):
+            result[key] = merged(below, value)
+        else:
+            raise InputError(f"{key} is {below!r}, expected settings by name: {', '.join(value)}.")
     return result
 
 

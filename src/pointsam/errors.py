@@ -19,6 +19,8 @@ def in_words(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, KeyError):
         return f"it has no {text}"
+    if isinstance(error, TypeError | AttributeError):
+        return "a part of it is of another kind than expected"
     if len(text) > _LONGEST:
         return f"{text[:_LONGEST]}..."
     return text.rstrip(".") or type(error).__name__

@@ -20,7 +20,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
 from pointsam.data.images import can_be_shown, orientation, read_transparent, turn_upright
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 from pointsam.files import replacing
 
 NO_DATA = (124, 116, 104)
@@ -92,7 +92,7 @@ def read_stretch(path: Path) -> Stretch:
     try:
         return stretch_from(json.loads(path.read_text()))
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not a stretch ({error!r}).") from error
+        raise InputError(f"{path} is not a stretch ({in_words(error)}).") from error
 
 
 def plain_form(stretch: Stretch) -> dict[str, list[float]]:

@@ -109,7 +109,7 @@ def _model_type(folder: Path) -> str:
             "transformers, or a checkpoint file."
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{path} does not describe a model ({error}).") from error
+        raise InputError(f"{path} does not describe a model ({in_words(error)}).") from error
 
 
 def _refuse_faults(found: dict[str, Any], folder: Path) -> None:
