@@ -86,6 +86,7 @@ def test_the_adapter_remembers_ground_and_stretch_and_prediction_uses_both(
     printed = capsys.readouterr().out
     card = read_card(tmp_path / "run")
     assert card.ground_size == pytest.approx(PIXEL, rel=2e-3)  # what UTM stretches is taken off
+    assert (tmp_path / "run/pointsam.yaml").read_text().count("  - 1\n") == 1  # bands are whole
     assert card.stretch["bands"] == [3, 2, 1]
     assert card.stretch["low"][0] == pytest.approx(GROUND, rel=0.05)
     assert card.stretch["high"] == pytest.approx([ROOF] * 3, rel=0.05)

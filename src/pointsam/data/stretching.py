@@ -95,7 +95,7 @@ def read_stretch(path: Path) -> Stretch:
         raise InputError(f"{path} is not a stretch ({in_words(error)}).") from error
 
 
-def plain_form(stretch: Stretch) -> dict[str, list[float]]:
+def plain_form(stretch: Stretch) -> dict[str, list[int | float]]:
     """Give a stretch as lists, for YAML and JSON."""
     return {name: list(values) for name, values in asdict(stretch).items()}
 
