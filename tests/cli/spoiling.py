@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors.torch import load_file, save_file
 from tests.cli.good_inputs import save_raster, save_vector
 
@@ -118,3 +119,10 @@ def together(*spoils):
             one()
 
     return spoil
+
+
+def saved(name, content):
+    """Write tensors: safetensors by the ending, or else as torch does."""
+    if name.endswith(".safetensors"):
+        return lambda: save_file(content, name)
+    return lambda: torch.save(content, name)

@@ -1,21 +1,28 @@
-"""Each fault of the user ends in one clear line, status 2, and nothing written."""
+"""Each fault of the user ends in one clear line, status 2, and nothing written.
+
+The list of what was tried is in bad_data.py, bad_models.py and bad_options.py.
+"""
 
 import errno
 import json
+import os
+import re
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from tests.cli.bad_data import BAD_DATA
+from tests.cli.bad_models import BAD_MODELS
+from tests.cli.bad_options import BAD_OPTIONS
 from tests.cli.conftest import SIDE
-from tests.models.tiny_models import small_mobile_sam
+from tests.cli.good_inputs import make_good_inputs, save_adapter
 
 from pointsam.cli.main import main
 from pointsam.models import checkpoints
-from pointsam.models.adapter_card import AdapterCard
-from pointsam.models.checkpoints import base_hash
-from pointsam.models.lora import attach_adapter
 
 
 def arguments(command, drawn, output):
@@ -155,23 +162,6 @@ def test_a_model_that_is_not_there(command, refused):
     assert "nowhere" in refused(command, "--model", "nowhere.pt")
 
 
-def save_adapter(folder, *, seed):
-    model = small_mobile_sam(SIDE, seed=seed)
-    card = AdapterCard(
-        family=model.family,
-        base="mobile_sam",
-        base_hash=base_hash(model),
-        side=SIDE,
-        first_block=2,
-        rank=2,
-        settings={},
-    )
-    adapter = attach_adapter(model, rank=2, first_block=2, seed=0)
-    adapter.save(folder)
-    card.save(folder)
-    return folder
-
-
 @USERS
 def test_an_adapter_is_used(command, drawn, small_model, tmp_path):
     folder = save_adapter(tmp_path / "adapter", seed=0)
@@ -231,3 +221,63 @@ def test_a_full_disk(command, refused, monkeypatch):
 @USERS
 def test_a_side_the_model_cannot_take(command, refused):
     assert "100" in refused(command, "--side", "100")
+
+
+BAR = re.compile(r"\d+%\||\[[^]]*/s\]|\[[^]]*s/\w+\]")
+"""Of tqdm."""
+
+
+@pytest.fixture(scope="session")
+def good_inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("good")
+    make_good_inputs(folder)
+    return folder
+
+
+@pytest.fixture
+def good(good_inputs, small_model, tmp_path, monkeypatch):
+    """Give a folder with one good input of every kind, and work in it."""
+    folder = tmp_path / "inputs"
+    shutil.copytree(good_inputs, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return folder
+
+
+def contents(folder):
+    """Read everything below a folder."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            found[path] = os.readlink(path)
+        else:
+            found[path] = None if path.is_dir() else path.read_bytes()
+    return found
+
+
+def status_of(command):
+    try:
+        return main(shlex.split(command))
+    except SystemExit as end:
+        return end.code
+
+
+@pytest.mark.parametrize(
+    "case", [*BAD_DATA, *BAD_MODELS, *BAD_OPTIONS], ids=lambda case: case.name.replace("/", "|")
+)
+def test_bad_input_ends_in_one_line_and_loses_nothing(case, good, capfd):
+    case.spoil()
+    before = contents(good)
+    status = status_of(case.command)
+    error = capfd.readouterr().err
+    lines = [line for line in error.splitlines() if line.strip() and not BAR.search(line)]
+    assert len(lines) == 1, error
+    assert lines[0].startswith("pointsam: error: ")
+    assert case.says in lines[0]
+    assert status == 2
+    assert contents(good) == before
+
+
+def test_the_list_is_long_and_names_each_case_once():
+    names = [case.name for case in (*BAD_DATA, *BAD_MODELS, *BAD_OPTIONS)]
+    assert len(set(names)) == len(names) > 200

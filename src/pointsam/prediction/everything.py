@@ -161,7 +161,7 @@ def similarity(
     features: Float[Tensor, "channels down across"],
     masks: Bool[Tensor, "masks rows cols"],
     *,
-    prototypes: Float[Tensor, "prototypes channels"] | None,
+    prototypes: Float[Tensor, "prototypes _"] | None,
 ) -> Float[Tensor, " masks"]:
     """Give the cosine of each mask's mean feature with the nearest prototype; 1 without any.
 
@@ -207,7 +207,7 @@ def _judged(
     iou_prediction: Float[Tensor, " masks"],
     *,
     features: Float[Tensor, "channels down across"],
-    prototypes: Float[Tensor, "prototypes channels"] | None,
+    prototypes: Float[Tensor, "prototypes _"] | None,
     rank_by: Sequence[Factor],
 ) -> Everything:
     """Put the three factors and their product beside the masks."""
