@@ -13,7 +13,7 @@ import torch
 from pointsam.cli.main import main
 from pointsam.training.step import Learner
 
-DYING_STEP = 3
+DYING_STEP = 2
 
 
 def command(folder: Path, output: str, *more: str) -> list[str]:

@@ -165,10 +165,12 @@ def test_following_the_gradient_brings_the_loss_down():
 
 
 @pytest.mark.parametrize("live", [torch.zeros(0, 3), torch.tensor([[0.0, 0.0, 1.0]])])
-def test_nothing_to_pull_is_zero_without_a_graph(live):
+def test_nothing_to_pull_is_zero_and_pulls_nothing(live):
     loss = by_hand(torch.float32).loss(live.requires_grad_())
     assert loss.item() == 0
-    assert not loss.requires_grad
+    if loss.requires_grad:
+        loss.backward()
+        assert not live.grad.any()
 
 
 def test_before_the_first_refresh_the_loss_is_zero_without_a_graph():

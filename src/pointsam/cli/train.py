@@ -126,7 +126,7 @@ def _add_machine(machine: "argparse._ArgumentGroup") -> None:
     machine.add_argument(
         "--patience",
         type=float,
-        default=600.0,
+        default=1800.0,
         metavar="SECONDS",
         help="that processes started by torchrun wait for each other before they give one up",
     )

@@ -20,7 +20,7 @@ class JointMasks:
     prompts: PointPrompts
     """What the masks were decoded from: the annotator's points and the rivals' lent ones."""
     rivals: Bool[Tensor, "instances instances"]
-    """Whose first masks ran into each other."""
+    """Whose first masks ran into each other; on the processor."""
 
 
 @torch.no_grad()
@@ -39,18 +39,21 @@ def decode_jointly(
     Args:
         model: any segmenter.
         embedding: of one image.
-        prompts: in the model frame.
+        prompts: in the model frame, best on the processor.
         iou_threshold: low-res masks that overlap by more than this IoU are rivals.
         most_negatives: rivals' points that an instance receives; 0 switches calibration off.
     """
     first = model.decode(embedding, prompts)
     logits, iou_prediction = first.low_res_logits[:, 0], first.iou_prediction[:, 0]
-    rivals = find_rivals(pairwise_iou(threshold(logits)), iou_threshold=iou_threshold)
+    # Who lends points to whom is settled on the processor: a GPU is waited for once, not once an
+    # instance.
+    rivals = find_rivals(pairwise_iou(threshold(logits)), iou_threshold=iou_threshold).cpu()
     if not most_negatives or not rivals.any():
         return JointMasks(logits, iou_prediction, prompts, rivals)
-    calibrated = calibrate_negatives(prompts, rivals, most_negatives=most_negatives)
+    calibrated = calibrate_negatives(prompts.to("cpu"), rivals, most_negatives=most_negatives)
     [contested] = rivals.any(dim=1).nonzero(as_tuple=True)
     second: MaskLogits = model.decode(embedding, calibrated[contested])
+    contested = contested.to(logits.device, non_blocking=True)
     return JointMasks(
         logits.index_copy(0, contested, second.low_res_logits[:, 0]),
         iou_prediction.index_copy(0, contested, second.iou_prediction[:, 0]),

@@ -118,8 +118,10 @@ class Segmenter(nn.Module, ABC):
         Args:
             images: RGB at their size in the model frame (``ModelFrame.resize``), unpadded.
         """
-        mean = torch.tensor(PIXEL_MEAN, device=self.device, dtype=self.dtype)[:, None, None]
-        std = torch.tensor(PIXEL_STD, device=self.device, dtype=self.dtype)[:, None, None]
+        mean, std = (
+            torch.tensor(values, dtype=self.dtype)[:, None, None].to(self.device, non_blocking=True)
+            for values in (PIXEL_MEAN, PIXEL_STD)
+        )
         pixels = torch.zeros(
             len(images), 3, self.side, self.side, device=self.device, dtype=self.dtype
         )
@@ -193,7 +195,8 @@ class Segmenter(nn.Module, ABC):
         With `boxes`, ``(x0, y0, x1, y1)`` in the model frame, rows of prompts may be empty.
 
         An instance's mask does not depend on the others that are asked for with it, up to
-        rounding: SAM attends to padding, so a chunk never holds any.
+        rounding: SAM attends to padding, so a chunk never holds any. Prompts may lie on the
+        processor while the model is on a GPU, which then need not be waited for.
         """
         terms = self.prepare(embedding)
         low_res = self.side // 4
@@ -201,6 +204,7 @@ class Segmenter(nn.Module, ABC):
         logits = embedding.image.new_empty((len(prompts), masks, low_res, low_res))
         iou_prediction = embedding.image.new_empty((len(prompts), masks))
         for chunk in chunks(prompts, self.chunk_size):
+            chunk = chunk.to(logits.device)
             part = self.decode_chunk(
                 terms,
                 chunk.prompts.points,
@@ -224,6 +228,10 @@ class Chunk:
     """Their places among the image's instances."""
     prompts: PointPrompts
     """Their points, without padding."""
+
+    def to(self, device: torch.device) -> "Chunk":
+        """Move to a device."""
+        return Chunk(self.instances.to(device, non_blocking=True), self.prompts.to(device))
 
 
 def chunks(prompts: PointPrompts, size: int) -> Iterator[Chunk]:

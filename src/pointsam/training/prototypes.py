@@ -39,7 +39,7 @@ def point_features(
     Args:
         feature_map: one cell every ``frame.stride`` pixels of the model frame.
         frame: of this image.
-        prompts: in the model frame.
+        prompts: in the model frame; best on the processor.
 
     Raises:
         ValueError: the map is not this frame's, or a point lies outside the model frame.
@@ -51,7 +51,7 @@ def point_features(
             f"with stride {frame.stride} has {cells} x {cells}."
         )
     points = prompts.positives()[0]
-    row, col = frame.to_cell(points).unbind(dim=1)
+    row, col = frame.to_cell(points).to(feature_map.device, non_blocking=True).unbind(dim=1)
     return feature_map[:, row, col].T
 
 
@@ -213,22 +213,23 @@ class PrototypeRegularizer:
         A live feature joins the cluster it is nearest to by cosine; a predicted prototype is
         the mean of a cluster's stored and live features. Only clusters with a live feature and
         a target count. Cosines see directions alone, so sums stand for means. Gradient flows
-        to `live`; among many stored features a live one moves its prototype little. Zero,
-        without a graph, before the first refresh and where no live feature touches a paired
-        cluster.
+        to `live`; among many stored features a live one moves its prototype little. Zero
+        before the first refresh and where no live feature touches a paired cluster.
         """
         live = live.to(torch.promote_types(live.dtype, self.target.dtype))
         if self.clusters is None or not len(live):
             return live.new_zeros(())
         clusters = self.clusters
         nearest = _cosine_distance(live.detach(), clusters.sums.to(live)).argmin(dim=1)
-        member = F.one_hot(nearest, len(clusters.sums)).T.to(live)
+        numbers = torch.arange(len(clusters.sums), device=live.device)
+        member = (nearest == numbers[:, None]).to(live)
         touched = (member.sum(dim=1) > 0) & (clusters.target_of >= 0)
-        if not touched.any():
-            return live.new_zeros(())
-        sums = clusters.sums.to(live)[touched] + member[touched] @ live
-        target = self.target.to(live)[clusters.target_of[touched]]
-        return (1 - F.cosine_similarity(sums, target, dim=1)).mean()
+        # All clusters are computed and the touched ones kept: to pick them out, a GPU would have
+        # to be asked how many there are.
+        sums = clusters.sums.to(live) + member @ live
+        target = self.target.to(live)[clusters.target_of.clamp(min=0)]
+        distance = (1 - F.cosine_similarity(sums, target, dim=1)).where(touched, 0)
+        return distance.sum() / touched.sum().clamp(min=1)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Give tensors from which `load_state_dict` goes on exactly."""

@@ -77,16 +77,15 @@ class Teacher:
     def _label(self, embedding: Embedding, samples: Sequence[Sample]) -> list[PseudoLabels]:
         labels = []
         for index, sample in enumerate(samples):
-            prompts = sample.prompts.to(embedding.image.device)
             joint = decode_jointly(
                 self._model,
                 embedding.one(index),
-                prompts,
+                sample.prompts,
                 iou_threshold=self._settings.iou_threshold,
                 most_negatives=self._settings.most_negatives,
             )
             masks = threshold(joint.low_res_logits)
-            believed = believable(masks, prompts) & (
+            believed = believable(masks, sample.prompts) & (
                 joint.iou_prediction >= self._settings.least_iou_prediction
             )
             labels.append(PseudoLabels(masks, believed, joint))
@@ -105,14 +104,16 @@ def believable(
 
     Args:
         masks: in the low-res frame.
-        prompts: the annotator's, in the model frame.
+        prompts: the annotator's, in the model frame; best on the processor.
     """
     if not len(prompts):
         return masks.new_zeros(0)
     points, owner = prompts.positives()
-    col, row = (points / LOW_RES_STRIDE).long().clamp(0, masks.shape[-1] - 1).unbind(-1)
+    cells = (points / LOW_RES_STRIDE).long().clamp(0, masks.shape[-1] - 1)
+    col, row = cells.to(masks.device, non_blocking=True).unbind(-1)
     holds = masks[:, row, col]
     nearly_holds = F.max_pool2d(masks[:, None].float(), 3, stride=1, padding=1)[:, 0, row, col] > 0
     own = owner[None, :] == torch.arange(len(masks), device=owner.device)[:, None]
-    has_positive = (prompts.labels == POSITIVE).any(dim=1)
+    own = own.to(masks.device, non_blocking=True)
+    has_positive = (prompts.labels == POSITIVE).any(dim=1).to(masks.device, non_blocking=True)
     return has_positive & (nearly_holds | ~own).all(dim=1) & ~(holds & ~own).any(dim=1)

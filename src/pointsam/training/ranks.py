@@ -61,10 +61,14 @@ class Ranks:
 
     def sum(self, values: Tensor) -> Tensor:
         """Add up a tensor over all ranks; each gets the same bits."""
-        if self.count > 1:
-            values = values.clone()
-            with self._noticing():
-                dist.all_reduce(values)
+        if self.count == 1:
+            return values
+        values = values.clone()
+        if values.is_cuda:
+            # Who waits on a GPU for a lost process waits long; on the processor it is noticed.
+            self.wait()
+        with self._noticing():
+            dist.all_reduce(values)
         return values
 
     def gather(self, rows: Shaped[Tensor, "own ..."]) -> Shaped[Tensor, "all ..."]:
@@ -115,7 +119,7 @@ class Ranks:
         Only the first rank prints inside the block. The block itself must not call other ranks.
 
         Raises:
-            InputError: the first fault, in the first rank.
+            InputError: its own fault or that of another, in the first rank.
             SystemExit: with status 2, in the others, which leaves the message to the first.
         """
         if self.count == 1:
@@ -138,8 +142,10 @@ class Ranks:
             with suppress(RankLostError):
                 self.wait()
             raise SystemExit(2)
+        if fault is not None:
+            raise fault
         rank, text = found[0]
-        raise InputError(text if rank == 0 else f"process {rank}: {text}") from fault
+        raise InputError(f"process {rank}: {text}")
 
     @contextmanager
     def _noticing(self) -> Iterator[None]:
@@ -214,7 +220,7 @@ def joined_ranks(device: str, *, timeout: float) -> Iterator[Ranks]:
             "another one has died"
         )
 
-    afterwards = signal.signal(signal.SIGTERM, stop)
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         with ranks._noticing():
             dist.init_process_group(
@@ -225,13 +231,21 @@ def joined_ranks(device: str, *, timeout: float) -> Iterator[Ranks]:
         # A launcher ends the rest when one process leaves, so all leave together.
         ranks.wait()
     except RankLostError:
-        # Nothing is left but to say so, and nothing shall cut that short.
-        afterwards = signal.SIG_IGN
+        # Nothing is left but to say so, and nothing shall cut that short: no signal, and no
+        # farewell to a group that has lost a member.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise
-    finally:
-        signal.signal(signal.SIGTERM, afterwards)
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    except BaseException:
+        _leave(before)
+        raise
+    _leave(before)
+
+
+def _leave(before: Any) -> None:
+    """Take the process group down, and the handler of its signal."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    signal.signal(signal.SIGTERM, before)
 
 
 def _reason(error: RuntimeError) -> str:

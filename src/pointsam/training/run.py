@@ -135,7 +135,7 @@ def _what_is_left(output: Path) -> str:
     """Say what a run that broke off has left, and what to do."""
     path = output / STATE_NAME
     if not path.is_file():
-        return f"there is no {path} yet; start the run again"
+        return f"no state is in {output} here; start the run again, with --resume if there is one"
     step = read_state(path)["step"]
     return f"{output} holds the state after step {step}; go on with the same command and --resume"
 
@@ -216,7 +216,8 @@ def _prepare(
     adapter = attach_adapter(
         model, rank=settings.model.rank, first_block=writer.card.first_block, seed=settings.seed
     )
-    views = Views(records, inputs.images, settings, stride=model.stride)
+    pinned = inputs.device.startswith("cuda")
+    views = Views(records, inputs.images, settings, stride=model.stride, pinned=pinned)
     learner = make_learner(
         model,
         adapter,

@@ -119,8 +119,7 @@ def _frozen_prototypes(
         with adapter.disabled():
             embedding = model.encode_adapted(stems([view], "weak"))
         [feature_map] = model.feature_map(embedding)
-        prompts = view.sample.prompts.to(model.device)
-        features.append(point_features(feature_map, view.sample.frame, prompts))
+        features.append(point_features(feature_map, view.sample.frame, view.sample.prompts))
     found = ranks.gather(torch.cat(features)[: None if own else 0])
     with ranks.agreeing():
         if len(found) < settings.prototypes.least_clusters:

@@ -40,6 +40,7 @@ class Target:
 
     masks: Bool[Tensor, "instances rows cols"]
     believed: Bool[Tensor, " instances"]
+    """On the processor, which has to know how many instances it sends to the decoder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,15 +110,10 @@ class Learner:
     ) -> Float[Tensor, " numbers"]:
         """Lay out what this rank adds to the report."""
         instances = sum(len(target.believed) for target in targets)
-        believed = [target.believed.sum() for target in targets]
-        device = self.model.device
-        return torch.cat(
-            [
-                torch.stack([sums[name] for name in self.terms]),
-                torch.tensor([float(instances)]).to(device, non_blocking=True),
-                torch.stack([torch.zeros((), device=device), *believed]).sum()[None],
-            ]
-        )
+        believed = sum(int(target.believed.sum()) for target in targets)
+        counts = torch.tensor([float(instances), float(believed)])
+        losses = torch.stack([sums[name] for name in self.terms])
+        return torch.cat([losses, counts.to(losses.device, non_blocking=True)])
 
     def _exchange(
         self, gradient: Float[Tensor, "terms numbers"], numbers: Float[Tensor, " reported"]
@@ -158,13 +154,13 @@ class Learner:
         watched = None
         if measured:
             watched = measure(labels, frozen, device=self.model.device, ranks=self.ranks)
-        return [Target(label.masks, label.believed) for label in labels], watched
+        return _targets(labels), watched
 
     def _annotated(self, view: TrainingSample) -> Target:
         if view.low_res_masks is None:
             raise ValueError(f"{view.sample.file_name} was loaded without its masks.")
-        masks = view.low_res_masks.to(self.model.device)
-        return Target(masks, masks.flatten(1).any(dim=1))
+        masks = view.low_res_masks
+        return Target(masks.to(self.model.device, non_blocking=True), masks.flatten(1).any(dim=1))
 
     def _decode(
         self,
@@ -198,13 +194,14 @@ class Learner:
         """
         device = self.model.device
         [kept] = target.believed.nonzero(as_tuple=True)
-        prompts: PointPrompts = view.sample.prompts.to(device)[kept]
-        valid = view.sample.frame.low_res_valid().to(device)
+        prompts: PointPrompts = view.sample.prompts[kept]
+        valid = view.sample.frame.low_res_valid().to(device, non_blocking=True)
         weights = self.weights
         for chunk in chunks(prompts, self.model.chunk_size):
-            decoded = self.model.decode_chunk(terms, chunk.prompts.points, chunk.prompts.labels)
+            points = chunk.prompts.to(device)
+            decoded = self.model.decode_chunk(terms, points.points, points.labels)
             logits = decoded.low_res_logits[:, 0]
-            masks = target.masks[kept[chunk.instances]]
+            masks = target.masks[kept[chunk.instances].to(device, non_blocking=True)]
             iou_error = iou_head_loss(decoded.iou_prediction[:, 0], logits, masks, valid)
             focal = focal_loss(logits, masks, valid, gamma=weights.gamma)
             yield {
@@ -231,7 +228,7 @@ class Learner:
         own = [self.regularizer.target[:0]]
         if embedding is not None:
             own += [
-                point_features(one, view.sample.frame, view.sample.prompts.to(one.device))
+                point_features(one, view.sample.frame, view.sample.prompts)
                 for one, view in zip(self.model.feature_map(embedding), batch, strict=True)
             ]
         features = self.ranks.gather(torch.cat(own))
@@ -239,3 +236,12 @@ class Learner:
         backward.add_direct("prototype", loss)
         self.regularizer.push(features)
         return loss.detach() if self.ranks.first else torch.zeros_like(loss)
+
+
+def _targets(labels: Sequence[PseudoLabels]) -> list[Target]:
+    """Take what the teacher gave; which masks are believed comes over in one copy."""
+    if not labels:
+        return []
+    believed = torch.cat([label.believed for label in labels]).cpu()
+    parts = believed.split([len(label.believed) for label in labels])
+    return [Target(label.masks, part) for label, part in zip(labels, parts, strict=True)]

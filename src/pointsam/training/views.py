@@ -22,6 +22,8 @@ class Views:
     settings: TrainSettings
     stride: int = 16
     """Of the model's image embedding, in pixels of the model frame."""
+    pinned: bool = False
+    """Whether views lie in memory that a GPU can read while the step before is computed."""
 
     def __call__(self, index: int, epoch: int) -> TrainingSample:
         """Give the view of an image that a pass uses, with its most instances at most."""
@@ -36,7 +38,8 @@ class Views:
         )
         view = training_sample(sample, seed=settings.seed, view=epoch % settings.data.views)
         generator = addressed_generator(settings.seed, "instances", record.id, epoch)
-        return limit_instances(view, settings.data.most_instances, generator=generator)
+        view = limit_instances(view, settings.data.most_instances, generator=generator)
+        return pin(view) if self.pinned else view
 
 
 def limit_instances(
@@ -57,3 +60,14 @@ def limit_instances(
     )
     masks = None if view.low_res_masks is None else view.low_res_masks[kept]
     return replace(view, sample=limited, low_res_masks=masks)
+
+
+def pin(view: TrainingSample) -> TrainingSample:
+    """Move what a step copies to the GPU to page-locked memory."""
+    masks = view.low_res_masks
+    return replace(
+        view,
+        sample=replace(view.sample, pixels=view.sample.pixels.pin_memory()),
+        strong_pixels=view.strong_pixels.pin_memory(),
+        low_res_masks=None if masks is None else masks.pin_memory(),
+    )
