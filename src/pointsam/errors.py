@@ -16,7 +16,9 @@ _LONGEST = 300
 
 def in_words(error: Exception) -> str:
     """Say another library's error on one line, for the brackets of one of ours."""
-    text = " ".join(str(error).split())
+    # rasterio says of what GDAL said only that it did.
+    told = error.__cause__ if "See previous exception" in str(error) else error
+    text = " ".join(str(told).split())
     if isinstance(error, KeyError):
         return f"it has no {text}"
     if isinstance(error, TypeError | AttributeError):

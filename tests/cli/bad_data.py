@@ -81,7 +81,7 @@ COCO = [
         changed("masks.json", lambda content: content.pop("annotations")),
         "masks.json is not COCO JSON: it has no list annotations",
     ),
-    ("points that are a folder", PREDICT, a_folder("points.json"), "no annotation file points"),
+    ("points that are a folder", PREDICT, a_folder("points.json"), "points.json is a folder"),
     ("masks that link to themselves", DRAW, a_loop("masks.json"), "no annotation file masks.json"),
     ("no masks", EVALUATE, gone("masks.json"), "no annotation file masks.json"),
     ("category unknown", TRAIN, entry("points.json", 1, "category_id", 9), "has category 9, known"),

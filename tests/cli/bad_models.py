@@ -52,7 +52,7 @@ MODELS = [
     ("an adapter without a card", SCENE_GRID, gone(CARD), "adapter is no adapter folder (no "),
     ("a card in no text", MERGE, holds(CARD, b"\xff\xfe"), "yaml is not an adapter's card"),
     ("a card that is no YAML", EVALUATE, holds(CARD, "a: ["), "is not an adapter's card (while"),
-    ("a card cut short", PREDICT, cut(CARD), "is not an adapter's card: "),
+    ("a card cut short", PREDICT, cut(CARD), "is not an adapter's card (side Field"),
     ("a card of layers that are not there", MERGE, card("first_block: 2", "first_block: 9"),
      "of the 0 layers that its card says are adapted"),
     ("prototypes of another model", GRID, saved(PROTOTYPES, {"prototypes": torch.ones(3, 3)}),

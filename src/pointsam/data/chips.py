@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from pointsam.data.georeference import move_points
 from pointsam.data.vector_files import POLYGONS, read_features
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 from pointsam.masks import to_rle
 
 CLASS_FIELDS = ("class", "category")
@@ -147,7 +147,7 @@ def _opened(scene: Path) -> rasterio.DatasetReader:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             return rasterio.open(scene)
     except RasterioIOError as error:
-        raise InputError(f"{scene} is no raster that can be read: {error}.") from error
+        raise InputError(f"{scene} is no raster that can be read ({in_words(error)}).") from error
 
 
 def _windows(height: int, width: int, side: int, step: int) -> list[Window]:
@@ -168,7 +168,7 @@ def _write_chip(scene: Path, raster: rasterio.DatasetReader, window: Window, pat
     try:
         values = raster.read(window=window)
     except RasterioIOError as error:
-        raise InputError(f"{scene} is damaged ({error}): get it again.") from error
+        raise InputError(f"{scene} is damaged ({in_words(error)}): get it again.") from error
     profile = {key: raster.profile[key] for key in ("count", "dtype", "crs", "nodata")}
     place = {"height": window.height, "width": window.width}
     place["transform"] = raster.window_transform(window)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 
 Entry = dict[str, Any]
 
@@ -36,11 +36,15 @@ def read_coco_json(path: Path, on_fault: OnFault) -> dict[str, Any]:
         InputError: not JSON, or not COCO; other faults go to `on_fault`.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"no annotation file {path}.")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, expected an annotation file (.json).")
+        raise FileNotFoundError(f"no annotation file {path}: check the folder and the name.")
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON ({error}).") from error
+        raise InputError(
+            f"{path} is not JSON ({in_words(error)}): is it the right file, and written whole?"
+        ) from error
     missing = [
         key
         for key in _NEEDED

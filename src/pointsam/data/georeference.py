@@ -14,7 +14,7 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.warp import transform as transform_points
 
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 
 DEGREES = "EPSG:4326"
 
@@ -47,7 +47,9 @@ def read_georeference(path: Path) -> Georeference | None:
                 size = (dataset.height, dataset.width)
                 return Georeference((a, b, c, d, e, f), dataset.crs.to_wkt(), size)
         except RasterioIOError as error:
-            raise InputError(f"{path} is no raster that can be read: {error}.") from error
+            raise InputError(
+                f"{path} is no raster that can be read ({in_words(error)})."
+            ) from error
 
 
 def move_points(

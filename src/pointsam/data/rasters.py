@@ -16,7 +16,7 @@ from rasterio.windows import Window as FileWindow
 from pointsam.data.georeference import pixel_metres
 from pointsam.data.stretching import NO_DATA, Stretch, natural_bands, plain_stretch
 from pointsam.data.windows import Grid, Transform, Window
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 
 CACHE_BYTES = 128 * 2**20
 """Of GDAL's blocks."""
@@ -98,8 +98,9 @@ class Scene:
             values = self.dataset.read(self.bands, window=part)
             known = self._known(values, part)
         except RasterioIOError as error:
+            place = f"at column {x0 - grid.x}, row {y0 - grid.y}"
             raise InputError(
-                f"{self.path} is damaged (at column {x0 - grid.x}, row {y0 - grid.y}: {error}): "
+                f"{self.path} is damaged ({place}: {in_words(error)}): "
                 "get it again, or copy it with gdal_translate."
             ) from error
         pixels[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x] = self.stretch.show(
@@ -146,7 +147,7 @@ def open_scene(
         try:
             dataset = rasterio.open(path)
         except RasterioIOError as error:
-            raise InputError(f"{path} is no raster that GDAL reads: {error}.") from error
+            raise InputError(f"{path} is no raster that GDAL reads ({in_words(error)}).") from error
         with dataset:
             if isinstance(stretch, Stretch):
                 shown = stretch
@@ -231,7 +232,7 @@ def _percentiles(scene: Scene) -> Float[np.ndarray, "2"]:
     try:
         values = scene.dataset.read(scene.bands, out_shape=shape, masked=True)
     except RasterioIOError as error:
-        raise InputError(f"{scene.path} is damaged ({error}): get it again.") from error
+        raise InputError(f"{scene.path} is damaged ({in_words(error)}): get it again.") from error
     known = values.compressed()
     known = known[np.isfinite(known)]
     if not len(known):

@@ -206,7 +206,9 @@ def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
             with rasterio.open(path) as raster:
                 yield raster
         except RasterioIOError as error:
-            raise InputError(f"{path} is damaged or no image ({error}): get it again.") from error
+            raise InputError(
+                f"{path} is damaged or no image ({in_words(error)}): get it again."
+            ) from error
 
 
 def _check(path: Path, raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> None:

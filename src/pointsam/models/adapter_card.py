@@ -67,6 +67,10 @@ def read_card(folder: Path) -> AdapterCard:
         return AdapterCard.model_validate(content)
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, f['loc']))} {f['msg']}".strip() for f in error.errors()]
-        raise InputError(f"{path} is not an adapter's card: {'; '.join(faults)}.") from error
+        raise InputError(
+            f"{path} is not an adapter's card ({'; '.join(faults)}): get it again."
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not an adapter's card ({in_words(error)}).") from error
+        raise InputError(
+            f"{path} is not an adapter's card ({in_words(error)}): get it again."
+        ) from error
