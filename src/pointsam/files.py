@@ -77,7 +77,7 @@ def refuse_existing(path: Path) -> None:
                 f"{path} exists already and is not overwritten: "
                 "name another output, or move or delete this one first."
             )
-        parent = next(p for p in path.absolute().parents if p.exists() or p.is_symlink())
+        parent = next(p for p in path.parents if p.exists() or p.is_symlink())
     if not parent.is_dir():
         raise _unwritable(path, f"{parent} is no folder")
     if not os.access(parent, os.W_OK | os.X_OK):

@@ -76,7 +76,7 @@ def move_points(
     except (RasterioError, CPLE_BaseError) as error:
         x, y = points[0].tolist()
         raise InputError(
-            f"{what}, the first at ({x:g}, {y:g}), cannot be moved from {_name(source)} to "
+            f"{what}, the first at ({x:.9g}, {y:.9g}), cannot be moved from {_name(source)} to "
             f"{_name(target)}: do both files say the right coordinate system?"
         ) from error
     return np.stack([np.array(values) for values in moved], axis=1)

@@ -75,6 +75,6 @@ def _refuse_far(path: Path, shapes: np.ndarray, ids: np.ndarray) -> None:
         first = int(np.flatnonzero(far)[0])
         x, y = places[first].tolist()
         raise InputError(
-            f"{path}: feature {ids[rows[first]]} lies at ({x:g}, {y:g}), which is on no map: "
+            f"{path}: feature {ids[rows[first]]} lies at ({x:.9g}, {y:.9g}), which is on no map: "
             "put it right, or take it out."
         )
