@@ -14,7 +14,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 LAYERS = [  # a room may import from itself and from lower rows, not from its neighbours
     {"errors"},
     {"files", "frames", "randomness"},
-    {"masks"},
+    {"coco_masks", "masks"},
     {"config", "prompts", "figures"},
     {"data", "models"},
     {"training", "evaluation", "prediction"},

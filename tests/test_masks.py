@@ -5,17 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from pointsam.masks import (
-    count_drawn,
-    count_pixels,
-    drawn_iou,
-    label_raster,
-    overlap_rate,
-    pairwise_iou,
-    rasterise,
-    threshold,
-    to_rle,
-)
+from pointsam.coco_masks import count_drawn, drawn_iou, rasterise, to_rle
+from pointsam.masks import count_pixels, label_raster, overlap_rate, pairwise_iou, threshold
 
 
 def random_masks(seed, count=4, size=(7, 9), share=0.5):

@@ -1,13 +1,10 @@
-"""All forms of a mask: logits, bool maps, RLE, polygons, label rasters, and counts of pixels."""
+"""Masks as tensors: logits, the bool maps they become, label rasters, and counts of pixels."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from pycocotools import mask as coco_mask
 from torch import Tensor
 
 from pointsam.frames import ModelFrame
@@ -89,112 +86,6 @@ def overlap_rate(masks: Bool[Tensor, "instances rows cols"]) -> float:
     claims = masks.sum(dim=0)
     masked = int((claims > 0).sum())
     return int((claims > 1).sum()) / masked if masked else 0.0
-
-
-def rasterise(
-    segmentation: Sequence[Sequence[float]] | Mapping[str, Any], size: tuple[int, int]
-) -> Bool[np.ndarray, "height width"]:
-    """Draw COCO's polygons (of one or several parts) or RLE (compressed or not) as a mask.
-
-    Args:
-        segmentation: as in the annotation's ``segmentation``.
-        size: height and width of the image, in pixels.
-
-    Raises:
-        ValueError: neither form, an RLE of another size, or corners far off the image.
-    """
-    runs = _runs_of(segmentation, size)
-    values = np.arange(len(runs)) % 2 == 1
-    # COCO's runs go down the columns.
-    return np.repeat(values, runs).reshape(size[::-1]).T
-
-
-def count_drawn(
-    segmentation: Sequence[Sequence[float]] | Mapping[str, Any], size: tuple[int, int]
-) -> int:
-    """Count the pixels `rasterise` would set, without drawing them.
-
-    Raises:
-        ValueError: as `rasterise`.
-    """
-    return sum(_runs_of(segmentation, size)[1::2])
-
-
-def drawn_iou(
-    segmentations: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]], size: tuple[int, int]
-) -> Float[np.ndarray, "instances instances"]:
-    """Give the IoU of every two masks of one image, without drawing them.
-
-    Raises:
-        ValueError: as `rasterise`.
-    """
-    if not segmentations:
-        return np.zeros((0, 0))
-    runs = [{"size": list(size), "counts": _runs_of(s, size)} for s in segmentations]
-    packed = coco_mask.frPyObjects(runs, *size)
-    return np.asarray(coco_mask.iou(packed, packed, [0] * len(packed)), dtype=np.float64)
-
-
-def _runs_of(
-    segmentation: Sequence[Sequence[float]] | Mapping[str, Any], size: tuple[int, int]
-) -> list[int]:
-    """Give the run lengths of either form of a mask, background first."""
-    if isinstance(segmentation, Mapping):
-        return _stated_runs(segmentation, size)
-    polygons = [[float(number) for number in polygon] for polygon in segmentation]
-    if any(len(polygon) < 6 or len(polygon) % 2 for polygon in polygons):
-        raise ValueError("a polygon needs x and y of at least three corners")
-    # The library computes with 32-bit integers and neither checks nor survives more.
-    reach = 2 * max(size)
-    if not all(-reach <= number <= reach for polygon in polygons for number in polygon):
-        raise ValueError(f"a corner is no number or far off the image of {list(size)} px")
-    if not polygons:
-        return [size[0] * size[1]]
-    merged = coco_mask.merge(coco_mask.frPyObjects(polygons, *size))
-    return _decompress(merged["counts"].decode("ascii"))
-
-
-def _stated_runs(segmentation: Mapping[str, Any], size: tuple[int, int]) -> list[int]:
-    """Read an RLE's run lengths and check that they fill the image.
-
-    The library decodes runs of any length into memory it does not own, so it is not asked.
-
-    Source: pycocotools, common/maskApi.c, ``rleFrString``, for the compressed form.
-    """
-    if list(segmentation.get("size", ())) != list(size):
-        raise ValueError(f"RLE of size {segmentation.get('size')} in an image of {list(size)}")
-    counts = segmentation.get("counts")
-    runs = _decompress(counts) if isinstance(counts, str) else counts
-    if not isinstance(runs, list) or not all(isinstance(run, int) and run >= 0 for run in runs):
-        raise ValueError("its RLE holds no run lengths")
-    if sum(runs) != size[0] * size[1]:
-        raise ValueError(f"its RLE covers {sum(runs)} px of an image of {size[0] * size[1]} px")
-    return runs
-
-
-def _decompress(counts: str) -> list[int]:
-    """Undo COCO's packing: five bits a character, low first, as differences from two before."""
-    runs: list[int] = []
-    value, shift = 0, 0
-    for character in counts:
-        bits = ord(character) - 48
-        if not 0 <= bits < 64:
-            raise ValueError(f"its RLE holds the character {character!r}")
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            continue
-        if bits & 16:
-            value -= 1 << shift
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-        value, shift = 0, 0
-    return runs
-
-
-def to_rle(mask: Bool[np.ndarray, "height width"]) -> dict[str, Any]:
-    """Write a mask as a compressed COCO RLE that JSON can hold."""
-    runs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-    return {"size": [int(n) for n in runs["size"]], "counts": runs["counts"].decode("ascii")}
 
 
 def label_raster(

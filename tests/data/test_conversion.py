@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -98,6 +100,11 @@ def test_processes_give_the_same_file(tmp_path, monkeypatch):
         for _ in convert(tiles, RULE, tmp_path / f"{workers}.json", workers=workers):
             pass
     assert (tmp_path / "1.json").read_text() == (tmp_path / "2.json").read_text()
+
+
+def test_processes_do_not_wait_for_torch():
+    code = "import sys, pointsam.data.conversion; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_labels_are_found_by_suffix_in_one_folder(tmp_path):

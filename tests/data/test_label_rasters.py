@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from pointsam.coco_masks import rasterise
 from pointsam.data.label_rasters import LabelRule, find_instances, outlines, read_labels
 from pointsam.errors import InputError
-from pointsam.masks import rasterise
 
 
 def pattern(*rows):

@@ -130,8 +130,8 @@ def test_collapse_stops_the_run_and_keeps_the_last_good_adapter(inputs, monkeypa
 def test_supervised_run_learns_the_drawn_masks(tmp_path):
     from tests.training.drawn import sample
 
+    from pointsam.coco_masks import to_rle
     from pointsam.data.records import ImageRecord, InstanceRecord
-    from pointsam.masks import to_rle
 
     data, images, _ = write_dataset(tmp_path)
     records = []

@@ -10,11 +10,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+from pointsam.coco_masks import count_drawn
 from pointsam.data.coco_json import Entry, OnFault, read_coco_json, refuse
 from pointsam.data.records import Box, Dataset, ImageRecord, InstanceRecord, Point
 from pointsam.errors import InputError
 from pointsam.files import replacing
-from pointsam.masks import count_drawn
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 

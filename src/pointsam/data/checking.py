@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from pointsam.coco_masks import count_drawn, drawn_iou, rasterise
 from pointsam.data.annotations import read_coco, read_points
 from pointsam.data.dataset import read_image_of
 from pointsam.data.duplicates import BITS, near_pairs, near_pairs_within, perceptual_hash
 from pointsam.data.images import list_images
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
-from pointsam.masks import count_drawn, drawn_iou, rasterise
 from pointsam.prompts import POSITIVE
 
 TWICE = 0.8

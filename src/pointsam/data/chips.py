@@ -16,10 +16,10 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
+from pointsam.coco_masks import to_rle
 from pointsam.data.georeference import move_points
 from pointsam.data.vector_files import POLYGONS, read_features
 from pointsam.errors import InputError, in_words
-from pointsam.masks import to_rle
 
 CLASS_FIELDS = ("class", "category")
 

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from pointsam.coco_masks import rasterise
 from pointsam.data.dataset import read_image_of
 from pointsam.data.records import ImageRecord
 from pointsam.figures import draw_panel, side_by_side, stack
-from pointsam.masks import rasterise
 from pointsam.prompts import PointPrompts
 
 COLUMNS, ROWS = 4, 5

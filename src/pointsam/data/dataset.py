@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from pointsam.coco_masks import rasterise
 from pointsam.data.images import read_image
 from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
-from pointsam.masks import rasterise
 from pointsam.prompts import NEGATIVE, PointPrompts
 
 ImageSource = Callable[[ImageRecord], UInt8[np.ndarray, "height width 3"]]

@@ -12,9 +12,9 @@ from PIL import UnidentifiedImageError
 from rasterio import features
 from scipy import ndimage
 
+from pointsam.coco_masks import to_rle
 from pointsam.data.images import deeper_than_a_byte, opened
 from pointsam.errors import InputError
-from pointsam.masks import to_rle
 
 Labels = Int[np.ndarray, "height width"]
 """A number a pixel; a colour is ``red * 65536 + green * 256 + blue``."""

@@ -18,6 +18,7 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 from tqdm import tqdm
 
+from pointsam.coco_masks import to_rle
 from pointsam.data.blocks import (
     Block,
     Pair,
@@ -28,7 +29,6 @@ from pointsam.data.blocks import (
 )
 from pointsam.data.canvas import Canvas, Colour, Corners, Draw, Place
 from pointsam.files import new_folder
-from pointsam.masks import to_rle
 from pointsam.prompts import POSITIVE
 from pointsam.randomness import addressed_generator
 

@@ -15,9 +15,9 @@ import shapely
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
+from pointsam.coco_masks import rasterise
 from pointsam.data.oriented_boxes import ImageBoxes, OrientedBox
 from pointsam.data.records import ImageRecord
-from pointsam.masks import rasterise
 from pointsam.prediction.logit_maps import clicked_part
 from pointsam.prompts import POSITIVE
 

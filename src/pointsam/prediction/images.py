@@ -13,13 +13,14 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from pointsam.coco_masks import to_rle
 from pointsam.config import Precision
 from pointsam.data.dataset import model_boxes, model_prompts, read_image_of
 from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side
 from pointsam.frames import ModelFrame
-from pointsam.masks import threshold, to_rle
+from pointsam.masks import threshold
 from pointsam.models.joint import decode_jointly
 from pointsam.models.precision import encode_with
 from pointsam.models.segmenter import Segmenter
