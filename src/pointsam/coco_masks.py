@@ -1,6 +1,7 @@
 """COCO's forms of a mask, RLE and polygons, drawn and counted.
 
-Without torch: the processes that convert label rasters start in a fifth of the time, with a third of the memory.
+Without torch: the processes that convert label rasters start in a fifth of the time, with a third
+of the memory.
 """
 
 from collections.abc import Mapping, Sequence
