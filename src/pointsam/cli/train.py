@@ -137,8 +137,11 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from pointsam.cli.arguments import chosen_device
+    from pointsam.errors import InputError
     from pointsam.training.ranks import RankLostError, device_of_rank, joined_ranks
 
+    if not args.patience > 0:
+        raise InputError(f"--patience {args.patience:g}: give a number of seconds.")
     device = device_of_rank(chosen_device(args.device))
     try:
         with joined_ranks(device, timeout=args.patience) as ranks:
@@ -249,6 +252,9 @@ def _folder_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunI
     from pointsam.files import sha256_of
     from pointsam.training.run import RunInputs
 
+    for option in ("window", "bands", "stretch"):
+        if getattr(args, option) is not None:
+            raise InputError(f"--{option} is for scenes: give --images SCENE.tif, or leave it out.")
     data, files = read_points(args.points), [args.points]
     if settings.regime == "supervised":
         if args.annotations is None:

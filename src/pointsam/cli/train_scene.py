@@ -58,6 +58,8 @@ def scene_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunInp
         FileNotFoundError: no scene or no points.
         InputError: masks are asked for, a scene or the points cannot be used, a bad share.
     """
+    from tqdm import tqdm
+
     from pointsam.data.records import Dataset
     from pointsam.data.scene_chips import SceneChips, click_on, cut, hold_out
     from pointsam.errors import InputError
@@ -69,6 +71,8 @@ def scene_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunInp
             "--regime supervised learns from masks of images: cut scene and polygons into chips "
             "with 'pointsam data convert polygons'."
         )
+    if args.annotations is not None or args.skip_broken:
+        raise InputError("--annotations and --skip-broken are not for scenes.")
     if not 0 <= args.hold_out < 1:
         raise InputError(f"--hold-out {args.hold_out:g}: give a share from 0 to below 1.")
     paths, side = _scene_paths(args.images), settings.model.side
@@ -79,10 +83,13 @@ def scene_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunInp
     kept, held = hold_out(scenes, args.hold_out, seed=settings.seed)
     records, chips = cut(kept, side=side, stretch=stretch, neighbours=True)
     held_records, held_chips = cut(held, side=side, stretch=stretch, neighbours=False)
+    images = SceneChips({**chips.chips, **held_chips.chips}, stretch)
+    for record in tqdm((*records, *held_records), desc="checking chips", delay=2, leave=False):
+        images(record)  # before hours are spent on some of them
     classes = sorted({one.category for scene in scenes for one in scene.points.objects})
     return RunInputs(
         data=Dataset(records, tuple(classes)),
-        images=SceneChips({**chips.chips, **held_chips.chips}, stretch),
+        images=images,
         sources={args.points.name: sha256_of(args.points)}
         | {path.name: f"{path.stat().st_size} bytes" for path in paths},
         output=args.output,
@@ -132,6 +139,8 @@ def _scene_paths(images: Path) -> list[Path]:
 
     if images.is_file():
         return [images]
+    if not images.is_dir():
+        raise FileNotFoundError(f"no scene {images}, nor a folder of them.")
     paths = list_images(images)
     if not paths:
         raise InputError(f"{images} holds no images.")

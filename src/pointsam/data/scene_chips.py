@@ -244,8 +244,8 @@ def click_on(
                 continue
             if not scenes:
                 crs, own = scene.crs, scene.ground_size
-                ground_size = None if own is None else own * (window or side) / side
-                shown = window or side
+                shown = side if window is None else window
+                ground_size = None if own is None else own * shown / side
             else:
                 shown = fitting_window(ground_size, scene, side=side)
             places = map_places(found, scene, crs=crs)
