@@ -37,9 +37,13 @@ def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
     manifest = json.loads(json.dumps(manifest))  # tuples are lists there, as in the file
     if not (resume and path.is_file()):
         refuse_existing(folder)
-        (folder / PARTS_NAME).mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(manifest, indent=1))
+        try:
+            (folder / PARTS_NAME).mkdir(parents=True, exist_ok=True)
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(manifest, indent=1))
+        except OSError:
+            give_up(folder)
+            raise
         return
     try:
         found = json.loads(path.read_text())
@@ -59,7 +63,8 @@ def give_up(folder: Path) -> None:
     """Remove a run's folder in which nothing is done yet, and nothing else is."""
     (folder / RUN_NAME).unlink(missing_ok=True)
     for empty in (folder / PARTS_NAME, folder):
-        empty.rmdir()
+        if empty.is_dir() and not any(empty.iterdir()):
+            empty.rmdir()
 
 
 def part_path(folder: Path, window: Window) -> Path:

@@ -122,12 +122,11 @@ class SceneRun:
             path = part_path(folder, window)
             if not path.is_file():
                 try:
-                    masks = self._segment(window)
-                except InputError:
+                    write_part(path, self._segment(window))
+                except (InputError, OSError):
                     if alone and window == self.windows[0]:
                         give_up(folder)
                     raise
-                write_part(path, masks)
             yield window
 
     def missing(self, folder: Path) -> list[Window]:

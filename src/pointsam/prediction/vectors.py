@@ -1,8 +1,11 @@
 """Masks of a scene as maps: polygons with attributes, and a raster of instance numbers."""
 
+import os
+import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from errno import ENOSPC
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +14,7 @@ import pyogrio
 import rasterio
 import shapely
 from jaxtyping import Bool, Float
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from rasterio import features
 from rasterio.shutil import copy as copy_raster
 
@@ -31,6 +35,9 @@ BLOCK = 512
 
 GPKG_OPTIONS = {"VERSION": "1.2"}
 """Released tools warn of the newest version of the format."""
+
+LEAST_FREE = 2**20
+"""Bytes; a disk with less is full, whatever an error says."""
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile"}
 
@@ -150,17 +157,23 @@ def _write(
     with warnings.catch_warnings():
         # A scene may have no coordinate system, and then neither have its polygons.
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-        pyogrio.raw.write(
-            str(path),
-            np.array(shapely.to_wkb(shapes), dtype=object),
-            list(fields.values()),
-            list(fields),
-            geometry_type=kind,
-            crs=crs,
-            driver=DRIVERS[path.suffix],
-            dataset_options=GPKG_OPTIONS if path.suffix == ".gpkg" else None,
-            layer=layer,
-        )
+        try:
+            pyogrio.raw.write(
+                str(path),
+                np.array(shapely.to_wkb(shapes), dtype=object),
+                list(fields.values()),
+                list(fields),
+                geometry_type=kind,
+                crs=crs,
+                driver=DRIVERS[path.suffix],
+                dataset_options=GPKG_OPTIONS if path.suffix == ".gpkg" else None,
+                layer=layer,
+            )
+        except (DataSourceError, DataLayerError, FeatureError) as error:
+            # SQLite says of a full disk that a table is missing.
+            if shutil.disk_usage(path.parent).free < LEAST_FREE:
+                raise OSError(ENOSPC, os.strerror(ENOSPC), str(path)) from error
+            raise
 
 
 def write_labels(path: Path, overlaps: Overlaps, scene: Scene) -> None:
