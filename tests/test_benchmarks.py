@@ -1,77 +1,97 @@
-"""The plain step that speed is measured against computes what the real one computes."""
+"""The plain formulations that speed is measured against compute what ours do."""
 
-import sys
-from functools import partial
-from pathlib import Path
+from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 import torch
-from tests.models.tiny_models import small_mobile_sam
-from tests.training.drawn import settings, stir, view
+from benchmarks.plain_step import PlainStep, library_decode, rivals_one_by_one
+from tests.models.tiny_models import drawn_prompts, pixels, small_segmenter
+from tests.training.drawn import learner, settings, stir, view
 
-from pointsam.models.lora import AdapterAverage, attach_adapter
-from pointsam.training.pseudo_labels import Teacher
-from pointsam.training.stems import encoded_stems
-from pointsam.training.step import Learner
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
-
-@pytest.fixture
-def plain_step(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import plain_step
-
-    # Masks of drawn weights hold nobody's clicks: learn from all of them, in both steps.
-    for place in ("pointsam.training.pseudo_labels.believable", "plain_step.believable"):
-        monkeypatch.setattr(place, lambda masks, prompts: torch.ones(len(masks), dtype=torch.bool))
-    yield plain_step
-    sys.modules.pop("plain_step")
+from pointsam.masks import pairwise_iou
+from pointsam.models.joint import decode_jointly
+from pointsam.models.segmenter import Embedding
+from pointsam.prompts import find_rivals
+from pointsam.training import pseudo_labels
 
 
-@pytest.fixture
-def learner():
-    chosen = settings(teacher={"weights": "live"})
-    unsure = chosen.teacher.model_copy(update={"least_iou_prediction": -100.0})
-    chosen = chosen.model_copy(update={"teacher": unsure})
-    model = small_mobile_sam(128)
-    adapter = attach_adapter(model, rank=2, first_block=model.first_block, seed=1)
-    average = AdapterAverage(adapter, decay=0.99)
-    made = Learner(
-        model=model,
-        adapter=adapter,
-        average=average,
-        stems=partial(encoded_stems, model),
-        teacher=Teacher(model, adapter, chosen.teacher, average=average),
-        regularizer=None,
-        weights=chosen.loss,
+def everyone(masks, prompts):
+    return torch.ones(len(masks), dtype=torch.bool)
+
+
+@pytest.mark.parametrize("family", ["mobile_sam", "sam"])
+@pytest.mark.parametrize("cut", [False, True])
+def test_plain_step_has_our_losses_and_gradients(family, cut):
+    # Any overlap makes rivals, and three mutual rivals borrow two points each: no padding, which
+    # the library attends to and ours does not.
+    chosen = settings(teacher={"least_iou_prediction": 0.0, "iou_threshold": 0.0})
+    ours = learner(small_segmenter(family).double(), chosen)
+    stir(ours)
+    for _ in range(2):
+        ours.regularizer.push(torch.randn(2, 256, dtype=torch.float64))
+    ours.regularizer.refresh()
+    given = one_point_each(view(1, 3))
+    plain = PlainStep(
+        ours.model,
+        ours.adapter,
+        chosen.teacher,
+        chosen.loss,
+        ours.regularizer,
+        full=False,
+        cut=cut,
     )
-    stir(made)
-    return made, chosen
+    assert all_are_rivals(ours, given, chosen)
+    with patch.object(pseudo_labels, "believable", everyone):
+        losses = plain.step(given)
+        expected = [p.grad.clone() for p in ours.adapter.parameters()]
+        report = ours.step([given], measured=False)
+    found = [p.grad for p in ours.adapter.parameters()]
 
-
-def test_the_plain_step_gives_the_same_losses_and_gradient(plain_step, learner):
-    ours, chosen = learner
-    drawn = view(1, 6)
-    report = ours.step([drawn], measured=False)
-    gradient = [parameter.grad.clone() for parameter in ours.adapter.parameters()]
-
-    plain = plain_step.PlainStep(ours.model, ours.adapter, chosen.teacher, chosen.loss, full=False)
-    losses = plain.step(drawn)
+    assert losses["prototype"] > 0
     for name, loss in losses.items():
-        assert loss == pytest.approx(float(report.losses[name]), rel=1e-4)
-    for parameter, expected in zip(ours.adapter.parameters(), gradient, strict=True):
-        torch.testing.assert_close(parameter.grad, expected, rtol=2e-3, atol=2e-6)
-    assert any(tensor.abs().max() > 1e-5 for tensor in gradient)
+        assert report.losses[name] == pytest.approx(loss, rel=1e-6)  # reported in float32
+    assert any(g.abs().max() > 1e-6 for g in expected)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
 
 
-def test_full_resolution_is_another_loss_of_the_same_masks(plain_step, learner):
-    ours, chosen = learner
-    low, full = (
-        plain_step.PlainStep(ours.model, ours.adapter, chosen.teacher, chosen.loss, full=full).step(
-            view(1, 6)
-        )
-        for full in (False, True)
+def one_point_each(given):
+    sample = given.sample
+    prompts = sample.prompts
+    first = type(prompts)(prompts.points[:, :1], prompts.labels[:, :1])
+    return replace(given, sample=replace(sample, prompts=first))
+
+
+def all_are_rivals(built, given, chosen):
+    with torch.no_grad(), built.adapter.disabled():
+        embedding = built.model.encode_adapted(built.stems([given], "weak"))
+    joint = decode_jointly(
+        built.model,
+        embedding,
+        given.sample.prompts,
+        iou_threshold=chosen.teacher.iou_threshold,
+        most_negatives=chosen.teacher.most_negatives,
     )
-    assert full["dice"] == pytest.approx(low["dice"], rel=0.3)
-    assert full != low
+    return joint.rivals.sum() == len(joint.rivals) * (len(joint.rivals) - 1)
+
+
+@pytest.mark.parametrize("family", ["mobile_sam", "sam"])
+def test_library_decoder_in_one_call_gives_our_masks(family):
+    model = small_segmenter(family)
+    prompts = drawn_prompts(128, [1] * 9)
+    with torch.no_grad():
+        embedding = model.encode_adapted(model.encode_frozen(pixels(128)))
+        masks, sureness = library_decode(model, embedding.image, prompts)
+        ours = model.decode(Embedding(embedding.image), prompts)
+    torch.testing.assert_close(ours.low_res_logits[:, 0], masks, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours.iou_prediction[:, 0], sureness, rtol=1e-4, atol=1e-4)
+
+
+def test_rivals_one_by_one_are_those_of_one_product():
+    masks = torch.rand(6, 12, 12, generator=torch.Generator().manual_seed(0)) > 0.6
+    masks[2] = False
+    expected = find_rivals(pairwise_iou(masks), iou_threshold=0.25)
+    assert expected.any()
+    assert not expected.all()
+    assert torch.equal(rivals_one_by_one(masks, iou_threshold=0.25), expected)
