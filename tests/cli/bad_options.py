@@ -21,6 +21,7 @@ from tests.cli.commands import (
     SCENE_GRID,
     SPLIT,
     TRAIN,
+    TRAIN_SCENE,
     cases,
 )
 from tests.cli.spoiling import a_file
@@ -74,6 +75,12 @@ VALUES = [
     (TRAIN, "--cache images/1.jpg", "images/1.jpg is a file; a cache is a folder"),
     (TRAIN, "--config nowhere.yaml", "nowhere.yaml: No such file or directory"),
     (TRAIN, "--regime supervised", "--regime supervised learns from masks: give --annotations"),
+    (TRAIN, "--patience nan", "--patience nan: give a number of seconds"),
+    (TRAIN, "--window 64", "--window is for scenes: give --images SCENE.tif"),
+    (TRAIN_SCENE, "--window 0", "window side 0 is no multiple of 64 px"),
+    (TRAIN_SCENE, "--hold-out 1", "--hold-out 1: give a share from 0 to below 1"),
+    (TRAIN_SCENE, "--skip-broken", "--annotations and --skip-broken are not for scenes"),
+    (TRAIN_SCENE, "--images nowhere.tif", "no scene nowhere.tif, nor a folder of them"),
     (TRAIN, "--resume", "no out/state.pt to resume from: run without --resume"),
     (DRAW, "--negatives -1", "negatives is a number of points, got -1"),
     (DRAW, "--missed 2", "missed is a share in [0, 1], got 2.0"),
@@ -104,8 +111,8 @@ VALUES = [
 ]
 
 FOLDERS = (
-    EVALUATE, PREDICT, TRAIN, SCENE, GRID, SCENE_GRID, POLYGONS, IMAGES, SPLIT, BOXES, BOX_SCORES,
-    FIGURE, "demo --output out",
+    EVALUATE, PREDICT, TRAIN, TRAIN_SCENE, SCENE, GRID, SCENE_GRID, POLYGONS, IMAGES, SPLIT, BOXES,
+    BOX_SCORES, FIGURE, "demo --output out",
 )  # fmt: skip
 FILES = (CONVERT, DRAW, LABELS, BOX_POINTS, MAP_BOXES, MERGE, SHEET)
 

@@ -25,6 +25,7 @@ from tests.cli.commands import (
     SCENE_GRID,
     SPLIT,
     TRAIN,
+    TRAIN_SCENE,
 )
 from tests.cli.good_inputs import make_good_inputs
 
@@ -34,8 +35,8 @@ ODD = "Bilder ü 图 (neu) 'a' %d"
 """Name of the folder everything lies in."""
 
 COMMANDS = (
-    EVALUATE, PREDICT, TRAIN, SCENE, GRID, SCENE_GRID, FIGURE, DRAW, CONVERT, LABELS, POLYGONS,
-    IMAGES, SPLIT, BOXES, MAP_BOXES, BOX_SCORES, BOX_POINTS, MERGE,
+    EVALUATE, PREDICT, TRAIN, TRAIN_SCENE, SCENE, GRID, SCENE_GRID, FIGURE, DRAW, CONVERT, LABELS,
+    POLYGONS, IMAGES, SPLIT, BOXES, MAP_BOXES, BOX_SCORES, BOX_POINTS, MERGE,
     "data check --annotations masks.json --points points.json --images images --sheet s.png",
 )  # fmt: skip
 
