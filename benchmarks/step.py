@@ -1,183 +1,215 @@
-"""One training step: seconds by part and peak memory, against a step as one would first write it.
+"""Seconds by part and peak memory of one training step, ours beside a plain formulation.
 
-    python benchmarks/step.py --model sam-vit-b --first-block 6 --objects 10 --output step.json
-    python benchmarks/step.py --model mobile_sam --objects 10 50 200 --rows ours cached
+    python benchmarks/step.py --model sam-vit-b --objects 10 --repeats 3 --output step-vit-b.json
+    python benchmarks/step.py --model mobile_sam --objects 10,50,200 --rows plain,ours,cached
 
-Rows: plain (``plain_step.py``), ours, cached (frozen features read from disk), checkpointing
-(adapted blocks computed twice). Every case runs in a process of its own, since a peak never falls;
-the ratios are of one run of this script. Random weights cost what trained ones do.
+Every row runs in a process of its own, one after the other, on the same drawn image with one point
+an object. So that N objects are N in every row, each pseudo-mask is believed (random weights earn
+no belief). The random ViT-B costs what a trained one costs; nothing is downloaded.
 """
 
 import argparse
 import json
-import os
-import platform
-import resource
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from functools import partial
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
+from measuring import Parts, median, median_parts, peak_gib, run_case, write_report
 from plain_step import PlainStep
 
-from models import drawn_sample, make_model
+from models import make_learner, make_model
 from pointsam.config import train_settings
 from pointsam.data.augment import training_sample
+from pointsam.data.dataset import folder_images, load_sample
+from pointsam.models import joint
 from pointsam.models.cache import FeatureCache
-from pointsam.models.lora import AdapterAverage, attach_adapter
+from pointsam.training import pseudo_labels
+from pointsam.training import step as step_module
+from pointsam.training.backward import ChunkedBackward
 from pointsam.training.loop import make_optimizer
 from pointsam.training.prototypes import PrototypeRegularizer
-from pointsam.training.pseudo_labels import Teacher
-from pointsam.training.stems import CachedStems, encoded_stems
-from pointsam.training.step import Learner
+from pointsam.training.stems import CachedStems
 
-ROWS = ("plain", "ours", "cached", "checkpointing")
-SETTINGS = {"teacher": {"least_iou_prediction": 0.0, "weights": "live"}}
-"""Every mask is learned from, so that a drawn image costs what it says."""
+
+@dataclass(frozen=True)
+class Row:
+    """One way to do a step."""
+
+    plain: bool = False
+    cut: bool = False
+    cached: bool = False
+    checkpointing: bool = False
+    precision: str = "float32"
+
+
+ROWS = {
+    "plain": Row(plain=True),
+    "plain-cut": Row(plain=True, cut=True),
+    "ours": Row(),
+    "cached": Row(cached=True),
+    "checkpointed": Row(checkpointing=True),
+    "bfloat16": Row(precision="bfloat16"),
+    "cached-bfloat16": Row(cached=True, precision="bfloat16"),
+}
+"""``plain-cut`` is ``plain`` without a graph below the first adapted block."""
 
 
 def main():
     args = arguments()
-    if args.case:
-        print(json.dumps(measure(argparse.Namespace(**json.loads(args.case)))))
+    if args.case is not None:
+        print(json.dumps(measure(json.loads(args.case))))
         return
     found = []
-    print(f"command: {' '.join(sys.argv)}")
-    for objects in args.objects:
-        for row in args.rows:
-            case = {"model": args.model, "side": args.side, "objects": objects, "row": row,
-                    "repeats": args.repeats, "threads": args.threads,
-                    "first_block": args.first_block, "precision": args.precision}  # fmt: skip
-            found.append(run(case))
-            show(found[-1], found)
-    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "torch": torch.__version__}
-    if args.output:
-        args.output.write_text(
-            json.dumps({"command": " ".join(sys.argv), **machine, "cases": found}, indent=1)
-        )
+    for model in args.model.split(","):
+        for objects in map(int, args.objects.split(",")):
+            group = []
+            for row in args.rows.split(","):
+                case = {"model": model, "objects": objects, "row": row, "side": args.side}
+                case |= {"threads": args.threads, "repeats": args.repeats}
+                group.append(run_case(__file__, case, limit_gib=args.limit_gib))
+                show(group[-1], group[0])
+            found += group
+    write_report(args.output, found)
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", default="mobile_sam", help="as benchmarks/models.py names them")
+    parser.add_argument("--model", default="sam-vit-b,mobile_sam", help="as in models.py")
+    parser.add_argument("--objects", default="10,50,200")
+    parser.add_argument("--rows", default=",".join(ROWS), help=f"some of {', '.join(ROWS)}")
     parser.add_argument("--side", type=int, default=1024)
-    parser.add_argument("--objects", type=int, nargs="+", default=[10])
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
-    parser.add_argument("--first-block", type=int, help="first adapted block of the encoder")
-    parser.add_argument("--precision", default="float32", help="of the encoder and the decoder")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--output", type=Path, metavar="FILE.json")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--limit-gib", type=float, default=18.0, help="most memory of a row")
+    parser.add_argument("--output", type=Path, help="JSON file")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def run(case):
-    """Measure one case in a process of its own, with large pages as commands have them."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--case", json.dumps(case)],
-        capture_output=True, text=True, check=False,
-        env=os.environ | {"THP_MEM_ALLOC_ENABLE": "1"},
-    )  # fmt: skip
-    if done.returncode:
-        return case | {"failed": done.stderr.strip().splitlines()[-1:] or [str(done.returncode)]}
-    return case | json.loads(done.stdout)
+def show(found, first):
+    """Print one row, with its ratio to the first of its group."""
+    head = f"{found['model']:<12}{found['objects']:>4} objects  {found['row']:<16}"
+    if "failed" in found:
+        print(f"{head} {found['failed']}", flush=True)
+        return
+    ratio = first.get("seconds", float("nan")) / found["seconds"]
+    parts = ", ".join(f"{name} {took:.2f}" for name, took in found["parts"].items())
+    print(
+        f"{head}{found['seconds']:8.2f} s  x{ratio:.2f}  {found['peak_gib']:.2f} GiB "
+        f"({found['before_gib']:.2f} before)  {found['contested']} contested: {parts}",
+        flush=True,
+    )
 
 
 def measure(case):
-    """Make steps of one kind; the first is not counted."""
-    torch.set_num_threads(case.threads)
-    model = make_model(case.model, side=case.side)
-    if case.first_block is not None:
-        model.first_block = case.first_block
-    model.checkpointing = case.row == "checkpointing"
-    adapter = attach_adapter(model, rank=4, first_block=model.first_block, seed=0)
-    sample = drawn_sample(model, objects=case.objects)
-    settings = train_settings(SETTINGS, source="benchmark")
-    before = peak()
-    with tempfile.TemporaryDirectory() as folder:
-        step = make_step(case, model, adapter, settings, Path(folder))
-        optimizer = make_optimizer(adapter.parameters(), settings)
-        seconds, parts = [], []
-        for _ in range(case.repeats + 1):
-            start = time.perf_counter()
-            view = training_sample(sample, seed=0, view=0)
-            loaded = time.perf_counter()
-            inner = step(view)
-            stepped = time.perf_counter()
-            optimizer.step()
-            end = time.perf_counter()
-            seconds.append(end - start)
-            parts.append({"load": loaded - start, **inner, "optimizer": end - stepped})
-    return {
-        "seconds": round(statistics.median(seconds[1:]), 3),
-        "all": [round(value, 3) for value in seconds],
-        "parts": {
-            name: round(statistics.median(part.get(name, 0.0) for part in parts[1:]), 3)
-            for name in parts[-1]
-        },
-        "peak_gib": round(peak(), 2),
-        "before_gib": round(before, 2),
+    """Take one step that is not counted, then some that are."""
+    torch.set_num_threads(case["threads"])
+    row, parts = ROWS[case["row"]], Parts()
+    model = make_model(case["model"], side=case["side"])
+    model.checkpointing = row.checkpointing
+    learner = make_learner(model, precision=row.precision)
+    settings = train_settings({"teacher": {"least_iou_prediction": 0.0}}, source="benchmark")
+    optimizer = make_optimizer(learner.adapter.parameters(), settings)
+    learner.regularizer.push(torch.randn(128, 256))
+    learner.regularizer.refresh()
+    found = {"parameters": sum(p.numel() for p in model.parameters()), "before_gib": peak_gib()}
+    contested = []
+
+    def count(rivals):
+        contested.append(int(rivals.any(dim=1).sum()))
+
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as hooks:
+        record = draw_image(Path(folder), objects=case["objects"], side=case["side"])
+        if row.plain:
+            step = plain_step(learner, settings, row, parts)
+        else:
+            step = our_step(learner, row, parts, hooks, cache=Path(folder) / "cache")
+        hooks.enter_context(rivals_seen(count))
+        hooks.enter_context(patch.object(pseudo_labels, "believable", everyone))
+        runs = []
+        for _ in range(1 + case["repeats"]):
+            with parts.part("rest"):
+                one_step(step, record, Path(folder), learner, optimizer, parts)
+            runs.append(parts.take())
+    return found | {
+        "seconds": median([sum(run.values()) for run in runs[1:]]),
+        "parts": median_parts(runs[1:]),
+        "first_seconds": round(sum(runs[0].values()), 4),
+        "contested": contested[-1],
+        "peak_gib": peak_gib(),
     }
 
 
-def make_step(case, model, adapter, settings, folder):
-    """Give what makes one step of a view, and says where its seconds went."""
-    if case.row == "plain":
-        plain = PlainStep(model, adapter, settings.teacher, settings.loss)
+def one_step(step, record, folder, learner, optimizer, parts):
+    """Load, step, and move the adapter, as the loop does it."""
+    with parts.part("load"):
+        model = learner.model
+        sample = load_sample(record, folder_images(folder), side=model.side, stride=model.stride)
+        view = training_sample(sample, seed=0, view=0)
+    step(view)
+    with parts.part("optimizer"):
+        optimizer.step()
+        learner.average.follow()
 
-        def plainly(view):
-            start = time.perf_counter()
-            plain.step(view)
-            return {"whole step": time.perf_counter() - start}
 
-        return plainly
-    average = AdapterAverage(adapter, decay=settings.schedule.average_decay)
-    stems = partial(encoded_stems, model)
-    if case.row == "cached":
-        stems = CachedStems(model, FeatureCache(folder, most_bytes=int(2e9)), "benchmark")
-    learner = Learner(
-        model=model,
-        adapter=adapter,
-        average=average,
-        stems=stems,
-        teacher=Teacher(model, adapter, settings.teacher, average=average),
-        regularizer=PrototypeRegularizer(torch.randn(8, 256), capacity=128, least_clusters=8),
-        weights=settings.loss,
-        precision=case.precision,
+def plain_step(learner, settings, row, parts):
+    """Give the plain formulation over the same model and adapter."""
+    plain = PlainStep(
+        learner.model,
+        learner.adapter,
+        settings.teacher,
+        settings.loss,
+        learner.regularizer,
+        cut=row.cut,
+        timer=parts,
     )
-
-    def ours(view):
-        learner.step([view], measured=False)
-        average.follow()
-        return learner.timer.take()
-
-    return ours
+    return plain.step
 
 
-def peak():
-    """Most memory this process has held so far, in GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+def our_step(learner, row, parts, hooks, *, cache):
+    """Give the library's step, with the functions that make up its parts timed."""
+    model, stems = learner.model, learner.stems
+    if row.cached:
+        features = FeatureCache(cache, most_bytes=10**9)
+        stems = CachedStems(model, features, "benchmark")
+    learner = replace(learner, stems=parts.timed(stems, lambda views, look: f"encode {look}"))
+
+    def pass_of(kind):
+        # The teacher's pass has no graph, the student's has one.
+        return lambda *_: f"{kind} strong" if torch.is_grad_enabled() else f"{kind} weak"
+
+    timed = [
+        (model, "encode_adapted", pass_of("encode")),
+        (model, "decode", pass_of("decode")),
+        (model, "prepare", pass_of("decode")),
+        (model, "decode_chunk", pass_of("decode")),
+        (joint, "pairwise_iou", "calibrate"),
+        (joint, "calibrate_negatives", "calibrate"),
+        (step_module, "focal_loss", "losses"),
+        (step_module, "dice_loss", "losses"),
+        (step_module, "iou_head_loss", "losses"),
+        (PrototypeRegularizer, "loss", "prototypes"),
+        (ChunkedBackward, "add", "backward, decoder"),
+        (ChunkedBackward, "spend", "backward, encoder"),
+    ]
+    for owner, name, part in timed:
+        wrapped = parts.timed(getattr(owner, name), part)
+        hooks.enter_context(patch.object(owner, name, wrapped))
+    return lambda view: learner.step([view], measured=False)
 
 
-def show(case, found):
-    """Print a case, and its ratio to the plain one of the same run."""
-    name = f"{case['model']} {case['objects']:>4} objects {case['row']:<14}"
-    if "failed" in case:
-        print(f"{name} failed: {case['failed']}", flush=True)
-        return
-    plain = next(
-        (c for c in found if c["row"] == "plain" and c["objects"] == case["objects"]), None
-    )
-    ratio = f"{plain['seconds'] / case['seconds']:5.2f}x" if plain and "seconds" in plain else ""
-    print(f"{name} {case['seconds']:8.2f} s  peak {case['peak_gib']:5.2f} GiB "
-          f"(before {case['before_gib']:.2f})  {ratio}", flush=True)  # fmt: skip
-    print("    " + ", ".join(f"{part} {value:.2f}" for part, value in case["parts"].items()))
+@contextmanager
+def rivals_seen(count):
+    """Tell `count` which instances had rivals, in either formulation."""
+    with ExitStack() as hooks:
+        for name in ("joint.find_rivals", "plain"):
+            ...
+        yield
 
 
-if __name__ == "__main__":
-    main()
+def everyone(masks, prompts):
+    """Believe every mask."""
+    return torch.ones(len(masks), dtype=torch.bool)
