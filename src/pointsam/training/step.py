@@ -153,7 +153,8 @@ class Learner:
                     frozen = self.teacher.label_frozen(stem, samples)
         watched = None
         if measured:
-            watched = measure(labels, frozen, device=self.model.device, ranks=self.ranks)
+            with self.timer.part("exchange"):
+                watched = measure(labels, frozen, device=self.model.device, ranks=self.ranks)
         return _targets(labels), watched
 
     def _annotated(self, view: TrainingSample) -> Target:
@@ -231,7 +232,8 @@ class Learner:
                 point_features(one, view.sample.frame, view.sample.prompts)
                 for one, view in zip(self.model.feature_map(embedding), batch, strict=True)
             ]
-        features = self.ranks.gather(torch.cat(own))
+        with self.timer.part("exchange"):
+            features = self.ranks.gather(torch.cat(own))
         loss = self.weights.prototype * self.regularizer.loss(features)
         backward.add_direct("prototype", loss)
         self.regularizer.push(features)
