@@ -11,26 +11,32 @@ no belief). The random ViT-B costs what a trained one costs; nothing is download
 import argparse
 import json
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
+import cv2
+import numpy as np
+import plain_step as plain
 import torch
 from measuring import Parts, median, median_parts, peak_gib, run_case, write_report
-from plain_step import PlainStep
+from PIL import Image
 
 from models import make_learner, make_model
 from pointsam.config import train_settings
 from pointsam.data.augment import training_sample
 from pointsam.data.dataset import folder_images, load_sample
+from pointsam.data.records import ImageRecord, InstanceRecord
 from pointsam.models import joint
 from pointsam.models.cache import FeatureCache
+from pointsam.prompts import POSITIVE
 from pointsam.training import pseudo_labels
 from pointsam.training import step as step_module
 from pointsam.training.backward import ChunkedBackward
 from pointsam.training.loop import make_optimizer
 from pointsam.training.prototypes import PrototypeRegularizer
+from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.stems import CachedStems
 
 
@@ -111,23 +117,25 @@ def measure(case):
     model = make_model(case["model"], side=case["side"])
     model.checkpointing = row.checkpointing
     learner = make_learner(model, precision=row.precision)
-    settings = train_settings({"teacher": {"least_iou_prediction": 0.0}}, source="benchmark")
+    settings = train_settings({}, source="benchmark")
+    teacher = settings.teacher.model_copy(update={"least_iou_prediction": float("-inf")})
+    learner = replace(
+        learner, teacher=Teacher(model, learner.adapter, teacher, average=learner.average)
+    )
     optimizer = make_optimizer(learner.adapter.parameters(), settings)
     learner.regularizer.push(torch.randn(128, 256))
     learner.regularizer.refresh()
     found = {"parameters": sum(p.numel() for p in model.parameters()), "before_gib": peak_gib()}
     contested = []
-
-    def count(rivals):
-        contested.append(int(rivals.any(dim=1).sum()))
-
     with tempfile.TemporaryDirectory() as folder, ExitStack() as hooks:
         record = draw_image(Path(folder), objects=case["objects"], side=case["side"])
         if row.plain:
-            step = plain_step(learner, settings, row, parts)
+            step = plain_step(learner, teacher, settings.loss, row, parts)
         else:
             step = our_step(learner, row, parts, hooks, cache=Path(folder) / "cache")
-        hooks.enter_context(rivals_seen(count))
+        for module in (joint, plain):
+            noting = note_rivals(module.calibrate_negatives, contested)
+            hooks.enter_context(patch.object(module, "calibrate_negatives", noting))
         hooks.enter_context(patch.object(pseudo_labels, "believable", everyone))
         runs = []
         for _ in range(1 + case["repeats"]):
@@ -138,7 +146,7 @@ def measure(case):
         "seconds": median([sum(run.values()) for run in runs[1:]]),
         "parts": median_parts(runs[1:]),
         "first_seconds": round(sum(runs[0].values()), 4),
-        "contested": contested[-1],
+        "contested": contested[-1] if contested else 0,
         "peak_gib": peak_gib(),
     }
 
@@ -155,18 +163,18 @@ def one_step(step, record, folder, learner, optimizer, parts):
         learner.average.follow()
 
 
-def plain_step(learner, settings, row, parts):
+def plain_step(learner, teacher, weights, row, parts):
     """Give the plain formulation over the same model and adapter."""
-    plain = PlainStep(
+    built = plain.PlainStep(
         learner.model,
         learner.adapter,
-        settings.teacher,
-        settings.loss,
+        teacher,
+        weights,
         learner.regularizer,
         cut=row.cut,
         timer=parts,
     )
-    return plain.step
+    return built.step
 
 
 def our_step(learner, row, parts, hooks, *, cache):
@@ -201,15 +209,37 @@ def our_step(learner, row, parts, hooks, *, cache):
     return lambda view: learner.step([view], measured=False)
 
 
-@contextmanager
-def rivals_seen(count):
-    """Tell `count` which instances had rivals, in either formulation."""
-    with ExitStack() as hooks:
-        for name in ("joint.find_rivals", "plain"):
-            ...
-        yield
+def note_rivals(calibrate, contested):
+    """Wrap the calibration rule: it notes how many instances had rivals."""
+
+    def noting(prompts, rivals, *, most_negatives):
+        contested.append(int(rivals.any(dim=1).sum()))
+        return calibrate(prompts, rivals, most_negatives=most_negatives)
+
+    return noting
 
 
 def everyone(masks, prompts):
     """Believe every mask."""
     return torch.ones(len(masks), dtype=torch.bool)
+
+
+def draw_image(folder, *, objects, side):
+    """Write a picture of discs on rough ground, one on each place of a grid; a point in each."""
+    random = np.random.default_rng(0)
+    picture = random.integers(60, 110, (side, side, 3), dtype=np.uint8)
+    places = int(np.ceil(np.sqrt(objects)))
+    pitch = side / places
+    instances = []
+    for number in range(objects):
+        x, y = (number % places + 0.5) * pitch, (number // places + 0.5) * pitch
+        radius = pitch * random.uniform(0.15, 0.4)
+        colour = random.integers(130, 256, 3).tolist()
+        cv2.circle(picture, (int(x), int(y)), max(2, int(radius)), colour, -1, cv2.LINE_AA)
+        instances.append(InstanceRecord(number + 1, "disc", ((x, y, POSITIVE),)))
+    Image.fromarray(picture).save(folder / "discs.png")
+    return ImageRecord(1, "discs.png", (side, side), tuple(instances))
+
+
+if __name__ == "__main__":
+    main()

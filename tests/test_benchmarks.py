@@ -25,7 +25,9 @@ def everyone(masks, prompts):
 def test_plain_step_has_our_losses_and_gradients(family, cut):
     # Any overlap makes rivals, and three mutual rivals borrow two points each: no padding, which
     # the library attends to and ours does not.
-    chosen = settings(teacher={"least_iou_prediction": 0.0, "iou_threshold": 0.0})
+    chosen = settings(teacher={"iou_threshold": 0.0})
+    believing = chosen.teacher.model_copy(update={"least_iou_prediction": float("-inf")})
+    chosen = chosen.model_copy(update={"teacher": believing})
     ours = learner(small_segmenter(family).double(), chosen)
     stir(ours)
     for _ in range(2):
