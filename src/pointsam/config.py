@@ -169,14 +169,27 @@ def read_settings(path: Path) -> dict[str, Any]:
         InputError: not YAML, or not a mapping.
     """
     try:
-        values = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+        twice = _given_twice(yaml.compose(text, Loader=yaml.SafeLoader))
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} is not YAML ({in_words(error)}).") from error
+    if twice is not None:
+        raise InputError(f"{path} gives {twice} twice: YAML would take the last without a word.")
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise InputError(f"{path} holds {type(values).__name__}, expected settings by name.")
     return values
+
+
+def _given_twice(node: Any) -> str | None:
+    """Name a setting that one mapping of a YAML file gives twice; None where there is none."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    names = [str(key.value) for key, _ in node.value]
+    inner = (_given_twice(value) for _, value in node.value)
+    return next((n for n in names if names.count(n) > 1), next(filter(None, inner), None))
 
 
 def write_settings(settings: TrainSettings, path: Path) -> None:

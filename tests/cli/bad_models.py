@@ -80,6 +80,7 @@ SETTINGS = [
     ("a setting of another kind", "seed: many", "settings.yaml: seed: Input should be a valid"),
     ("a number for a stage", "teacher: 3", "teacher: Input should be a valid dictionary"),
     ("a stage of a list", "{regime: self-training, teacher: [1]}", "settings.yaml: teacher: "),
+    ("a setting given twice", "seed: 1\nseed: 2", "settings.yaml gives seed twice"),
     ("settings that are a list", "- 1", "settings.yaml holds list, expected settings by name"),
     ("settings that are no YAML", "a: [", "settings.yaml is not YAML"),
 ]
