@@ -82,3 +82,27 @@ def test_clear_leaves_what_is_not_its_own(tmp_path):
     assert cache.clear().entries == 1
     assert cache.use().entries == 0
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_processes_that_share_a_folder_keep_its_size_together(tmp_path):
+    caches = [opened(tmp_path, most_bytes=100_000) for _ in range(3)]
+    for index in range(60):
+        caches[index % 3].write(f"{index:02d}" * 20, (torch.ones(1000),))
+    assert 80_000 < caches[0].use().size <= 120_000
+
+
+def test_entries_that_another_process_deletes_are_no_fault(tmp_path, monkeypatch):
+    cache = opened(tmp_path, most_bytes=20_000)
+    stat = type(tmp_path).stat
+    for index in range(4):
+        cache.write(f"{index:02d}" * 20, (torch.ones(1000),))
+
+    def vanishing(path, **more):
+        if path.name.startswith("01"):
+            path.unlink(missing_ok=True)
+        return stat(path, **more)
+
+    monkeypatch.setattr(type(tmp_path), "stat", vanishing)
+    assert cache.use().entries == 3
+    cache.write("09" * 20, (torch.ones(2000),))
+    assert cache.read("09" * 20) is not None

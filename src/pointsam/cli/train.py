@@ -80,7 +80,7 @@ def _add_settings(settings: "argparse._ArgumentGroup") -> None:
     settings.add_argument("--side", type=int, help="side of the model's input, in pixels")
     settings.add_argument("--epochs", type=float, help="passes over the images, e.g. 0.5")
     settings.add_argument("--lr", type=float, help="learning rate")
-    settings.add_argument("--batch-size", type=int, help="images in one optimizer step")
+    settings.add_argument("--batch-size", type=int, help="images in one step, over all processes")
     settings.add_argument("--rank", type=int, help="LoRA rank of queries and of values")
     settings.add_argument("--first-block", type=int, help="first adapted block of the encoder")
     settings.add_argument("--seed", type=int)

@@ -8,6 +8,7 @@ image, side, seed, view or augmentation is another name.
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from pointsam.files import replacing
 
 SUFFIX = ".features"
 
+_UNCOUNTED = 0.05
+"""Share of the room that a process fills before it looks what others have written."""
+
 
 @dataclass(frozen=True)
 class CacheUse:
@@ -30,6 +34,15 @@ class CacheUse:
     entries: int
     size: int
     """Bytes."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    path: Path
+    size: int
+    """Bytes."""
+    used: float
+    """Time of the last use."""
 
 
 class FeatureCache:
@@ -52,6 +65,7 @@ class FeatureCache:
         self._most_bytes = most_bytes
         self._dtype = dtype
         self._size = self.use().size
+        self._uncounted = 0
 
     def name(self, weights: str, pixels: UInt8[Tensor, "3 _ _"]) -> str:
         """Name the entry of one image.
@@ -76,7 +90,8 @@ class FeatureCache:
             return None
         if checksum != _checksum(tensors):
             return None
-        os.utime(path)
+        with suppress(FileNotFoundError):  # another process made room meanwhile
+            os.utime(path)
         return tensors
 
     def write(self, name: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -89,36 +104,48 @@ class FeatureCache:
                 temporary,
                 metadata={"checksum": _checksum(stored)},
             )
-        self._size += path.stat().st_size
-        if self._size > self._most_bytes:
+            size = temporary.stat().st_size
+        self._size += size
+        self._uncounted += size
+        # Other processes write too: what is there is counted anew before it can be much more.
+        if self._size > self._most_bytes or self._uncounted > _UNCOUNTED * self._most_bytes:
             self._shrink()
         return stored
 
     def use(self) -> CacheUse:
         """Count what is stored."""
-        sizes = [path.stat().st_size for path in self._entries()]
-        return CacheUse(len(sizes), sum(sizes))
+        entries = self._entries()
+        return CacheUse(len(entries), sum(entry.size for entry in entries))
 
     def clear(self) -> CacheUse:
         """Delete all entries, and nothing else that is in the folder; give what was there."""
         used = self.use()
-        for path in self._entries():
-            path.unlink(missing_ok=True)
+        for entry in self._entries():
+            entry.path.unlink(missing_ok=True)
         self._size = 0
         return used
 
     def _shrink(self) -> None:
-        """Delete the least recently used entries until a tenth of the room is free."""
-        entries = sorted((path.stat().st_mtime, path) for path in self._entries())
-        self._size = sum(path.stat().st_size for _, path in entries)
-        for _, path in entries:
+        """Where there is too much, delete what was least recently used until a tenth is free."""
+        entries = sorted(self._entries(), key=lambda entry: entry.used)
+        self._size = sum(entry.size for entry in entries)
+        self._uncounted = 0
+        if self._size <= self._most_bytes:
+            return
+        for entry in entries:
             if self._size <= 0.9 * self._most_bytes:
                 return
-            self._size -= path.stat().st_size
-            path.unlink(missing_ok=True)
+            self._size -= entry.size
+            entry.path.unlink(missing_ok=True)
 
-    def _entries(self) -> list[Path]:
-        return list(self._folder.glob(f"*/*{SUFFIX}"))
+    def _entries(self) -> list["_Entry"]:
+        """List what is stored; another process may delete some of it at any moment."""
+        entries = []
+        for path in self._folder.glob(f"*/*{SUFFIX}"):
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                entries.append(_Entry(path, status.st_size, status.st_mtime))
+        return entries
 
     def _path(self, name: str) -> Path:
         # A folder with a million files is slow on many file systems.
