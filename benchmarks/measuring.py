@@ -104,9 +104,10 @@ def run_case(script, case, *, limit_gib):
     return case | {"failed": said[0]}
 
 
-def seconds(action, *, times):
-    """Wall seconds of each of some calls, after one that is not counted."""
-    action()
+def seconds(action, *, times, warm=True):
+    """Wall seconds of each of some calls, after one that is not counted (`warm`)."""
+    if warm:
+        action()
     taken = []
     for _ in range(times):
         start = perf_counter()

@@ -145,7 +145,9 @@ def library_decode(model, image, prompts):
     x, y = torch.meshgrid(centre, centre, indexing="xy")
     encoder = getattr(root, "shared_image_embedding", root.prompt_encoder.shared_embedding)
     position = encoder(torch.stack([x, y], dim=-1)[None]).permute(0, 3, 1, 2)
-    sparse, dense = root.prompt_encoder(
+    # The library's own map of "no mask" has the side that it was built for.
+    no_mask = root.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1)
+    sparse, _ = root.prompt_encoder(
         input_points=prompts.points[None].to(image.dtype),
         input_labels=prompts.labels[None],
         input_boxes=None,
@@ -155,7 +157,7 @@ def library_decode(model, image, prompts):
         image_embeddings=image,
         image_positional_embeddings=position,
         sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=dense,
+        dense_prompt_embeddings=no_mask.expand(1, -1, cells, cells),
         multimask_output=False,
     )
     return masks[0, :, 0], sureness[0, :, 0]

@@ -1,119 +1,111 @@
-"""What prototypes cost: FINCH, the memory bank, the matching.
+"""FINCH at three sizes, the memory bank, and the matching: seconds, and peak memory of each.
 
-    python benchmarks/prototypes.py --features 128 10000 100000 --output prototypes.json
+    python benchmarks/prototypes.py --output prototypes.json
 
-Features are drawn around 50 centres, 256 numbers each. Every size runs in a process of its own,
-since a peak never falls.
+Features are drawn around centres, as those of objects lie; 256 channels. Each case runs in a
+process of its own; its peak stands beside what the process held before (libraries, features).
 """
 
 import argparse
 import json
-import os
-import platform
-import resource
-import statistics
-import subprocess
-import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import torch
+from measuring import median, peak_gib, run_case, seconds, write_report
 
-from pointsam.training.finch import coarsest_partition
-from pointsam.training.prototypes import PrototypeRegularizer
+from pointsam.training.finch import finch
+from pointsam.training.prototypes import (
+    MemoryBank,
+    PrototypeRegularizer,
+    match_prototypes,
+    target_prototypes,
+)
 
-CHANNELS, CENTRES = 256, 50
+CHANNELS = 256
+LARGE = 50_000
+"""Features from which on a case takes minutes."""
 
 
 def main():
     args = arguments()
     if args.case is not None:
-        print(json.dumps(measure(args.case, repeats=args.repeats, threads=args.threads)))
+        print(json.dumps(measure(json.loads(args.case))))
         return
-    print(f"command: {' '.join(sys.argv)}")
-    rows = [one(count, args) for count in args.features]
-    bank = bank_costs(args.repeats)
-    print(
-        f"bank of 128: push 10 features {1e3 * bank['push']:.2f} ms, cluster and match "
-        f"{1e3 * bank['refresh']:.1f} ms, loss {1e3 * bank['loss']:.2f} ms"
-    )
-    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "torch": torch.__version__}
-    if args.output:
-        content = {"command": " ".join(sys.argv), **machine, "finch": rows, "bank": bank}
-        args.output.write_text(json.dumps(content, indent=1))
+    cases = [{"what": "finch", "features": int(size)} for size in args.features.split(",")]
+    cases += [{"what": "bank", "features": 512}, {"what": "refresh", "features": 512}]
+    cases += [{"what": "matching", "features": size} for size in (8, 64, 512)]
+    found = []
+    for case in cases:
+        case |= {"threads": args.threads, "repeats": args.repeats}
+        found.append(run_case(__file__, case, limit_gib=args.limit_gib))
+        show(found[-1])
+    write_report(args.output, found)
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--features", type=int, nargs="+", default=[128, 10_000])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--output", type=Path, metavar="FILE.json")
-    parser.add_argument("--case", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--features", default="128,10000,100000", help="sizes for FINCH")
+    parser.add_argument("--repeats", type=int, default=3, help=f"one from {LARGE} features on")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--limit-gib", type=float, default=8.0, help="most memory of a case")
+    parser.add_argument("--output", type=Path, help="JSON file")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def one(count, args):
-    """Cluster one number of features in a process of its own, and say what it took."""
-    repeats = 1 if count > 20_000 else args.repeats
-    words = ["--case", count, "--repeats", repeats, "--threads", args.threads]
-    done = subprocess.run(
-        [sys.executable, __file__, *map(str, words)], capture_output=True, text=True, check=True
-    )
-    row = json.loads(done.stdout)
+def show(found):
+    head = f"{found['what']:<10}{found['features']:>8} features"
+    if "failed" in found:
+        print(head, found["failed"], flush=True)
+        return
+    clusters = f"  clusters {found['clusters']}" if "clusters" in found else ""
     print(
-        f"FINCH, {count} x {CHANNELS}: {row['seconds']:.3f} s, {row['clusters']} clusters, peak "
-        f"{row['peak_gib']:.2f} GiB ({row['before_gib']:.2f} before)",
+        f"{head}{found['seconds']:12.4f} s{found['peak_gib']:8.2f} GiB "
+        f"({found['before_gib']:.2f} before){clusters}",
         flush=True,
     )
-    return row
 
 
-def drawn(count, *, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    centres = torch.randn(CENTRES, CHANNELS, generator=generator)
-    chosen = torch.randint(CENTRES, (count,), generator=generator)
-    return centres[chosen] + 0.5 * torch.randn(count, CHANNELS, generator=generator)
-
-
-def measure(count, *, repeats, threads):
-    torch.set_num_threads(threads)
-    features = drawn(count)
-    before = peak()
-    seconds, clusters = [], 0
-    for _ in range(repeats):
-        start = time.perf_counter()
-        labels = coarsest_partition(features, least_clusters=8)
-        seconds.append(time.perf_counter() - start)
-        clusters = int(labels.max()) + 1
-    return {"features": count, "seconds": statistics.median(seconds), "clusters": clusters,
-            "peak_gib": peak(), "before_gib": before}  # fmt: skip
-
-
-def bank_costs(repeats):
-    """Seconds to push into a full bank, to cluster and match it, and to compute the loss."""
-    regularizer = PrototypeRegularizer(drawn(10, seed=1), capacity=128, least_clusters=8)
-    regularizer.push(drawn(128, seed=2))
-    live = drawn(10, seed=3)
-    regularizer.refresh()
-    actions = {
-        "push": lambda: regularizer.push(live),
-        "refresh": regularizer.refresh,
-        "loss": lambda: regularizer.loss(live),
-    }
+def measure(case):
+    """Time one case; a long one once, without a call that is not counted."""
+    torch.set_num_threads(case["threads"])
+    features = drawn_features(case["features"])
+    before = peak_gib()
     found = {}
-    for name, action in actions.items():
-        seconds = []
-        for _ in range(10 * repeats):
-            start = time.perf_counter()
-            action()
-            seconds.append(time.perf_counter() - start)
-        found[name] = statistics.median(seconds)
-    return found
+    if case["what"] == "finch":
+        action = partitioner(features, found)
+    elif case["what"] == "bank":
+        bank = MemoryBank(capacity=len(features), like=features)
+        bank.push(features)
+        action = partial(bank.push, features[:10])  # the objects of one image
+    elif case["what"] == "refresh":
+        regularizer = PrototypeRegularizer(target_prototypes(features), capacity=len(features))
+        regularizer.push(features.roll(1, dims=0))
+        action = regularizer.refresh
+    else:
+        action = partial(match_prototypes, features, drawn_features(len(features), seed=1))
+    large = case["features"] >= LARGE
+    taken = seconds(action, times=1 if large else case["repeats"], warm=not large)
+    found |= {"seconds": median(taken), "calls": len(taken)}
+    return found | {"peak_gib": peak_gib(), "before_gib": before}
 
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+def partitioner(features, found):
+    """Cluster, and note how many clusters each partition has."""
+
+    def partition():
+        found["clusters"] = [int(labels.max()) + 1 for labels in finch(features)]
+
+    return partition
+
+
+def drawn_features(count, *, seed=0):
+    """Features around one centre in fifty, with half as much noise as centre."""
+    generator = torch.Generator().manual_seed(seed)
+    centres = torch.randn(max(1, count // 50), CHANNELS, generator=generator)
+    owner = torch.randint(len(centres), (count,), generator=generator)
+    return centres[owner] + 0.5 * torch.randn(count, CHANNELS, generator=generator)
 
 
 if __name__ == "__main__":
