@@ -115,3 +115,26 @@ def test_boxes_of_the_point_file_are_prompts(drawn, tmp_path, capsys):
     )
     assert by_boxes["settings"]["prompt"] == "boxes"
     assert by_boxes["iou"] != by_points["iou"]
+
+
+@pytest.mark.usefixtures("small_model")
+def test_scores_and_masks_share_a_cache(drawn, tmp_path, capsys, monkeypatch):
+    """A second command on the same images does not encode, and gives the same numbers."""
+    words = ["--images", str(drawn.images), "--points", str(drawn.points), "--side", "128",
+             "--threads", "1", "--cache", str(tmp_path / "cache")]  # fmt: skip
+    score = ["evaluate", *words, "--annotations", str(drawn.annotations)]
+    assert main([*score, "--output", str(tmp_path / "first")]) == 0
+    assert main(["cache", str(tmp_path / "cache")]) == 0
+    assert "2 entries" in capsys.readouterr().out
+
+    def fail(self, images):
+        raise AssertionError("the encoder ran")
+
+    monkeypatch.setattr("pointsam.models.segmenter.Segmenter.encode", fail)
+    assert main([*score, "--output", str(tmp_path / "second")]) == 0
+    for name in ("scores.csv", "instances.csv"):
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+    assert main(["predict", *words, "--output", str(tmp_path / "masks")]) == 0
+    with pytest.raises(AssertionError, match="the encoder ran"):
+        main([*score[:-2], "--annotations", str(drawn.annotations), "--side", "256",
+              "--output", str(tmp_path / "third")])  # fmt: skip

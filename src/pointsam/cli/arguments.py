@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pointsam.data.records import Dataset
     from pointsam.data.stretching import Stretch
+    from pointsam.models.cache import FeatureCache
     from pointsam.models.segmenter import Segmenter
     from pointsam.prediction.predictor import Predictor
 
@@ -32,6 +33,50 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="side of the model's input; the adapter's own, or 1024, if not given",
     )
     add_machine_arguments(parser)
+    cache = parser.add_argument_group("cache")
+    add_cache_arguments(cache, keeps="image embeddings for the next command", precision="float32")
+
+
+def add_cache_arguments(parser: "argparse._ArgumentGroup", *, keeps: str, precision: str) -> None:
+    """Ask where to keep what the encoder gave."""
+    parser.add_argument("--cache", type=Path, metavar="DIR", help=f"keep {keeps} here")
+    parser.add_argument(
+        "--cache-size",
+        type=float,
+        default=20.0,
+        metavar="GB",
+        help="most that the cache may hold (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--cache-precision",
+        choices=["float16", "float32"],
+        default=precision,
+        help="of what is kept; float32 changes no digit (default: %(default)s)",
+    )
+
+
+def open_cache(args: argparse.Namespace) -> "FeatureCache | None":
+    """Open the cache that was asked for.
+
+    Raises:
+        InputError: a size that cannot be, or a file in the folder's place.
+    """
+    import math
+
+    import torch
+
+    from pointsam.errors import InputError
+    from pointsam.models.cache import FeatureCache
+
+    if args.cache is None:
+        return None
+    if not 0 < args.cache_size < math.inf:
+        raise InputError(f"--cache-size {args.cache_size}: give a size in gigabytes.")
+    return FeatureCache(
+        args.cache,
+        most_bytes=int(args.cache_size * 1e9),
+        dtype=getattr(torch, args.cache_precision),
+    )
 
 
 def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,16 +153,22 @@ def open_predictor(args: argparse.Namespace) -> "Predictor":
         FileNotFoundError: no such model or adapter.
         InputError: damaged files, an adapter of another base, a side the model cannot take.
     """
+    from pointsam.models.cache import KeptEmbeddings
+    from pointsam.models.checkpoints import base_hash
     from pointsam.prediction.predictor import load
 
     set_threads(args.threads)
-    return load(
+    cache = open_cache(args)
+    predictor = load(
         args.model,
         adapter=args.adapter,
         side=args.side,
         device=chosen_device(args.device),
         precision=args.precision,
     )
+    if cache is not None:
+        predictor.model.kept = KeptEmbeddings(cache, base_hash(predictor.model))
+    return predictor
 
 
 def open_model(args: argparse.Namespace) -> "Segmenter":

@@ -10,7 +10,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "cache",
         help="show or clear a cache of features",
         description=(
-            "Show what the folder given to 'pointsam train --cache' holds, or delete it. Nothing "
+            "Show what the folder given to --cache of other commands holds, or delete it. Nothing "
             "in it is needed: what is missing is computed again."
         ),
     )
@@ -19,7 +19,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     """Show or clear."""
     from pointsam.models.cache import FeatureCache
 
@@ -29,3 +29,4 @@ def run(args: argparse.Namespace) -> None:
     used = cache.clear() if args.clear else cache.use()
     done = "deleted" if args.clear else "held"
     print(f"{args.folder}: {used.entries} entries, {used.size / 1e9:.2f} GB {done}")
+    return 0

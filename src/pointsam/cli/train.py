@@ -1,10 +1,10 @@
 """``pointsam train``: images and points in, an adapter folder out."""
 
 import argparse
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pointsam.cli.arguments import add_cache_arguments
 from pointsam.cli.train_scene import (
     add_scene_arguments,
     on_scenes,
@@ -107,18 +107,7 @@ def _add_machine(machine: "argparse._ArgumentGroup") -> None:
     machine.add_argument(
         "--chunk-size", type=int, metavar="N", help="instances decoded at once (4 if not given)"
     )
-    machine.add_argument(
-        "--cache", type=Path, metavar="DIR", help="keep the frozen features here between passes"
-    )
-    machine.add_argument(
-        "--cache-size", type=float, default=20.0, metavar="GB", help="most that the cache may hold"
-    )
-    machine.add_argument(
-        "--cache-precision",
-        choices=["float16", "float32"],
-        default="float16",
-        help="of stored features; float32 trains as without a cache, to the bit",
-    )
+    add_cache_arguments(machine, keeps="the frozen features between passes", precision="float16")
     machine.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     machine.add_argument(
         "--save-every", type=int, default=50, metavar="STEPS", help="steps between saved states"
@@ -155,7 +144,7 @@ def _train(args: argparse.Namespace, device: str, ranks: "Ranks") -> int:
     import sys
     from dataclasses import replace
 
-    from pointsam.cli.arguments import set_threads
+    from pointsam.cli.arguments import open_cache, set_threads
     from pointsam.config import train_settings
     from pointsam.errors import InputError
     from pointsam.files import refuse_existing
@@ -170,7 +159,7 @@ def _train(args: argparse.Namespace, device: str, ranks: "Ranks") -> int:
             refuse_existing(args.output)  # before every image is looked at
         settings = train_settings(_settings(args), source=str(args.config or "settings"))
         given = scene_inputs(args, settings) if on_scenes(args) else _folder_inputs(args, settings)
-    inputs = replace(given, device=device, cache=_open_cache(args), ranks=ranks)
+    inputs = replace(given, device=device, cache=open_cache(args), ranks=ranks)
     if ranks.first and on_scenes(args):
         show_chips(inputs)
     try:
@@ -189,25 +178,6 @@ def _train(args: argparse.Namespace, device: str, ranks: "Ranks") -> int:
     if ranks.first:
         print(f"adapter: {args.output}")
     return 0
-
-
-def _open_cache(args: argparse.Namespace) -> Any:
-    """Open the feature cache that was asked for."""
-    if args.cache is None:
-        return None
-    import torch
-
-    from pointsam.errors import InputError
-    from pointsam.models.cache import FeatureCache
-
-    if not 0 < args.cache_size < math.inf:
-        raise InputError(f"--cache-size {args.cache_size}: give a size in gigabytes.")
-
-    return FeatureCache(
-        args.cache,
-        most_bytes=int(args.cache_size * 1e9),
-        dtype=getattr(torch, args.cache_precision),
-    )
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:

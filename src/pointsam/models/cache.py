@@ -152,6 +152,15 @@ class FeatureCache:
         return self._folder / name[:2] / f"{name}{SUFFIX}"
 
 
+@dataclass(frozen=True, eq=False)
+class KeptEmbeddings:
+    """A cache of final embeddings, for one base model."""
+
+    cache: FeatureCache
+    base: str
+    """Hash of the base; the adapter's is taken for each image, since it can be switched off."""
+
+
 def _checksum(tensors: Sequence[Tensor]) -> str:
     """Sum up the stored bytes: a torn page or a flipped bit gives another."""
     digest = hashlib.blake2b(digest_size=8)

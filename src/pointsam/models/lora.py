@@ -1,5 +1,6 @@
 """LoRA on the queries and values of attention: put on, taken off, saved, loaded, merged."""
 
+import hashlib
 import json
 import warnings
 from collections.abc import Iterator, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
@@ -89,6 +91,18 @@ class Adapter:
         """Add the adapter to the weights; the model is a plain one afterwards."""
         self._peft.merge_and_unload()
         return self._model.requires_grad_(False)
+
+
+def adapter_hash(model: Segmenter) -> str | None:
+    """Name the adapter on a model by its weights; None where there is none, or it is off."""
+    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+    if not layers or any(layer.disable_adapters for layer in layers):
+        return None
+    digest = hashlib.sha256()
+    for name, value in sorted(model.named_parameters()):
+        if "lora_" in name:
+            digest.update(name.encode() + value.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()
 
 
 class AdapterAverage:

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from pointsam.models.cache import KeptEmbeddings
 from pointsam.prompts import PADDING, PointPrompts
 
 PIXEL_MEAN = (123.675, 116.28, 103.53)
@@ -92,6 +93,8 @@ class Segmenter(nn.Module, ABC):
     """First block of the encoder that an adapter may change; what is below is frozen."""
     chunk_size: int = 4
     """Most instances decoded at once; small chunks stay in a processor's cache."""
+    kept: KeptEmbeddings | None = None
+    """Where prediction and scores keep final embeddings; None encodes every image anew."""
     checkpointing: bool = False
     """Whether the backward pass computes each adapted block again in place of storing it."""
 

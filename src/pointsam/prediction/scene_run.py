@@ -13,7 +13,8 @@ from pointsam.data.rasters import Scene
 from pointsam.data.scene_points import SceneObject, ScenePoints, scene_tasks
 from pointsam.data.windows import Window
 from pointsam.errors import InputError
-from pointsam.models.checkpoints import LORA_MARK, base_hash
+from pointsam.models.checkpoints import base_hash
+from pointsam.models.lora import adapter_hash
 from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.logit_maps import Overlaps
 from pointsam.prediction.parts import begin, give_up, part_path, read_part, write_part
@@ -173,7 +174,7 @@ class SceneRun:
             "points": _points_hash(self._points),
             "model": {
                 "base": base_hash(self._model),
-                "adapter": _adapter_hash(self._model),
+                "adapter": adapter_hash(self._model),
                 "side": self._model.side,
             },
             "stretch": asdict(scene.stretch),
@@ -212,12 +213,3 @@ def _points_hash(points: ScenePoints) -> str:
 def _described(scene_object: SceneObject) -> str:
     place = (scene_object.points.tolist(), scene_object.labels.tolist())
     return repr((scene_object.id, scene_object.category, *place))
-
-
-def _adapter_hash(model: Segmenter) -> str | None:
-    """Name the adapter on a model by its weights; None where there is none."""
-    weights = {name: value for name, value in model.state_dict().items() if LORA_MARK in name}
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        digest.update(name.encode() + weights[name].detach().cpu().float().numpy().tobytes())
-    return digest.hexdigest() if weights else None
