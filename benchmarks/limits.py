@@ -1,136 +1,170 @@
-"""How near encoder and decoder come to what the machine can do at all.
+"""What the machine can do at most, what of it encoder and decoder reach, and what else was tried.
 
     python benchmarks/limits.py --output limits.json
 
-The machine's own rate is that of one large matrix product, in float32 and bfloat16. Operations of a
-pass are counted by torch's flop counter (a multiply-add is two); the share is their rate over the
-machine's. ``--compile`` also measures ``torch.compile`` of the encoder, with the time it takes to
-compile.
+"product" is one large matrix product: nothing that is made of products is faster. "encode" and
+"decode" are an image and its objects without a graph, with the share of that rate they reach;
+products and convolutions alone are counted. "form" is the encoder in another memory layout, or
+compiled, beside the encoder as it is used. Each case runs in a process of its own.
 """
 
 import argparse
 import json
-import os
-import platform
-import statistics
-import sys
-import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 
 import torch
+from measuring import median, run_case, seconds, write_report
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from models import drawn_sample, make_model
 
-MATRIX = 2048
+PRECISIONS = ("float32", "bfloat16")
+FORMS = ("as used", "contiguous", "channels-last", "compiled")
 
 
 def main():
     args = arguments()
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    print(f"command: {' '.join(sys.argv)}")
-    rows = []
-    for threads in args.threads:
-        torch.set_num_threads(threads)
-        for precision in args.precisions:
-            rate = matrix_rate(getattr(torch, precision), repeats=args.repeats)
-            rows.append({"what": f"matrix product of {MATRIX}", "threads": threads,
-                         "precision": precision, "gflops": rate})  # fmt: skip
-            show(rows[-1])
-            for name in args.models:
-                for row in passes(name, args, precision=precision):
-                    row |= {"threads": threads, "precision": precision}
-                    rows.append(row | {"share": row["gflops"] / rate})
-                    show(rows[-1])
-    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "torch": torch.__version__}
-    if args.output:
-        args.output.write_text(
-            json.dumps({"command": " ".join(sys.argv), **machine, "rows": rows}, indent=1)
-        )
+    if args.case is not None:
+        print(json.dumps(measure(json.loads(args.case))))
+        return
+    whats = args.what.split(",")
+    cases = []
+    if "product" in whats:
+        cases += [
+            {"what": "product", "precision": precision, "threads": threads}
+            for precision in PRECISIONS
+            for threads in (1, 2)
+        ]
+    for model in args.model.split(","):
+        for what in [name for name in ("encode", "decode") if name in whats]:
+            cases += [
+                {"what": what, "model": model, "precision": precision, "threads": 2}
+                for precision in PRECISIONS
+            ]
+        if "form" in whats:
+            cases += [
+                {"what": "form", "model": model, "form": form, "precision": "float32", "threads": 2}
+                for form in FORMS
+            ]
+    shared = {"side": args.side, "objects": args.objects, "repeats": args.repeats}
+    found = []
+    for case in cases:
+        found.append(run_case(__file__, case | shared, limit_gib=args.limit_gib))
+        add_share(found)
+        show(found[-1])
+    write_report(args.output, found)
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--models", nargs="+", default=["mobile_sam"])
+    parser.add_argument("--what", default="product,encode,decode,form")
+    parser.add_argument("--model", default="mobile_sam,sam-vit-b", help="as in models.py")
     parser.add_argument("--side", type=int, default=1024)
     parser.add_argument("--objects", type=int, default=50)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--output", type=Path, metavar="FILE.json")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--limit-gib", type=float, default=12.0, help="most memory of a case")
+    parser.add_argument("--output", type=Path, help="JSON file")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def matrix_rate(dtype, *, repeats):
-    """Billions of operations a second of one large product."""
-    left, right = (torch.randn(MATRIX, MATRIX).to(dtype) for _ in range(2))
-    return 2e-9 * MATRIX**3 / median(lambda: left @ right, repeats=repeats)
+def add_share(found):
+    """Set a rate beside that of the product of the same type with as many threads."""
+    last = found[-1]
+    for one in found:
+        same = all(one.get(key) == last.get(key) for key in ("precision", "threads"))
+        if one["what"] == "product" and same and "gflops" in one and "gflops" in last:
+            last["share"] = round(last["gflops"] / one["gflops"], 3)
 
 
-@torch.no_grad()
-def passes(name, args, *, precision):
-    """Measure the parts of one image's way, and count what they compute."""
-    model = make_model(name, side=args.side)
-    sample = drawn_sample(model, objects=args.objects)
-    pixels = model.normalise([sample.pixels])
-    half = precision != "float32"
-    with torch.autocast("cpu", torch.bfloat16) if half else nullcontext():
-        stem = model.encode_frozen(pixels)
-        embedding = model.encode_adapted(stem)
-        parts = {
-            "encoder, frozen part": lambda: model.encode_frozen(pixels),
-            "encoder, adapted part": lambda: model.encode_adapted(stem),
-            f"decoder, {args.objects} objects": lambda: model.decode(embedding, sample.prompts),
-        }
-        for part, action in parts.items():
-            yield measured(f"{name}: {part}", action, repeats=args.repeats)
-        if args.compile:
-            compiled = torch.compile(model.encode_adapted)
-            start = time.perf_counter()
-            compiled(stem)
-            row = measured(
-                f"{name}: encoder, adapted part, compiled",
-                lambda: compiled(stem),
-                repeats=args.repeats,
-                operations=counted(parts["encoder, adapted part"]),
-            )
-            yield row | {"seconds to compile": time.perf_counter() - start}
+def show(found):
+    names = [str(found.get(key, "")) for key in ("what", "model", "form", "precision")]
+    head = "".join(f"{name:<14}" for name in names) + f"{found['threads']} threads "
+    if "failed" in found:
+        print(head, found["failed"], flush=True)
+        return
+    rate = f"{found['gflops']:9.0f} GFLOP/s" if "gflops" in found else ""
+    share = f"{100 * found['share']:6.0f} %" if "share" in found else ""
+    first = f"  first call {found['first_seconds']:.1f} s" if "first_seconds" in found else ""
+    print(f"{head}{found['seconds']:9.3f} s{rate}{share}{first}", flush=True)
 
 
-def measured(what, action, *, repeats, operations=None):
-    operations = operations or counted(action)
-    seconds = median(action, repeats=repeats)
-    return {
-        "what": what,
-        "seconds": seconds,
-        "gflop": operations * 1e-9,
-        "gflops": operations * 1e-9 / seconds,
-    }
+def measure(case):
+    """Time one case."""
+    torch.set_num_threads(case["threads"])
+    if case["what"] == "product":
+        return product(case)
+    model = make_model(case["model"], side=case["side"])
+    if case["what"] == "form":
+        return form(case, model)
+    sample = drawn_sample(model, objects=case["objects"])
+    with torch.no_grad(), halved(case["precision"]):
+        embedding = model.encode([sample.pixels])
+        if case["what"] == "encode":
+            action = partial(model.encode, [sample.pixels])
+        else:
+            action = partial(model.decode, embedding, sample.prompts)
+        taken = median(seconds(action, times=case["repeats"]))
+        flops = count_flops(action)
+    return {"seconds": taken, "gflop": flops / 1e9, "gflops": flops / 1e9 / taken}
 
 
-def counted(action):
-    with FlopCounterMode(display=False) as counter:
+def product(case, *, size=4096):
+    """Multiply two square matrices."""
+    dtype = getattr(torch, case["precision"])
+    left, right = torch.randn(2, size, size).to(dtype)
+    taken = median(seconds(partial(torch.mm, left, right), times=case["repeats"]))
+    flops = 2 * size**3
+    return {"seconds": taken, "gflop": flops / 1e9, "gflops": flops / 1e9 / taken}
+
+
+def form(case, model):
+    """Encode with another memory layout of weights and pixels, or compiled."""
+    pixels = model.normalise([drawn_sample(model, objects=1).pixels])
+    layouts = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
+    if case["form"] in layouts:
+        layout = layouts[case["form"]]
+        pixels = pixels.contiguous(memory_format=layout)
+        for parameter in model.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=layout)
+
+    def encode(pixels):
+        return model.encode_adapted(model.encode_frozen(pixels)).image
+
+    expected = None
+    if case["form"] == "compiled":
+        with torch.no_grad():
+            expected = encode(pixels)
+        encode = torch.compile(encode)
+    with torch.no_grad():
+        start = perf_counter()
+        image = encode(pixels)
+        first = perf_counter() - start
+        taken = median(seconds(partial(encode, pixels), times=case["repeats"]))
+    found = {"seconds": taken, "first_seconds": round(first, 2)}
+    if expected is not None:
+        found["relative_error"] = float((image - expected).norm() / expected.norm())
+    return found
+
+
+def halved(precision):
+    """Give autocast where half precision is asked for."""
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast("cpu", dtype=getattr(torch, precision))
+
+
+def count_flops(action):
+    """Count those of products and convolutions; attention written out, so that it is counted."""
+    counter = FlopCounterMode(display=False)
+    with counter, sdpa_kernel(SDPBackend.MATH):
         action()
     return counter.get_total_flops()
-
-
-def median(action, *, repeats):
-    action()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
-
-
-def show(row):
-    seconds = f"{row['seconds']:7.3f} s" if "seconds" in row else " " * 9
-    share = f"{100 * row['share']:5.0f} %" if "share" in row else ""
-    print(f"{row['what']:<46}{row['threads']} threads {row['precision']:<9}{seconds}"
-          f"{row['gflops']:8.0f} GFLOP/s{share}", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":
