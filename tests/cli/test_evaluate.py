@@ -125,7 +125,7 @@ def test_scores_and_masks_share_a_cache(drawn, tmp_path, capsys, monkeypatch):
     score = ["evaluate", *words, "--annotations", str(drawn.annotations)]
     assert main([*score, "--output", str(tmp_path / "first")]) == 0
     assert main(["cache", str(tmp_path / "cache")]) == 0
-    assert "2 entries" in capsys.readouterr().out
+    assert "1 entries" in capsys.readouterr().out  # both images look the same
 
     def fail(self, images):
         raise AssertionError("the encoder ran")
