@@ -1,133 +1,94 @@
-"""Scores of three point files in one command, and a dense image's decoding.
+"""One command that scores three point files beside one that scores one: seconds and their ratio.
 
     python benchmarks/evaluate.py --images NWPU/Images --annotations NWPU_instances_val.json \
-        --points NWPU_points_val_1.json NWPU_points_val_2.json NWPU_points_val_3.json \
-        --first 40 --output evaluate.json
+        --points NWPU_points_val_1.json --points NWPU_points_val_2.json \
+        --points NWPU_points_val_3.json --output evaluate.json
 
-The first part compares ``pointsam evaluate`` with one point file and with all of them. The second
-decodes 50 objects of one image by our forward and by the library's own in one call: seconds, and
-the largest difference of a logit.
+Both are ``pointsam evaluate`` with the embedded model, from start to end of the process.
 """
 
 import argparse
 import json
-import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from time import perf_counter
 
-import torch
-from plain_step import library_decode
-
-from models import drawn_sample, make_model
+from measuring import median, write_report
 
 
 def main():
     args = arguments()
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    print(f"command: {' '.join(sys.argv)}")
-    found = {"decoding": decoding(args)}
-    if args.images:
-        found["scoring"] = scoring(args)
-    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "torch": torch.__version__}
-    if args.output:
-        args.output.write_text(
-            json.dumps({"command": " ".join(sys.argv), **machine, **found}, indent=1)
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        files = [args.annotations, *args.points]
+        if args.first is not None:
+            files = [first_images(path, args.first, Path(folder)) for path in files]
+        annotations, *points = files
+        found = []
+        for given in (points[:1], points):
+            taken = []
+            for number in range(args.repeats):
+                output = Path(folder) / f"scores-{len(given)}-{number}"
+                taken.append(score(args, annotations, given, output))
+            found.append({"point_files": len(given), "seconds": median(taken), "all": taken})
+            print(f"{len(given)} point files: {found[-1]['seconds']:.1f} s", flush=True)
+    one, many = found
+    many["ratio"] = round(many["seconds"] / one["seconds"], 3)
+    images, instances = scored(annotations_of=args.annotations, first=args.first)
+    for row in found:
+        row |= {"images": images, "instances": instances, "threads": args.threads}
+    print(f"{images} images, {instances} instances: ratio {many['ratio']:.2f}")
+    write_report(args.output, found)
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--images", type=Path)
-    parser.add_argument("--annotations", type=Path)
-    parser.add_argument("--points", type=Path, nargs="+", default=[])
-    parser.add_argument("--first", type=int, help="this many images with objects only")
-    parser.add_argument("--objects", type=int, default=50)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--output", type=Path, metavar="FILE.json")
+    parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument("--annotations", type=Path, required=True)
+    parser.add_argument("--points", type=Path, required=True, action="append")
+    parser.add_argument("--first", type=int, help="images; all if not given")
+    parser.add_argument("--side", type=int, default=1024)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", type=Path, help="JSON file")
     return parser.parse_args()
 
 
-@torch.no_grad()
-def decoding(args):
-    """Compare decoders on the embedded model, turn by turn."""
-    torch.set_num_threads(args.threads)
-    model = make_model("mobile_sam", side=1024)
-    sample = drawn_sample(model, objects=args.objects)
-    embedding = model.encode([sample.pixels])
-    ways = {
-        "ours": lambda: model.decode(embedding, sample.prompts).low_res_logits[:, 0],
-        "library": lambda: library_decode(model, embedding.image, sample.prompts)[0],
-    }
-    seconds = {name: [] for name in ways}
-    for turn in range(args.repeats + 1):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            logits = way()
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-            elif name == "ours":
-                first = logits
-            else:
-                difference = float((first - logits).abs().max())
-                largest = float(logits.abs().max())
-    ours, library = (statistics.median(seconds[name]) for name in ways)
-    print(
-        f"{args.objects} objects: ours {ours:.2f} s, library {library:.2f} s, ratio "
-        f"{library / ours:.2f}; largest difference {difference:.2g} of {largest:.0f}"
-    )
-    return {"objects": args.objects, "ours": ours, "library": library, "ratio": library / ours,
-            "largest difference": difference, "largest logit": largest}  # fmt: skip
-
-
-def scoring(args):
-    """Compare one point file with all of them."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        names = first_images(args)
-        annotations, *points = (
-            keep(path, names, folder / path.name) for path in (args.annotations, *args.points)
-        )
-        one = score(args, annotations, points[:1], folder / "one")
-        every = score(args, annotations, points, folder / "every")
-    print(f"{len(names)} images: one point file {one:.1f} s, {len(points)} files {every:.1f} s, "
-          f"ratio {every / one:.2f}")  # fmt: skip
-    return {"images": len(names), "one": one, "all": every, "files": len(points),
-            "ratio": every / one}  # fmt: skip
-
-
-def first_images(args):
-    content = json.loads(args.annotations.read_text())
-    filled = {entry["image_id"] for entry in content["annotations"]}
-    names = [image["file_name"] for image in content["images"] if image["id"] in filled]
-    return set(names[: args.first])
-
-
-def keep(path, names, target):
-    """Write the part of a COCO file that is about some images."""
-    content = json.loads(path.read_text())
-    content["images"] = [i for i in content["images"] if i["file_name"] in names]
-    ids = {image["id"] for image in content["images"]}
-    content["annotations"] = [a for a in content["annotations"] if a["image_id"] in ids]
-    target.write_text(json.dumps(content))
-    return target
-
-
 def score(args, annotations, points, output):
-    words = ["evaluate", "--images", args.images, "--annotations", annotations,
-             "--threads", args.threads, "--output", output]  # fmt: skip
+    """Run the command; give its seconds."""
+    command = [sys.executable, "-m", "pointsam", "evaluate", "--images", args.images]
+    command += ["--annotations", annotations, "--side", args.side, "--threads", args.threads]
     for path in points:
-        words += ["--points", path]
-    start = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "pointsam", *map(str, words)], check=True, capture_output=True
-    )
-    return time.perf_counter() - start
+        command += ["--points", path]
+    command += ["--output", output]
+    start = perf_counter()
+    subprocess.run([str(word) for word in command], check=True, capture_output=True)
+    return round(perf_counter() - start, 2)
+
+
+def first_images(path, count, folder):
+    """Write a COCO file with the first images that have annotations, and nothing else."""
+    data = json.loads(path.read_text())
+    kept = with_annotations(data)[:count]
+    data["images"] = [image for image in data["images"] if image["id"] in kept]
+    data["annotations"] = [a for a in data["annotations"] if a["image_id"] in kept]
+    cut = folder / path.name
+    cut.write_text(json.dumps(data))
+    return cut
+
+
+def with_annotations(data):
+    """Name the images with annotations, in the file's order."""
+    annotated = {annotation["image_id"] for annotation in data["annotations"]}
+    return [image["id"] for image in data["images"] if image["id"] in annotated]
+
+
+def scored(*, annotations_of, first):
+    """Count the images and instances that were scored."""
+    data = json.loads(annotations_of.read_text())
+    kept = set(with_annotations(data)[:first])
+    return len(kept), sum(annotation["image_id"] in kept for annotation in data["annotations"])
 
 
 if __name__ == "__main__":
