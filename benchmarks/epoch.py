@@ -1,104 +1,177 @@
-"""A pass over images with points: without a cache, filling one, and reading it.
+"""A pass over a folder of images with points: uncached, filling the feature cache, and cached.
 
     python benchmarks/epoch.py --images NWPU/Images --points NWPU_points_train_1.json \
-        --first 60 --output epoch.json
+        --first 40 --output epoch.json
 
-Runs ``pointsam train`` as a user does, with one view an image so that the second pass finds all
-features, and adds up the seconds of its steps from ``log.csv``. Of fewer images than the file has,
-a pass over all is projected in proportion, and said to be so.
+Each pass is ``pointsam train``'s own loop with its usual settings, begun from the same adapter, on
+the same views. With --first the time of all images is projected: a line through seconds against
+objects of the measured steps, added up over the objects of every image. A run has several views
+of each image (data.views): as many passes fill the cache before one reads it alone.
 """
 
 import argparse
-import csv
-import json
 import os
-import platform
-import subprocess
-import sys
 import tempfile
-from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 
-from pointsam.data.annotations import read_points, write_points
-from pointsam.data.records import Dataset
+import numpy as np
+import torch
+from measuring import peak_gib, write_report
+
+from pointsam.config import TrainSettings, train_settings
+from pointsam.data.annotations import read_points
+from pointsam.data.dataset import folder_images
+from pointsam.models.cache import FeatureCache
+from pointsam.models.checkpoints import base_hash, load_segmenter
+from pointsam.models.lora import attach_adapter
+from pointsam.models.segmenter import Segmenter
+from pointsam.training.loop import make_optimizer, train
+from pointsam.training.ranks import ALONE
+from pointsam.training.result import trainable
+from pointsam.training.schedule import Plan
+from pointsam.training.setup import make_learner
+from pointsam.training.stems import CachedStems, encoded_stems
+from pointsam.training.step import Learner
+from pointsam.training.views import Views
+from pointsam.training.watch import Watch
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every pass begins with."""
+
+    model: Segmenter
+    learner: Learner
+    views: Views
+    settings: TrainSettings
+    weights: str
+    """Hash of the base model."""
 
 
 def main():
     args = arguments()
-    print(f"command: {' '.join(sys.argv)}")
-    data = read_points(args.points)
-    clicked = [record for record in data.images if record.instances]
-    chosen = clicked[: args.first]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_points(Dataset(tuple(chosen), data.categories), folder / "points.json")
-        cached = train(folder, args, "cached", ["--epochs", "2", "--cache", str(folder / "cache")])
-        plain = train(folder, args, "uncached", ["--epochs", "1"])
-        stored = sum(p.stat().st_size for p in (folder / "cache").rglob("*") if p.is_file())
-    passes = {"uncached": plain[0], "filling the cache": cached[0], "cached": cached[1]}
-    table = {
-        name: {
-            "seconds": round(sum(parts.values()), 1),
-            "seconds an image": round(sum(parts.values()) / len(chosen), 3),
-            "minutes for all images": round(
-                sum(parts.values()) / len(chosen) * len(clicked) / 60, 1
-            ),
-            "parts": {part: round(value / len(chosen), 3) for part, value in parts.items()},
-        }
-        for name, parts in passes.items()
-    }
-    objects = sum(len(record.instances) for record in chosen)
-    projected = "" if len(chosen) == len(clicked) else f", projected to {len(clicked)}"
-    print(f"{len(chosen)} images, {objects} objects{projected}; cache {stored / 1e9:.2f} GB")
-    for name, row in table.items():
-        print(f"{name:<20}{row['seconds an image']:7.2f} s an image"
-              f"{row['minutes for all images']:8.1f} minutes for all")  # fmt: skip
-    ratio = table["uncached"]["seconds"] / table["cached"]["seconds"]
-    print(f"uncached / cached: {ratio:.2f}")
-    machine = {"machine": platform.machine(), "cores": os.cpu_count()}
-    if args.output:
-        content = {"command": " ".join(sys.argv), **machine, "images": len(chosen),
-                   "of": len(clicked), "objects": objects, "passes": table,
-                   "uncached over cached": round(ratio, 2), "cache bytes": stored}  # fmt: skip
-        args.output.write_text(json.dumps(content, indent=1))
+    # As the pointsam command does, before torch makes its first tensor.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    torch.set_num_threads(args.threads)
+    every = trainable(read_points(args.points))
+    run, preparation = prepare(args, every[: args.first])
+    counts = [min(len(r.instances), run.settings.data.most_instances) for r in every]
+    with tempfile.TemporaryDirectory(dir=args.work) as folder:
+        cache = FeatureCache(Path(folder), most_bytes=int(args.cache_size * 1e9))
+        cached = CachedStems(run.model, cache, run.weights)
+        sources = {"fill": cached, "cached": cached, "uncached": partial(encoded_stems, run.model)}
+        found = []
+        for name in args.passes.split(","):
+            found.append({"pass": name} | one_pass(run, sources[name], counts))
+            found[-1] |= {"threads": args.threads, "side": args.side, "precision": args.precision}
+            found[-1] |= {"cache_gb": round(cache.use().size / 1e9, 3)}
+            show(found[-1])
+    by_name = {row["pass"]: row for row in found}
+    if {"cached", "uncached"} <= by_name.keys():
+        slow, fast = by_name["uncached"], by_name["cached"]
+        fast["ratio"] = round(slow["seconds"] / fast["seconds"], 3)
+        print(f"uncached over cached: {fast['ratio']:.2f}")
+    write_report(args.output, [*found, {"pass": "preparation", "seconds": preparation}])
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--points", type=Path, required=True)
-    parser.add_argument("--first", type=int, help="this many images only")
+    parser.add_argument("--first", type=int, help="images; all if not given")
+    parser.add_argument("--passes", default="uncached,fill,cached")
+    parser.add_argument("--model", default="mobile_sam")
     parser.add_argument("--side", type=int, default=1024)
     parser.add_argument("--precision", default="float32")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--output", type=Path, metavar="FILE.json")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cache-size", type=float, default=20.0, metavar="GB")
+    parser.add_argument("--work", type=Path, help="where the cache may lie; emptied at the end")
+    parser.add_argument("--output", type=Path, help="JSON file")
     return parser.parse_args()
 
 
-def train(folder, args, name, more):
-    """Run a training; give the seconds of each part of each pass."""
-    words = [
-        "train", "--images", args.images, "--points", folder / "points.json",
-        "--output", folder / name, "--side", args.side, "--threads", args.threads,
-        "--precision", args.precision, "--set", "data.views=1", "--set", "watch.interval=1000000",
-        "--set", "prototypes.images=8", *more,
-    ]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-m", "pointsam", *map(str, words)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        sys.exit(done.stderr)
-    passes = []
-    with (folder / name / "log.csv").open() as file:
-        for row in csv.DictReader(file):
-            epoch = int(row["epoch"])
-            while len(passes) <= epoch:
-                passes.append(defaultdict(float))
-            for column, value in row.items():
-                if column.startswith("seconds ") and value:
-                    passes[epoch][column.removeprefix("seconds ")] += float(value)
-    return passes
+def prepare(args, records):
+    """Load the model, make the target prototypes without a cache; give the seconds too."""
+    start = perf_counter()
+    settings = train_settings(
+        {
+            "model": {"name": args.model, "side": args.side},
+            "precision": args.precision,
+            "schedule": {"epochs": 1},
+        },
+        source="benchmark",
+    )
+    model = load_segmenter(args.model, side=args.side)
+    weights = base_hash(model)
+    adapter = attach_adapter(
+        model, rank=settings.model.rank, first_block=model.first_block, seed=settings.seed
+    )
+    views = Views(records, folder_images(args.images), settings, stride=model.stride)
+    learner = make_learner(
+        model,
+        adapter,
+        views,
+        settings,
+        stems=partial(encoded_stems, model),
+        saved=None,
+        ranks=ALONE,
+    )
+    return Run(model, learner, views, settings, weights), round(perf_counter() - start, 2)
+
+
+def one_pass(run, stems, counts):
+    """Train over all images once; leave adapter and prototypes as they were."""
+    learner, settings = replace(run.learner, stems=stems), run.settings
+    before = learner.adapter.state(), learner.regularizer.state_dict()
+    optimizer = make_optimizer(learner.adapter.parameters(), settings)
+    plan = Plan(len(run.views.records), settings.data.batch_size, settings.schedule, settings.seed)
+    taken, objects, parts = [], [], []
+    start = perf_counter()
+    for progress in train(learner, optimizer, run.views, plan, Watch(settings.watch), settings):
+        taken.append(perf_counter() - start)
+        objects.append(progress.report.instances)
+        parts.append(progress.seconds)
+        start = perf_counter()
+    learner.adapter.load_state(before[0])
+    learner.regularizer.load_state_dict(before[1])
+    names = sorted({name for part in parts for name in part})
+    return {
+        "images": len(taken),
+        "objects": int(sum(objects)),
+        "seconds": round(sum(taken), 2),
+        "seconds_an_image": round(sum(taken) / len(taken), 3),
+        "parts_an_image": {
+            name: round(sum(part.get(name, 0.0) for part in parts) / len(parts), 3)
+            for name in names
+        },
+        "all_images": len(counts),
+        "all_objects": int(sum(counts)),
+        "projected_minutes": round(projected(taken, objects, counts) / 60, 2),
+        "peak_gib": round(peak_gib(), 2),
+    }
+
+
+def projected(taken, objects, counts):
+    """Seconds of all images, by a line through the measured ones."""
+    if len(taken) == len(counts):
+        return sum(taken)
+    terms = np.stack([np.ones(len(objects)), np.asarray(objects, dtype=float)], axis=1)
+    (an_image, an_object), *_ = np.linalg.lstsq(terms, np.asarray(taken), rcond=None)
+    return an_image * len(counts) + an_object * sum(counts)
+
+
+def show(found):
+    parts = ", ".join(f"{name} {took:.2f}" for name, took in found["parts_an_image"].items())
+    whole = "measured" if found["images"] == found["all_images"] else "projected"
+    print(
+        f"{found['pass']:<10}{found['images']} images, {found['objects']} objects: "
+        f"{found['seconds_an_image']:.2f} s an image; all {found['all_images']} in "
+        f"{found['projected_minutes']:.1f} min ({whole}): {parts}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
