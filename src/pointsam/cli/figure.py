@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pointsam.cli.arguments import add_model_arguments, add_skip_broken
+from pointsam.cli.figure_scene import add_scene_arguments, draw_scene
 
 if TYPE_CHECKING:
     from pointsam.data.records import Dataset
@@ -19,16 +20,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description=(
             "Draw masks before and after adaptation. Panels: the image with its points, ground "
             "truth if there is any, the direct model, the adapted one; one colour an object, a "
-            "scale bar on georeferenced images."
+            "scale bar on georeferenced images. With --scene: a part of a large raster with the "
+            "masks that were found on it."
         ),
         epilog=(
             "example: pointsam figure --images Images --points val_1.json --annotations val.json "
-            "--adapter adapter --sheet 2 --output sheet.png"
+            "--adapter adapter --sheet 2 --output sheet.png; pointsam figure --scene scene.tif "
+            "--masks out/instances.gpkg --window 4096,2048,1024,1024 --output part.png"
         ),
     )
     files = parser.add_argument_group("files")
-    files.add_argument("--images", type=Path, required=True, metavar="DIR")
-    files.add_argument("--points", type=Path, required=True, metavar="FILE", help="point file")
+    files.add_argument("--images", type=Path, metavar="DIR", help="folder of images")
+    files.add_argument("--points", type=Path, metavar="FILE", help="point file")
     files.add_argument(
         "--annotations", type=Path, metavar="FILE", help="COCO masks with the same ids"
     )
@@ -40,7 +43,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="draw this image of the point file (repeatable); all of them if not given",
     )
     files.add_argument(
-        "--output", "-o", type=Path, required=True, help="new folder; with --sheet, new .png"
+        "--output",
+        "-o",
+        type=Path,
+        required=True,
+        help="new folder; new .png with --sheet or --scene",
     )
     add_skip_broken(files)
     parser.add_argument(
@@ -49,22 +56,27 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="N",
         help="one sheet: the N images that gained most, N in the middle, N that gained least",
     )
+    add_scene_arguments(parser)
     add_model_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw."""
+    if args.scene is None:
+        _draw_images(args)
+    else:
+        draw_scene(args)
+    print(f"figure: {args.output}")
+    return 0
+
+
+def _draw_images(args: argparse.Namespace) -> None:
+    """Draw images of a folder before and after adaptation."""
     from pointsam.cli.arguments import open_predictor
-    from pointsam.errors import InputError
     from pointsam.files import refuse_existing, refuse_existing_file
 
-    if args.sheet is not None and (not args.annotations or not args.adapter or args.sheet < 1):
-        raise InputError(
-            "--sheet N ranks images by gain: give N >= 1, --annotations and --adapter."
-        )
-    if args.sheet is not None and args.output.suffix != ".png":
-        raise InputError(f"--output {args.output}: a sheet is one .png file.")
+    _check(args)
     (refuse_existing if args.sheet is None else refuse_existing_file)(args.output)
     data = _read_data(args)
     predictor = open_predictor(args)
@@ -72,8 +84,23 @@ def run(args: argparse.Namespace) -> int:
         _draw_each(args, data, predictor)
     else:
         _draw_sheet(args, data, predictor)
-    print(f"figure: {args.output}")
-    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what does not go with a folder of images."""
+    from pointsam.errors import InputError
+
+    if args.images is None or args.points is None:
+        raise InputError("give --images DIR and --points FILE, or --scene FILE.")
+    for name in ("masks", "window", "around", "bands", "stretch"):
+        if getattr(args, name) is not None:
+            raise InputError(f"--{name} goes with --scene, not with --images.")
+    if args.sheet is not None and (not args.annotations or not args.adapter or args.sheet < 1):
+        raise InputError(
+            "--sheet N ranks images by gain: give N >= 1, --annotations and --adapter."
+        )
+    if args.sheet is not None and args.output.suffix != ".png":
+        raise InputError(f"--output {args.output}: a sheet is one .png file.")
 
 
 def _draw_each(args: argparse.Namespace, data: "Dataset", predictor: "Predictor") -> None:

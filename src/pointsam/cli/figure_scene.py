@@ -1,0 +1,118 @@
+"""``pointsam figure --scene``: a part of a scene with the masks that were found on it."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pointsam.cli.arguments import band_numbers, value_range
+
+if TYPE_CHECKING:
+    from pointsam.data.rasters import Scene
+    from pointsam.data.scene_points import ScenePoints
+    from pointsam.data.windows import Window
+    from pointsam.prediction.scene_figure import SceneOutlines
+
+
+def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe what a part of a scene takes beside points and output."""
+    scene = parser.add_argument_group(
+        "scenes", "in place of --images: a part of a raster of any size; no model runs"
+    )
+    scene.add_argument("--scene", type=Path, metavar="FILE", help="the raster")
+    scene.add_argument(
+        "--masks", type=Path, metavar="FILE", help="its polygons, as instances.gpkg of 'predict'"
+    )
+    scene.add_argument(
+        "--window",
+        type=pixel_window,
+        metavar="X,Y,W,H",
+        help="the part to draw: its first column and row, width and height, in pixels",
+    )
+    scene.add_argument(
+        "--around",
+        type=int,
+        metavar="POINT_ID",
+        help="or the object in the middle of that part, by its point_id",
+    )
+    scene.add_argument(
+        "--bands",
+        type=band_numbers,
+        metavar="R,G,B",
+        help="bands shown as red, green, blue, from 1",
+    )
+    scene.add_argument(
+        "--stretch",
+        type=value_range,
+        metavar="LOW,HIGH",
+        help="values shown as black and white; needed where the scene does not hold bytes",
+    )
+
+
+def pixel_window(text: str) -> tuple[int, int, int, int]:
+    """Read first column, first row, width and height."""
+    try:
+        x, y, width, height = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: give column, row, width and height, as 4096,2048,1024,1024"
+        ) from error
+    if width < 1 or height < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: width and height are at least 1")
+    return x, y, width, height
+
+
+def draw_scene(args: argparse.Namespace) -> None:
+    """Draw a part of a scene to the output file.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        InputError: arguments that do not go together, or a file that cannot be read.
+    """
+    from pointsam.data.rasters import open_scene
+    from pointsam.data.scene_chips import read_scene_points
+    from pointsam.data.scene_points import points_on_scene
+    from pointsam.figures import save_picture
+    from pointsam.files import refuse_existing_file
+    from pointsam.prediction.scene_figure import draw_part, read_outlines
+
+    _check(args)
+    refuse_existing_file(args.output)
+    with open_scene(args.scene, bands=args.bands, stretch=args.stretch) as scene:
+        outlines = read_outlines(args.masks, scene)
+        record = read_scene_points(args.points, scene) if args.points else None
+        points = points_on_scene(record, scene.grid) if record else None
+        window = _window(args, scene, outlines, points)
+        save_picture(draw_part(scene, window, outlines, points), args.output)
+
+
+def _window(
+    args: argparse.Namespace,
+    scene: "Scene",
+    outlines: "SceneOutlines",
+    points: "ScenePoints | None",
+) -> "Window":
+    from pointsam.prediction.scene_figure import window_around, window_at
+
+    if args.window is None:
+        return window_around(args.around, outlines, points, scene)
+    x, y, width, height = args.window
+    return window_at((x, y), (width, height), scene)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what does not go with a scene."""
+    from pointsam.errors import InputError
+
+    unused = ("images", "annotations", "only", "skip_broken", "sheet", "model", "adapter")
+    for name in unused:
+        if getattr(args, name):
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} goes with --images, not with --scene.")
+    if args.masks is None:
+        raise InputError(
+            "--scene goes with --masks FILE: its polygons, as 'pointsam predict' wrote."
+        )
+    if (args.window is None) == (args.around is None):
+        raise InputError("say which part of --scene: give --window X,Y,W,H or --around POINT_ID.")
+    if args.output.suffix != ".png":
+        raise InputError(f"--output {args.output}: a part of a scene is one .png file.")
