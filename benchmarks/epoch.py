@@ -150,7 +150,7 @@ def one_pass(run, stems, counts):
         "all_images": len(counts),
         "all_objects": int(sum(counts)),
         "projected_minutes": round(projected(taken, objects, counts) / 60, 2),
-        "peak_gib": round(peak_gib(), 2),
+        "peak_gib": peak_gib(),
     }
 
 

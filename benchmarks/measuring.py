@@ -70,7 +70,7 @@ def peak_gib():
     """
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 2**20
+            return round(int(line.split()[1]) / 2**20, 3)
     raise OSError("no VmHWM in /proc/self/status: memory is measured on Linux alone.")
 
 
@@ -136,10 +136,10 @@ def write_report(path, rows):
         "machine": _machine(),
         "rows": rows,
     }
-    text = json.dumps(report, indent=1)
     if path is not None:
-        Path(path).write_text(text + "\n", encoding="utf-8")
-        print(f"written: {path}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        print(f"written: {path}", flush=True)
 
 
 def _commit():

@@ -78,7 +78,7 @@ def main():
                 group.append(run_case(__file__, case, limit_gib=args.limit_gib))
                 show(group[-1], group[0])
             found += group
-    write_report(args.output, found)
+            write_report(args.output, found)  # a long run may be cut short
 
 
 def arguments():

@@ -34,6 +34,7 @@ def test_plain_step_has_our_losses_and_gradients(family, cut):
         ours.regularizer.push(torch.randn(2, 256, dtype=torch.float64))
     ours.regularizer.refresh()
     given = one_point_each(view(1, 3))
+    step_far(ours, given)
     plain = PlainStep(
         ours.model,
         ours.adapter,
@@ -56,6 +57,15 @@ def test_plain_step_has_our_losses_and_gradients(family, cut):
     assert any(g.abs().max() > 1e-6 for g in expected)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def step_far(built, given):
+    """Move the adapter so far along a gradient that the adapted masks are not the frozen ones."""
+    with patch.object(pseudo_labels, "believable", everyone):
+        built.step([given], measured=False)
+    with torch.no_grad():
+        for parameter in built.adapter.parameters():
+            parameter -= 3 * parameter.grad / parameter.grad.norm().clamp(min=1e-12)
 
 
 def one_point_each(given):
