@@ -84,12 +84,19 @@ def learner(model: Segmenter, chosen: TrainSettings) -> Learner:
 
 
 def stir(built: Learner, seed: int = 0) -> None:
-    """Move the adapter off zero, within the rows it may use."""
+    """Move the adapter off zero, both of its factors, within the entries it may use."""
     generator = torch.Generator().manual_seed(seed)
     state = built.adapter.state()
     for name, tensor in state.items():
         if "lora_A" in name:
             tensor.normal_(std=0.1, generator=generator)
+    for projection in built.model.fused_projections():
+        [name] = [n for n in state if n.endswith(f"{projection.name}.lora_B.default.weight")]
+        rank = state[name].shape[1] // 2
+        halves = (slice(None, rank), slice(rank, None))
+        for rows, half in zip((projection.query_rows, projection.value_rows), halves, strict=True):
+            drawn = 0.1 * torch.randn(len(rows), rank, generator=generator)
+            state[name][rows, half] = drawn.to(state[name])
     built.adapter.load_state(state)
 
 
