@@ -8,6 +8,7 @@ would stop the processor until the GPU has caught up.
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from unittest.mock import patch
 
 import torch
@@ -15,6 +16,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
+
+import pointsam
+
+SOURCE = str(Path(pointsam.__file__).parent)
+"""Not the tests, whatever the folder that the project lies in is called."""
 
 READING = ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_dim", "equal")
 COPYING = ("cpu", "tolist", "numpy")
@@ -34,7 +40,7 @@ class Waits(TorchDispatchMode):
         return isinstance(tensor, Tensor) and tensor in self._held
 
     def note(self, what: str) -> None:
-        frames = [f for f in traceback.extract_stack() if "/pointsam/" in f.filename]
+        frames = [f for f in traceback.extract_stack() if f.filename.startswith(SOURCE)]
         self.places.append(f"{what} in {frames[-1].name}" if frames else what)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
