@@ -30,6 +30,24 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "example: pointsam predict --image field.jpg --point 310,122 --point 40,87 --output out"
         ),
     )
+    _add_files(parser)
+    parser.add_argument(
+        "--joint",
+        action="store_true",
+        help="decode objects whose masks overlap again, with each other's points as background",
+    )
+    parser.add_argument(
+        "--with-boxes",
+        action="store_true",
+        help="prompt with the boxes that the point file carries beside its points",
+    )
+    add_model_arguments(parser)
+    add_everything_arguments(parser)
+    add_scene_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
     files = parser.add_argument_group("files")
     source = files.add_mutually_exclusive_group(required=True)
     source.add_argument(
@@ -59,20 +77,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     files.add_argument("--output", "-o", type=Path, required=True, metavar="DIR", help="new folder")
     add_skip_broken(files)
-    parser.add_argument(
-        "--joint",
-        action="store_true",
-        help="decode objects whose masks overlap again, with each other's points as background",
-    )
-    parser.add_argument(
-        "--with-boxes",
-        action="store_true",
-        help="prompt with the boxes that the point file carries beside its points",
-    )
-    add_model_arguments(parser)
-    add_everything_arguments(parser)
-    add_scene_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
