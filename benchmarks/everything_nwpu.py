@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from pointsam import load
 from pointsam.data.annotations import read_coco
@@ -54,7 +55,8 @@ def main():
     for model in models:
         direct = model == "direct" and predictor.adapter is not None
         with predictor.direct() if direct else nullcontext():
-            found = candidates(predictor.model, images, args, prototypes)
+            bar = tqdm(images, desc=model, unit="image")
+            found = candidates(predictor.model, bar, args, prototypes)
         for name, ranked in found.items():
             rank, right = (np.concatenate(column) for column in zip(*ranked, strict=True))
             right = right[np.argsort(-rank, kind="stable")]
