@@ -260,3 +260,12 @@ def test_the_saved_configuration_names_no_place_on_this_machine(trained, tmp_pat
 def test_a_first_block_without_attention_behind_it_is_refused():
     with pytest.raises(InputError, match="first_block 99 leaves no attention block"):
         attach_adapter(small_mobile_sam(SIDE), rank=1, first_block=99, seed=0)
+
+
+def test_a_rank_beyond_the_channels_is_refused():
+    model = small_mobile_sam(SIDE)
+    model.first_block = FIRST_BLOCK
+    narrowest = min(len(layer.query_rows) for layer in model.fused_projections())
+    with pytest.raises(InputError, match=f"rank {narrowest + 1}: .* has {narrowest} channels"):
+        attach_adapter(model, rank=narrowest + 1, first_block=FIRST_BLOCK, seed=0)
+    attach_adapter(model, rank=narrowest, first_block=FIRST_BLOCK, seed=0)

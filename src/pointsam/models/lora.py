@@ -134,11 +134,22 @@ def attach_adapter(model: Segmenter, *, rank: int, first_block: int, seed: int) 
         rank: of the queries' and of the values' update.
         first_block: number of the encoder's block, from 0.
         seed: of ``lora_A``; ``lora_B`` is zero.
+
+    Raises:
+        InputError: no block is left to adapt, or a rank at which the update is no smaller than
+            what it updates.
     """
     model.first_block = first_block
     projections = model.fused_projections()
     if not projections:
         raise InputError(f"first_block {first_block} leaves no attention block to adapt.")
+    # Queries and values may be layers of their own: then one of the two has no rows.
+    narrowest = min(max(len(layer.query_rows), len(layer.value_rows)) for layer in projections)
+    if rank > narrowest:
+        raise InputError(
+            f"rank {rank}: the narrowest attention that is adapted has {narrowest} channels, and a "
+            "larger rank adds nothing; give less, 4 as a rule."
+        )
     config = LoraConfig(
         r=2 * rank,
         lora_alpha=2 * rank,  # scaling alpha / r = 1
