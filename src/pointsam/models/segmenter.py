@@ -215,11 +215,9 @@ class Segmenter(nn.Module, ABC):
                 boxes=None if boxes is None else boxes[chunk.instances],
                 multimask=multimask,
             )
-            # index_copy keeps the gradient where there is one.
-            logits = logits.index_copy(0, chunk.instances, part.low_res_logits.to(logits))
-            iou_prediction = iou_prediction.index_copy(
-                0, chunk.instances, part.iou_prediction.to(iou_prediction)
-            )
+            # In place: a copy of all for every chunk would make time grow with their square.
+            logits.index_copy_(0, chunk.instances, part.low_res_logits.to(logits))
+            iou_prediction.index_copy_(0, chunk.instances, part.iou_prediction.to(iou_prediction))
         return MaskLogits(logits, iou_prediction)
 
 
