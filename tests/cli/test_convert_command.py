@@ -75,6 +75,18 @@ def test_classes_are_named(tmp_path, capsys):
     assert read_coco(tmp_path / "out.json").categories == ("road", "roof")
 
 
+def test_labels_without_image_are_left_out_aloud(tmp_path, capsys):
+    save(tmp_path / "images/a.png", np.zeros((4, 4, 3)))
+    for name in "ab":
+        save(tmp_path / f"labels/{name}.png", [[1, 1, 0, 0]] * 4)
+    folders = ["--images", tmp_path / "images", "--labels", tmp_path / "labels"]
+    assert run("labels", *folders, "--output", tmp_path / "out.json") == 0
+    said = capsys.readouterr().err
+    assert "left out: 1 label rasters without an image in" in said
+    assert "(b.png)" in said
+    assert len(read_coco(tmp_path / "out.json").images) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pointsam.data import conversion
 from pointsam.data.annotations import read_coco
-from pointsam.data.conversion import convert, pair_tiles
+from pointsam.data.conversion import convert, labels_without_image, pair_tiles
 from pointsam.data.dataset import draw_masks
 from pointsam.data.label_rasters import LabelRule
 from pointsam.errors import InputError
@@ -115,6 +115,22 @@ def test_labels_are_found_by_suffix_in_one_folder(tmp_path):
         ("a.jpg", "a_label.PNG"),
         ("b.jpg", "b_label.PNG"),
     ]
+
+
+def test_labels_without_image_are_named(tmp_path):
+    make_tiles(tmp_path, 3)
+    images, labels = tmp_path / "image", tmp_path / "label"
+    assert labels_without_image(pair_tiles(images, labels), labels) == []
+    [removed] = images.glob("001.*")
+    removed.unlink()
+    [alone] = labels_without_image(pair_tiles(images, labels), labels)
+    assert (alone.parent, alone.stem) == (labels, "001")
+    for name in ("a.jpg", "a_label.png", "b_label.png", "other.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "other_label.png").touch()
+    tiles = pair_tiles(tmp_path, tmp_path, suffix="_label")
+    alone = labels_without_image(tiles, tmp_path, suffix="_label")
+    assert [path.name for path in alone] == ["b_label.png"]
 
 
 def test_images_without_one_label_are_refused(tmp_path):

@@ -1,6 +1,7 @@
 """``pointsam data convert``: label rasters and polygons to COCO instance masks."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,7 +163,7 @@ def run_whu(args: argparse.Namespace) -> int:
 
 def run_labels(args: argparse.Namespace) -> int:
     """Convert one folder."""
-    from pointsam.data.conversion import pair_tiles
+    from pointsam.data.conversion import labels_without_image, pair_tiles
     from pointsam.data.label_rasters import LabelRule
     from pointsam.errors import InputError
 
@@ -181,6 +182,13 @@ def run_labels(args: argparse.Namespace) -> int:
         form="rle" if args.rle else "polygons",
     )
     tiles = pair_tiles(args.images, args.labels, suffix=args.suffix)
+    if alone := labels_without_image(tiles, args.labels, suffix=args.suffix):
+        names = ", ".join(path.name for path in alone[:3])
+        print(
+            f"pointsam: left out: {len(alone)} label rasters without an image in {args.images} "
+            f"({names}{', ...' if len(alone) > 3 else ''})",
+            file=sys.stderr,
+        )
     _convert(tiles, rule, args.output, args.workers)
     return 0
 

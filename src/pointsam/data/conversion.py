@@ -59,6 +59,13 @@ def pair_tiles(images: Path, labels: Path, *, suffix: str = "") -> list[Tile]:
     return tiles
 
 
+def labels_without_image(tiles: Sequence[Tile], labels: Path, *, suffix: str = "") -> list[Path]:
+    """List the label rasters of a folder that `pair_tiles` found no image for."""
+    paired = {path for tile in tiles for path in (tile.image, tile.label)}
+    own = [path for path in list_images(labels) if path.stem.endswith(suffix)]
+    return [path for path in own if path not in paired]
+
+
 def convert(
     tiles: Sequence[Tile], rule: LabelRule, output: Path, *, workers: int = 1
 ) -> Iterator[Tile]:
