@@ -68,6 +68,18 @@ def test_a_negative_point_is_a_cross_in_its_objects_colour_and_padding_is_nothin
     assert rows.max() - rows.min() == cols.max() - cols.min()
 
 
+def test_many_marks_are_smaller_than_few():
+    along = np.arange(0.0, 60.0, 3.0)
+    points = np.stack(np.meshgrid(along, along[:10]), axis=-1).reshape(-1, 1, 2)
+    labels = np.ones(points.shape[:2], dtype=int)
+    few = draw_panel(canvas(), points=points[:1], labels=labels[:1])
+    many = draw_panel(canvas(), points=points, labels=labels)
+    untouched = (draw_panel(canvas()) == many).all(axis=-1).mean()
+    assert untouched > 0.9
+    assert (draw_panel(canvas()) == few).all(axis=-1).mean() < 1 - (1 - untouched) / len(points)
+    assert ink(many, PALETTE[0]).any()
+
+
 def test_a_negative_point_of_two_objects_is_grey():
     points = np.array([[[20.0, 20.0]], [[20.0, 20.0]]])
     panel = draw_panel(canvas(), points=points, labels=np.zeros((2, 1), dtype=int))

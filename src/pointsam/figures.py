@@ -35,6 +35,9 @@ LONGEST_SIDE = 640
 FILL_OPACITY = 0.45
 OUTLINE_WIDTH = 2
 MARK_RADIUS = 7
+LEAST_RADIUS = 3
+MARKED_SHARE = 0.03
+"""Of a panel, at most: many marks are drawn smaller, so that they do not hide small masks."""
 TITLE_SIZE = 18
 GAP = 10
 WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (128, 128, 128)
@@ -145,39 +148,45 @@ def _mark_points(
     shown = (points + 0.5) * scale
     owners, places = np.nonzero(labels == 0)
     negatives, uses = np.unique(points[owners, places], axis=0, return_counts=True)
+    radius = _mark_radius(picture, count=len(negatives) + int((labels == 1).sum()))
     shared = {tuple(point) for point in negatives[uses > 1]}
     for owner, place in zip(owners, places, strict=True):
         colour = GREY if tuple(points[owner, place]) in shared else _colour(int(owner))
-        _stamp(picture, shown[owner, place], colour, cross=True)
+        _stamp(picture, shown[owner, place], colour, radius, cross=True)
     for owner, place in zip(*np.nonzero(labels == 1), strict=True):
-        _stamp(picture, shown[owner, place], _colour(int(owner)), cross=False)
+        _stamp(picture, shown[owner, place], _colour(int(owner)), radius, cross=False)
+
+
+def _mark_radius(picture: Image.Image, *, count: int) -> int:
+    """Give the largest radius at which all marks together leave enough of the picture free."""
+    each = MARKED_SHARE * picture.width * picture.height / max(1, count)
+    return int(np.clip(np.sqrt(each / np.pi), LEAST_RADIUS, MARK_RADIUS))
 
 
 def _stamp(
     picture: Image.Image,
     centre: Float[np.ndarray, "2"],
     colour: tuple[int, int, int],
+    radius: int,
     *,
     cross: bool,
 ) -> None:
     """Paste one mark, drawn four times as large and then shrunk, for smooth edges."""
-    fine, half = 4, MARK_RADIUS + 3
-    middle, radius = half * fine, MARK_RADIUS * fine
+    fine, half = 4, radius + 3
+    middle, reach = half * fine, radius * fine
+    thick = fine * radius / MARK_RADIUS
     mark = Image.new("RGBA", (2 * half * fine, 2 * half * fine))
     draw = ImageDraw.Draw(mark)
     if cross:
-        low, high = middle - radius * 0.8, middle + radius * 0.8
         for ink, width in ((BLACK, 6), (WHITE, 5), (colour, 2.5)):
-            reach = width / 4 * fine
-            for line in (
-                (low - reach, low - reach, high + reach, high + reach),
-                (low - reach, high + reach, high + reach, low - reach),
-            ):
-                draw.line(line, fill=ink, width=round(width * fine))
+            arm = reach * 0.8 + width / 4 * thick
+            low, high = middle - arm, middle + arm
+            for line in ((low, low, high, high), (low, high, high, low)):
+                draw.line(line, fill=ink, width=round(width * thick))
     else:
         for ink, grown in ((BLACK, 0.6), (WHITE, 0.0), (colour, -2.2)):
-            reach = radius + grown * fine
-            draw.ellipse((middle - reach, middle - reach, middle + reach, middle + reach), fill=ink)
+            edge = reach + grown * thick
+            draw.ellipse((middle - edge, middle - edge, middle + edge, middle + edge), fill=ink)
     mark = mark.resize((2 * half, 2 * half), Image.Resampling.BOX)
     left, top = round(float(centre[0])) - half, round(float(centre[1])) - half
     picture.paste(mark, (left, top), mark)
