@@ -234,6 +234,27 @@ def refuse_other_stretch(folder: Path, adapter: Path | None) -> None:
         )
 
 
+def add_display_arguments(parser: "argparse._ArgumentGroup", *, unless_given: str) -> None:
+    """Describe how the values of a scene become the RGB bytes that a model, or a reader, sees.
+
+    Args:
+        parser: group that is added to.
+        unless_given: which values are stretched without ``--stretch``, as the help ends.
+    """
+    parser.add_argument(
+        "--bands",
+        type=band_numbers,
+        metavar="R,G,B",
+        help="bands shown as red, green, blue, from 1; one alone is grey",
+    )
+    parser.add_argument(
+        "--stretch",
+        type=value_range,
+        metavar="LOW,HIGH",
+        help=f"values shown as black and white; {unless_given}",
+    )
+
+
 def band_numbers(text: str) -> tuple[int, int, int]:
     """Read three band numbers, or one that is shown as grey."""
     parts = text.split(",")

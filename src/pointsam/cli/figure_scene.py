@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointsam.cli.arguments import band_numbers, value_range
+from pointsam.cli.arguments import add_display_arguments
 
 if TYPE_CHECKING:
     from pointsam.data.rasters import Scene
@@ -34,18 +34,7 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="POINT_ID",
         help="or the object in the middle of that part, by its point_id",
     )
-    scene.add_argument(
-        "--bands",
-        type=band_numbers,
-        metavar="R,G,B",
-        help="bands shown as red, green, blue, from 1",
-    )
-    scene.add_argument(
-        "--stretch",
-        type=value_range,
-        metavar="LOW,HIGH",
-        help="values shown as black and white; needed where the scene does not hold bytes",
-    )
+    add_display_arguments(scene, unless_given="needed where the scene does not hold bytes")
 
 
 def pixel_window(text: str) -> tuple[int, int, int, int]:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointsam.cli.arguments import band_numbers, value_range
+from pointsam.cli.arguments import add_display_arguments
 
 if TYPE_CHECKING:
     from pointsam.data.stretching import Stretch
@@ -32,18 +32,10 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         default=8192,
         help="widest view an object that is cut by its window may get (default: %(default)s)",
     )
-    scene.add_argument(
-        "--bands",
-        type=band_numbers,
-        metavar="R,G,B",
-        help="bands shown as red, green, blue, from 1",
-    )
-    scene.add_argument(
-        "--stretch",
-        type=value_range,
-        metavar="LOW,HIGH",
-        help="values shown as black and white; if not given, those of the adapter's training; "
-        "needed without them where the scene does not hold bytes",
+    add_display_arguments(
+        scene,
+        unless_given="if not given, those of the adapter's training; needed without them where the "
+        "scene does not hold bytes",
     )
     scene.add_argument(
         "--allow-overlap",

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointsam.cli.arguments import band_numbers, described, value_range
+from pointsam.cli.arguments import add_display_arguments, described
 
 if TYPE_CHECKING:
     from pointsam.config import TrainSettings
@@ -25,15 +25,10 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         help="scene pixels the model sees at once; the side of its input if not given. Scenes of "
         "other pixel sizes are shown as large on the ground as the first",
     )
-    scene.add_argument(
-        "--bands", type=band_numbers, metavar="R,G,B", help="bands shown, from 1; one alone is grey"
-    )
-    scene.add_argument(
-        "--stretch",
-        type=value_range,
-        metavar="LOW,HIGH",
-        help="values shown as black and white; if not given, the 2nd and 98th percentile of each "
-        "band over all scenes, and bytes as they are",
+    add_display_arguments(
+        scene,
+        unless_given="if not given, the 2nd and 98th percentile of each band over all scenes, and "
+        "bytes as they are",
     )
     scene.add_argument(
         "--hold-out",
