@@ -22,7 +22,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         ),
     )
     forms = parser.add_subparsers(required=True, metavar="FORM")
-    whu = forms.add_parser(
+    _add_whu(forms)
+    _add_labels(forms)
+    _add_polygons(forms)
+
+
+def _add_whu(forms: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = forms.add_parser(
         "whu",
         help="WHU Building in its own tree",
         description=(
@@ -31,12 +37,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         ),
         epilog="example: pointsam data convert whu data/WHU",
     )
-    whu.add_argument("root", type=Path, help="folder that holds images/{train,val,test}")
-    whu.add_argument(
+    parser.add_argument("root", type=Path, help="folder that holds images/{train,val,test}")
+    parser.add_argument(
         "--output", type=Path, metavar="DIR", help="folder for the files; ROOT/annotations else"
     )
-    whu.set_defaults(run=run_whu)
-    labels = forms.add_parser(
+    _add_conversion_arguments(parser)
+    parser.set_defaults(run=run_whu)
+
+
+def _add_labels(forms: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = forms.add_parser(
         "labels",
         help="any folder of images with label rasters",
         description=(
@@ -48,9 +58,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "--suffix _instance_id_RGB --each value --category ship --output masks.json"
         ),
     )
-    _add_label_arguments(labels)
-    labels.set_defaults(run=run_labels)
-    polygons = forms.add_parser(
+    _add_label_arguments(parser)
+    _add_conversion_arguments(parser)
+    parser.set_defaults(run=run_labels)
+
+
+def _add_polygons(forms: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = forms.add_parser(
         "polygons",
         help="a georeferenced scene with polygons, cut into chips",
         description=(
@@ -60,11 +74,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         ),
         epilog="example: pointsam data convert polygons scene.tif roofs.gpkg --output chips",
     )
-    _add_polygon_arguments(polygons)
-    polygons.set_defaults(run=run_polygons)
-    for form in (whu, labels):
-        form.add_argument("--rle", action="store_true", help="write RLE instead of polygons")
-        form.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    _add_polygon_arguments(parser)
+    parser.set_defaults(run=run_polygons)
+
+
+def _add_conversion_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe what every conversion of label rasters takes."""
+    parser.add_argument("--rle", action="store_true", help="write RLE instead of polygons")
+    parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
 
 
 def _add_label_arguments(parser: argparse.ArgumentParser) -> None:
