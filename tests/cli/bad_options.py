@@ -47,7 +47,7 @@ VALUES = [
     (SCENE, "--shard 0/2", "shard 0/2: give i/n with i from 1 to n"),
     (SCENE, "--shard 3/2", "shard 3/2: give i/n with i from 1 to n"),
     (SCENE, "--shard a/b", "--shard a/b: give I/N, for example 1/4"),
-    (SCENE, "--window 63", "window side 63 is no multiple of 64 px"),
+    (SCENE, "--window 63", "window side 63 is no multiple of 64 px: give 64."),
     (SCENE, "--window 0", "window side 0 is no multiple of 64 px"),
     (SCENE, "--largest-window -1", "largest window -1"),
     (SCENE, "--bands 1,2,9", "scene.tif has 3 bands, not [9]"),

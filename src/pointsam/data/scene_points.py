@@ -94,7 +94,10 @@ def scene_tasks(
         InputError: a side that windows cannot have.
     """
     if side < WINDOW_MULTIPLE or side % WINDOW_MULTIPLE:
-        raise InputError(f"window side {side} is no multiple of {WINDOW_MULTIPLE} px.")
+        nearest = WINDOW_MULTIPLE * max(1, round(side / WINDOW_MULTIPLE))
+        raise InputError(
+            f"window side {side} is no multiple of {WINDOW_MULTIPLE} px: give {nearest}."
+        )
     tasks: dict[Window, list[SceneObject]] = {}
     for scene_object in objects:
         window = place(scene_object.positives, grid, side=side)
