@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from pointsam.errors import InputError, in_words
-from pointsam.files import new_folder, refuse_existing, refuse_existing_file, replacing
+from pointsam.files import (
+    new_folder,
+    refuse_existing,
+    refuse_existing_file,
+    replacing,
+    sample_hash,
+)
 
 
 def write_half(path):
@@ -108,3 +114,18 @@ def test_a_file_does_not_go_where_a_folder_is(tmp_path):
 )
 def test_errors_of_others_are_said_on_one_line(error, words):
     assert in_words(error).startswith(words)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**16, 2**16 + 1, 2**23 + 5])
+def test_a_sample_tells_files_apart(tmp_path, size):
+    path = tmp_path / "a"
+    path.write_bytes(bytes(size))
+    plain = sample_hash(path)
+    assert sample_hash(path) == plain
+    path.write_bytes(bytes(size + 1))
+    assert sample_hash(path) != plain
+    for place in (0, size - 1) if size else ():
+        content = bytearray(size)
+        content[place] = 1
+        path.write_bytes(content)
+        assert sample_hash(path) != plain

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def test_a_killed_run_goes_on_to_the_same_output(path, tmp_path):
         "from pathlib import Path\n"
         "from pointsam.prediction import scene_run\n"
         "whole = scene_run.write_part\n"
-        "def slowly(path, masks): whole(path, masks); time.sleep(0.3)\n"
+        "def slowly(*given, **named): whole(*given, **named); time.sleep(0.3)\n"
         "scene_run.write_part = slowly\n"
         "t._run(Path(sys.argv[2]), Path(sys.argv[3]))\n"
     )
@@ -141,6 +142,36 @@ def test_another_run_does_not_go_on_in_this_folder(path, tmp_path):
         _run(path, tmp_path / "out", resume=True, record=fewer)
     with pytest.raises(InputError, match="another window"):
         _run(path, tmp_path / "out", resume=True, window=128)
+
+
+def test_parts_of_another_run_are_not_merged(path, tmp_path):
+    turned = ImageRecord(1, "scene.tif", SIZE, RECORD.instances[::-1])
+    _run(path, tmp_path / "other", record=turned, finish=False)
+    _run(path, tmp_path / "one", shard=Shard(1, 3), finish=False)
+    for part in (tmp_path / "other" / "parts").iterdir():
+        if not (tmp_path / "one" / "parts" / part.name).exists():
+            shutil.copy(part, tmp_path / "one" / "parts")
+    with pytest.raises(InputError, match=r"\.npz is of another run"):
+        _run(path, tmp_path / "one", resume=True)
+    assert not (tmp_path / "one" / "instances.gpkg").exists()
+
+
+def test_a_scene_with_other_pixels_is_another_scene(path, tmp_path):
+    own = tmp_path / "own.tif"
+    shutil.copy(path, own)
+    _run(own, tmp_path / "out", shard=Shard(1, 3), finish=False)
+    content = bytearray(own.read_bytes())
+    content[-1] ^= 1
+    own.write_bytes(content)
+    with pytest.raises(InputError, match="of a run with another scene"):
+        _run(own, tmp_path / "out", resume=True)
+
+
+def test_outputs_that_are_written_again_are_named(path, tmp_path):
+    _, first = _run(path, tmp_path / "out")
+    _, again = _run(path, tmp_path / "out", resume=True)
+    assert first.replaced == ()
+    assert again.replaced == ("instances.gpkg", "instances.geojson", "instances.tif")
 
 
 @pytest.mark.parametrize(("number", "of"), [(0, 2), (3, 2), (1, 0)])

@@ -144,6 +144,8 @@ def _report(summary: "SceneSummary", output: Path) -> None:
         print(f"{summary.cut} reach beyond --largest-window and may be cut (field 'cut')")
     if summary.outside:
         print(f"{summary.outside} objects of the point file are not on this scene")
+    if summary.replaced:
+        print(f"replaced, as the run was finished before: {', '.join(summary.replaced)}")
     print(f"outputs: {output}/instances.gpkg, .geojson, .tif")
 
 

@@ -2,13 +2,14 @@
 
 A run's folder holds ``run.json`` (what is being done) and ``parts/``, one file for each finished
 window with the logits of its objects. Parts of several machines are joined by copying them into
-one folder. They can be deleted once the outputs are written.
+one folder; each names its run, so those of another are told apart. They can be deleted once the
+outputs are written.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -35,8 +36,13 @@ def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
     """
     path = folder / RUN_NAME
     manifest = json.loads(json.dumps(manifest))  # tuples are lists there, as in the file
-    if not (resume and path.is_file()):
-        refuse_existing(folder)
+    if not resume or not path.is_file():
+        try:
+            refuse_existing(folder)
+        except InputError:
+            # Shards that begin together meet here: each writes the same, and the last one counts.
+            if not _unbegun(folder) and not (resume and path.is_file()):
+                raise
         try:
             (folder / PARTS_NAME).mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:
@@ -44,7 +50,6 @@ def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
         except OSError:
             give_up(folder)
             raise
-        return
     try:
         found = json.loads(path.read_text())
     except ValueError:
@@ -57,6 +62,21 @@ def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
             f"{folder} is of a run with another {', another '.join(other)}: "
             "give what it was started with, or another output folder."
         )
+
+
+def run_id(manifest: dict[str, Any]) -> str:
+    """Name a run by what decides its masks."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _unbegun(folder: Path) -> bool:
+    """Say whether a folder holds no more than a run that was killed as it began leaves there."""
+    if not folder.is_dir():
+        return False
+    left = [path for path in folder.iterdir() if not path.name.startswith(f".{RUN_NAME}.")]
+    return all(
+        path.name == PARTS_NAME and path.is_dir() and not any(path.iterdir()) for path in left
+    )
 
 
 def give_up(folder: Path) -> None:
@@ -72,14 +92,21 @@ def part_path(folder: Path, window: Window) -> Path:
     return folder / PARTS_NAME / f"{window.name}.npz"
 
 
-def write_part(path: Path, masks: list[SceneMask]) -> None:
-    """Save the masks of one window, all or nothing."""
+def write_part(path: Path, masks: list[SceneMask], *, run: str) -> None:
+    """Save the masks of one window, all or nothing.
+
+    Args:
+        path: of the window.
+        masks: of its objects.
+        run: they are of, by its `run_id`.
+    """
     known = [mask.logits for mask in masks if mask.logits is not None]
     shapes = [(0, 0) if mask.logits is None else mask.logits.logits.shape for mask in masks]
     values = [logits.logits.ravel() for logits in known]
     with replacing(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(
             stream,
+            run=np.array(run),
             index=np.array([mask.index for mask in masks], dtype=np.int64),
             score=np.array([mask.score for mask in masks], dtype=np.float64),
             window=np.array([mask.window for mask in masks], dtype=np.int64),
@@ -92,16 +119,25 @@ def write_part(path: Path, masks: list[SceneMask]) -> None:
         )
 
 
-def read_part(path: Path) -> list[SceneMask]:
+def read_part(path: Path, *, run: str) -> list[SceneMask]:
     """Load the masks of one window.
+
+    Args:
+        path: of the window.
+        run: they are to be of, by its `run_id`.
 
     Raises:
         FileNotFoundError: the window is not finished.
-        InputError: the file is damaged.
+        InputError: the file is damaged, or of another run.
     """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
+        if str(arrays["run"]) != run:
+            raise InputError(
+                f"{path} is of another run (other scene, points, model or settings): delete it "
+                "and resume, or copy the parts of this run here."
+            )
         shapes = arrays["shape"].tolist()
         ends = np.cumsum([rows * cols for rows, cols in shapes])[:-1]
         pieces = np.split(arrays["logits"], ends) if shapes else []
@@ -119,5 +155,7 @@ def read_part(path: Path) -> list[SceneMask]:
             SceneMask(index, logits, *numbers)
             for logits, (index, *numbers) in zip(maps, rest, strict=True)
         ]
-    except (BadZipFile, KeyError, ValueError, EOFError, StopIteration) as error:
+    except (InputError, OSError, MemoryError):
+        raise
+    except Exception as error:  # whatever a damaged archive makes numpy stumble over
         raise InputError(f"{path} is damaged: delete it and resume the run.") from error

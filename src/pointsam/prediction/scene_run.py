@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from pointsam.data.rasters import Scene
 from pointsam.data.scene_points import SceneObject, ScenePoints, scene_tasks
 from pointsam.data.windows import Window
 from pointsam.errors import InputError
+from pointsam.files import sample_hash
 from pointsam.models.checkpoints import base_hash
 from pointsam.models.lora import adapter_hash
 from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.logit_maps import Overlaps
-from pointsam.prediction.parts import begin, give_up, part_path, read_part, write_part
+from pointsam.prediction.parts import begin, give_up, part_path, read_part, run_id, write_part
 from pointsam.prediction.scene_everything import SceneEverything, kept, settled
 from pointsam.prediction.scenes import LARGEST_WINDOW, SceneMask, segment_task
 from pointsam.prediction.vectors import outline, write_labels, write_polygons
@@ -71,6 +73,8 @@ class SceneSummary:
     """Objects of the point file that are not on the scene."""
     windows: int
     """Windows of the lattice that held points."""
+    replaced: tuple[str, ...]
+    """Outputs that were there from before and are new now."""
 
 
 class SceneRun:
@@ -118,12 +122,12 @@ class SceneRun:
             InputError: `folder` exists and is not to be resumed, or is of another run.
         """
         alone = shard.of == 1 and not resume
-        begin(folder, self.manifest(), resume=not alone)
+        begin(folder, self.manifest, resume=not alone)
         for window in self.windows[shard.number - 1 :: shard.of]:
             path = part_path(folder, window)
             if not path.is_file():
                 try:
-                    write_part(path, self._segment(window))
+                    write_part(path, self._segment(window), run=self._id)
                 except (InputError, OSError):
                     if alone and window == self.windows[0]:
                         give_up(folder)
@@ -142,7 +146,8 @@ class SceneRun:
             allow_overlap: keep masks as decoded; the raster then shows the highest logit.
             shapefile: also write one.
         """
-        found = [m for window in self.windows for m in read_part(part_path(folder, window))]
+        parts = (part_path(folder, window) for window in self.windows)
+        found = [mask for path in parts for mask in read_part(path, run=self._id)]
         masks: Sequence[SceneMask] = sorted(found, key=lambda mask: mask.index)
         objects: Sequence[SceneObject] = self._points.objects
         if self._everything:
@@ -150,7 +155,9 @@ class SceneRun:
         maps = [mask.logits for mask in masks]
         overlaps = Overlaps(maps, within=self._scene.grid.box, exclusive=not allow_overlap)
         outlines = outline(overlaps, len(objects), self._scene)
-        for name in (*POLYGON_NAMES, *([SHAPEFILE_NAME] if shapefile else [])):
+        polygons = (*POLYGON_NAMES, *([SHAPEFILE_NAME] if shapefile else []))
+        replaced = tuple(name for name in (*polygons, LABELS_NAME) if (folder / name).exists())
+        for name in polygons:
             write_polygons(folder / name, outlines, objects, masks, crs=self._scene.crs)
         write_labels(folder / LABELS_NAME, overlaps, self._scene)
         return SceneSummary(
@@ -159,14 +166,16 @@ class SceneRun:
             cut=sum(mask.cut for mask in masks),
             outside=len(self._points.outside),
             windows=len(self.windows),
+            replaced=replaced,
         )
 
+    @cached_property
     def manifest(self) -> dict[str, Any]:
         """Say what decides the masks, so that two runs are not mixed."""
         scene = self._scene
         return {
             "scene": {
-                "bytes": scene.path.stat().st_size,
+                "content": sample_hash(scene.path),
                 "size": scene.size,
                 "transform": scene.transform,
                 "crs": scene.crs,
@@ -183,6 +192,10 @@ class SceneRun:
             "precision": self._settings.precision,
             "everything": self._everything and self._everything.manifest(),
         }
+
+    @cached_property
+    def _id(self) -> str:
+        return run_id(self.manifest)
 
     def _segment(self, window: Window) -> list[SceneMask]:
         everything = self._everything
