@@ -1,6 +1,8 @@
 """Training on scenes: a raster and clicks in, an adapter that remembers how it was shown."""
 
 import json
+from argparse import Namespace
+from types import SimpleNamespace
 
 import numpy as np
 import pyogrio
@@ -12,6 +14,8 @@ from rasterio.transform import from_origin
 from rasterio.warp import transform as transform_points
 
 from pointsam.cli.main import main
+from pointsam.cli.predict_scene import displayed
+from pointsam.errors import InputError
 from pointsam.models.adapter_card import read_card
 
 SIDE = 128
@@ -179,7 +183,34 @@ def test_a_scene_of_another_depth_is_not_shown_black(scene, clicks, tmp_path, ca
     )  # fmt: skip
     assert found == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert "bytes.tif holds bytes, but is to be shown as images of values up to" in line
+    assert "bytes.tif holds bytes, but is to be shown as images of whole numbers were" in line
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ({}, ((3, 2, 1), 20.0, 180.0, "bytes")),
+        ({"bands": (3, 2, 1)}, ((3, 2, 1), 20.0, 180.0, "bytes")),
+        ({"bands": (1, 2, 3)}, ((1, 2, 3), 20.0, 180.0, "bytes")),
+        ({"stretch": (10.0, 200.0)}, ((3, 2, 1), (10.0, 200.0))),
+        ({"bands": (1, 2, 3), "stretch": (10.0, 200.0)}, ((1, 2, 3), (10.0, 200.0))),
+    ],
+)
+def test_what_is_not_asked_for_is_the_trainings(asked, shown):
+    trained = {"bands": [3, 2, 1], "low": [20.0] * 3, "high": [180.0] * 3, "kind": "bytes"}
+    card = SimpleNamespace(stretch=trained)
+    bands, stretch = displayed(Namespace(**{"bands": None, "stretch": None} | asked), card)
+    if isinstance(stretch, tuple):
+        assert (bands, stretch) == shown
+    else:
+        assert (stretch.bands, stretch.low[0], stretch.high[0], stretch.kind) == shown
+
+
+def test_other_bands_than_the_trainings_need_a_stretch():
+    trained = {"bands": [3, 2, 1], "low": [20.0] * 3, "high": [180.0, 181.0, 182.0]}
+    asked = Namespace(bands=(1, 2, 3), stretch=None)
+    with pytest.raises(InputError, match="give --stretch LOW,HIGH too"):
+        displayed(asked, SimpleNamespace(stretch=trained))
 
 
 @pytest.mark.usefixtures("small_model")

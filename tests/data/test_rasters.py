@@ -5,7 +5,7 @@ from rasterio.transform import from_origin
 
 from pointsam.data import rasters
 from pointsam.data.rasters import georeferenced, open_scene
-from pointsam.data.stretching import NO_DATA
+from pointsam.data.stretching import NO_DATA, Stretch
 from pointsam.data.windows import Window
 from pointsam.errors import InputError
 
@@ -68,6 +68,47 @@ def test_one_band_is_grey_and_a_stretch_makes_bytes(tmp_path):
     with open_scene(path, stretch=(100, 610)) as scene:
         assert scene.read(scene.grid.whole)[0].tolist() == [[0] * 3, [0] * 3, [100] * 3, [255] * 3]
     with pytest.raises(InputError, match=r"holds uint16, not bytes.*--stretch"), open_scene(path):
+        pass
+
+
+def test_fractions_are_told_their_own_percentiles(tmp_path):
+    values = np.linspace(0.02, 0.35, 100, dtype=np.float32).reshape(1, 10, 10)
+    path = _write(tmp_path / "a.tif", values)
+    with pytest.raises(InputError, match=r"--stretch 0\.0266\d*,0\.343\d* "), open_scene(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind", "high"),
+    [
+        (np.uint8, "fractions", 0.35),
+        (np.uint8, "whole numbers", 200.0),
+        (np.uint16, "bytes", 180.0),
+        (np.float32, "whole numbers", 3000.0),
+    ],
+)
+def test_a_stretch_of_other_values_does_not_fit(tmp_path, dtype, kind, high):
+    path = _write(tmp_path / "a.tif", np.ones((3, 4, 4), dtype=dtype))
+    trained = Stretch((1, 2, 3), (0.01,) * 3, (high,) * 3, kind)
+    with pytest.raises(InputError, match=f"shown as images of {kind} were"):
+        with open_scene(path, stretch=trained):
+            pass
+
+
+def test_a_stretch_of_as_many_bits_or_more_fits(tmp_path):
+    path = _write(tmp_path / "a.tif", np.full((3, 4, 4), 60, dtype=np.int16))
+    trained = Stretch((1, 2, 3), (0.0,) * 3, (100.0,) * 3, "whole numbers")
+    with open_scene(path, stretch=trained) as scene:
+        assert scene.read(scene.grid.whole)[0, 0].tolist() == [153] * 3
+
+
+def test_pixels_of_no_size_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    place = {"driver": "GTiff", "dtype": "uint8", "crs": "EPSG:32631", "count": 3}
+    flat = rasterio.Affine(0.5, 0, 100, 0, 0, 200)
+    with rasterio.open(path, "w", height=2, width=2, transform=flat, **place) as out:
+        out.write(np.ones((3, 2, 2), dtype=np.uint8))
+    with pytest.raises(InputError, match="has pixels of no size"), open_scene(path):
         pass
 
 

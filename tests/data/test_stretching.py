@@ -7,6 +7,7 @@ from rasterio.transform import from_origin
 from tests.data.deep_png import save_deep_png
 
 from pointsam.data.images import read_image
+from pointsam.data.rasters import open_scene
 from pointsam.data.stretching import (
     NO_DATA,
     Stretch,
@@ -237,3 +238,16 @@ def test_one_value_makes_no_division_by_zero(tmp_path):
     assert (read_image(tmp_path / "out.tif") == 0).all()
     with pytest.raises(InputError, match="shows nothing"):
         plain_stretch((1, 2, 3), 5, 5)
+
+
+def test_a_pixel_that_one_band_knows_is_shown_as_scenes_show_it(tmp_path):
+    values = np.full((3, 4, 4), 120, dtype=np.uint8)
+    values[0, 0, 0] = 0
+    values[:, 1, 1] = 0
+    path = save(tmp_path / "a.tif", values, nodata=0)
+    convert_image(path, tmp_path / "out.tif", find_stretch([path]))
+    shown = read_image(tmp_path / "out.tif")
+    with open_scene(path) as scene:
+        assert np.array_equal(shown, scene.read(scene.grid.whole))
+    assert shown[0, 0].tolist() == [0, 120, 120]
+    assert shown[1, 1].tolist() == list(NO_DATA)

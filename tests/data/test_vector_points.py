@@ -97,3 +97,28 @@ def test_what_is_no_point_file_is_refused(tmp_path):
     )
     with pytest.raises(InputError, match="instance 4 has no positive point"):
         read_vector_points(alone, **PLACE)
+
+
+def test_a_class_may_be_the_number_nought(tmp_path):
+    places = [(1000.25 + i, 4999.75) for i in range(3)]
+    path = _write(tmp_path / "a.gpkg", places, **{"class": np.array([0.0, 1.0, np.nan])})
+    record = read_vector_points(path, **PLACE)
+    assert [one.category for one in record.instances] == ["0", "1", "object"]
+
+
+@pytest.mark.parametrize(
+    ("places", "crs"),
+    [([(13.4, 52.5)], "EPSG:4326"), ([(1000.25, 4999.75)], "EPSG:32631")],
+)
+def test_places_on_earth_are_no_pixels_of_an_image_on_no_map(tmp_path, places, crs):
+    path = _write(tmp_path / "a.gpkg", places, crs=crs)
+    plain = {**PLACE, "crs": None, "transform": (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)}
+    with pytest.raises(InputError, match="are places on earth, but the image has no coordinate"):
+        read_vector_points(path, **plain)
+
+
+def test_geojson_in_pixels_is_read_on_a_plain_image(tmp_path):
+    path = _write(tmp_path / "a.geojson", [(310.5, 122.5)], crs="EPSG:4326")
+    plain = {**PLACE, "crs": None, "transform": (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)}
+    [one] = read_vector_points(path, **plain).instances
+    assert one.points == ((310.0, 122.0, 1),)

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _stretch(args: argparse.Namespace, paths: list[Path]) -> "Stretch":
-    from pointsam.data.stretching import find_stretch, plain_stretch
+    from pointsam.data.stretching import find_stretch
     from pointsam.errors import InputError
 
     if args.like is not None:
@@ -81,7 +81,7 @@ def _stretch(args: argparse.Namespace, paths: list[Path]) -> "Stretch":
             raise InputError("--like says which bands are shown: leave --bands out.")
         return _stretch_of(args.like)
     found = find_stretch(paths, bands=args.bands, percent=args.percent)
-    return plain_stretch(found.bands, *args.stretch) if args.stretch else found
+    return found.between(*args.stretch) if args.stretch else found
 
 
 def _stretch_of(like: Path) -> "Stretch":

@@ -1,6 +1,7 @@
 """``pointsam predict`` on a georeferenced scene, or with points from a vector file."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,8 @@ def run_scene(args: argparse.Namespace) -> int:
 
     shard = _shard(args.shard)
     card = read_card(args.adapter) if args.adapter else None
-    with open_scene(args.image, bands=args.bands, stretch=_stretch(args, card)) as scene:
+    bands, stretch = displayed(args, card)
+    with open_scene(args.image, bands=bands, stretch=stretch) as scene:
         everything = None if args.grid is None else _everything(args)
         record = None if everything else read_scene_points(args.points, scene)
         model = open_model(args)
@@ -116,16 +118,29 @@ def run_scene(args: argparse.Namespace) -> int:
     return 0
 
 
-def _stretch(
+def displayed(
     args: argparse.Namespace, card: "AdapterCard | None"
-) -> "Stretch | tuple[float, float] | None":
-    """Say how the scene is shown: as asked for, or as those that the adapter was trained on."""
-    from pointsam.data.stretching import stretch_from
+) -> "tuple[tuple[int, int, int] | None, Stretch | tuple[float, float] | None]":
+    """Say how the scene is shown: as asked for, and else as the adapter's training was.
 
-    asked: tuple[float, float] | None = args.stretch
-    if asked is not None or args.bands is not None or card is None or card.stretch is None:
-        return asked
-    return stretch_from(card.stretch)
+    Raises:
+        InputError: other bands than the training's, which had a stretch of its own for each.
+    """
+    from pointsam.data.stretching import stretch_from
+    from pointsam.errors import InputError
+
+    if card is None or card.stretch is None:
+        return args.bands, args.stretch
+    trained = stretch_from(card.stretch)
+    bands = args.bands or trained.bands
+    if args.stretch is not None:
+        return bands, args.stretch
+    if bands != trained.bands and len({*trained.low}) + len({*trained.high}) > 2:
+        raise InputError(
+            f"the adapter was trained on bands {trained.bands}, each with a stretch of its own: "
+            f"for --bands {args.bands} give --stretch LOW,HIGH too."
+        )
+    return None, replace(trained, bands=bands)
 
 
 def _everything(args: argparse.Namespace) -> "SceneEverything":

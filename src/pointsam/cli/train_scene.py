@@ -143,7 +143,7 @@ def _scene_paths(images: Path) -> list[Path]:
 
 
 def _stretch(args: argparse.Namespace, paths: list[Path]) -> "Stretch":
-    from pointsam.data.stretching import find_stretch, plain_stretch
+    from pointsam.data.stretching import find_stretch
 
     found = find_stretch(paths, bands=args.bands)
-    return plain_stretch(found.bands, *args.stretch) if args.stretch else found
+    return found.between(*args.stretch) if args.stretch else found

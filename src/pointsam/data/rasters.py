@@ -8,13 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from jaxtyping import Bool, Float, UInt8
-from rasterio.enums import ColorInterp, MaskFlags
+from jaxtyping import Float, UInt8
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window as FileWindow
 
 from pointsam.data.georeference import pixel_metres
-from pointsam.data.stretching import NO_DATA, Stretch, natural_bands, plain_stretch
+from pointsam.data.stretching import (
+    NO_DATA,
+    Stretch,
+    kind_of,
+    known_pixels,
+    natural_bands,
+    plain_stretch,
+    spread,
+)
 from pointsam.data.windows import Grid, Transform, Window
 from pointsam.errors import InputError, in_words
 
@@ -96,7 +104,7 @@ class Scene:
         part = FileWindow(x0 - grid.x, y0 - grid.y, x1 - x0, y1 - y0)
         try:
             values = self.dataset.read(self.bands, window=part)
-            known = self._known(values, part)
+            known = known_pixels(self.dataset, values, part, self.bands)
         except RasterioIOError as error:
             place = f"at column {x0 - grid.x}, row {y0 - grid.y}"
             raise InputError(
@@ -107,16 +115,6 @@ class Scene:
             values, known
         )
         return pixels
-
-    def _known(self, values: np.ndarray, part: FileWindow) -> Bool[np.ndarray, "height width"]:
-        """Mark the pixels that hold data."""
-        known: Bool[np.ndarray, "height width"] = np.ones(values.shape[1:], dtype=bool)
-        flags = (self.dataset.mask_flag_enums[band - 1] for band in self.bands)
-        if any(MaskFlags.all_valid not in flag for flag in flags):
-            known &= self.dataset.dataset_mask(window=part) > 0
-        if np.issubdtype(values.dtype, np.floating):
-            known &= np.isfinite(values).all(axis=0)
-        return known
 
 
 @contextmanager
@@ -177,6 +175,9 @@ def georeferenced(path: Path) -> bool:
 def _check(scene: Scene) -> None:
     """Refuse bands and values that cannot be shown."""
     dataset = scene.dataset
+    a, b, _, d, e, _ = scene.transform
+    if not a * e - b * d:
+        raise InputError(f"{scene.path} has pixels of no size ({scene.transform}): place it anew.")
     missing = [band for band in scene.bands if not 1 <= band <= dataset.count]
     if missing:
         raise InputError(
@@ -209,12 +210,17 @@ def _refuse_deep(scene: Scene) -> None:
 
 def _refuse_other_depth(scene: Scene) -> None:
     """Refuse the stretch of other scenes where it would show this one black or white."""
-    held = {scene.dataset.dtypes[band - 1] for band in scene.bands} == {"uint8"}
-    plain = scene.stretch == plain_stretch(scene.stretch.bands, 0, 255)
-    if held == plain or (held and max(scene.stretch.high) <= 255):
+    stretch = scene.stretch
+    held = {kind_of(scene.dataset.dtypes[band - 1]) for band in scene.bands}
+    plain = stretch == plain_stretch(stretch.bands, 0, 255)
+    if stretch.kind is not None:
+        fits = held == {stretch.kind}
+    else:  # an older adapter's: bytes are told by their values
+        fits = (held == {"bytes"}) == plain or (held == {"bytes"} and max(stretch.high) <= 255)
+    if fits:
         return
-    kind = "bytes" if held else "/".join(sorted(set(scene.dataset.dtypes)))
-    meant = "bytes" if plain else f"values up to {max(scene.stretch.high):g}"
+    kind = " and ".join(sorted(held))
+    meant = stretch.kind or ("bytes" if plain else f"values up to {max(stretch.high):g}")
     raise InputError(
         f"{scene.path} holds {kind}, but is to be shown as images of {meant} were: give a scene of "
         "their kind, or say which values are black and white with --stretch LOW,HIGH."
@@ -237,6 +243,4 @@ def _percentiles(scene: Scene) -> Float[np.ndarray, "2"]:
     known = known[np.isfinite(known)]
     if not len(known):
         raise InputError(f"{scene.path} holds no value that is known: it is all no-data or NaN.")
-    low, high = np.percentile(known, [2, 98])
-    # A band of one value has no percentiles to stretch between.
-    return np.array([low, max(high, low + 1)])
+    return spread(known, (2, 98))

@@ -7,15 +7,15 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
@@ -43,11 +43,17 @@ class Stretch:
     """Values shown as 0."""
     high: tuple[float, float, float]
     """Values shown as 255."""
+    kind: str | None = field(default=None, compare=False)
+    """What the values are (`kind_of`); None where nobody has looked."""
 
     def __post_init__(self) -> None:
         pairs = zip(self.low, self.high, strict=True)
         if not all(np.isfinite(pair).all() and pair[0] < pair[1] for pair in pairs):
             raise InputError(f"a stretch from {self.low} to {self.high} shows nothing.")
+
+    def between(self, low: float, high: float) -> "Stretch":
+        """Give the same bands with the same values black and white in each."""
+        return replace(self, low=(low,) * 3, high=(high,) * 3)
 
     def show(
         self, values: np.ndarray, known: Bool[np.ndarray, "rows cols"]
@@ -62,6 +68,13 @@ class Stretch:
         shown = np.moveaxis(np.rint(scaled.clip(0, 255)).astype(np.uint8), 0, -1).copy()
         shown[~known] = NO_DATA
         return shown
+
+
+def kind_of(dtype: str) -> str:
+    """Say what a band holds, as far as a stretch fits it: the type, whatever its width."""
+    if dtype == "uint8":
+        return "bytes"
+    return "whole numbers" if np.issubdtype(dtype, np.integer) else "fractions"
 
 
 def natural_bands(raster: rasterio.DatasetReader) -> tuple[int, int, int]:
@@ -95,9 +108,10 @@ def read_stretch(path: Path) -> Stretch:
         raise InputError(f"{path} is not a stretch ({in_words(error)}).") from error
 
 
-def plain_form(stretch: Stretch) -> dict[str, list[int | float]]:
-    """Give a stretch as lists, for YAML and JSON."""
-    return {name: list(values) for name, values in asdict(stretch).items()}
+def plain_form(stretch: Stretch) -> dict[str, list[int | float] | str]:
+    """Give a stretch as lists and words, for YAML and JSON."""
+    form = {name: value for name, value in asdict(stretch).items() if value is not None}
+    return {name: v if isinstance(v, str) else list(v) for name, v in form.items()}
 
 
 def stretch_from(content: Mapping[str, Any]) -> Stretch:
@@ -109,7 +123,7 @@ def stretch_from(content: Mapping[str, Any]) -> Stretch:
     """
     red, green, blue = (int(band) for band in content["bands"])
     low, high = ((float(a), float(b), float(c)) for a, b, c in (content["low"], content["high"]))
-    return Stretch((red, green, blue), low, high)
+    return Stretch((red, green, blue), low, high, content.get("kind"))
 
 
 def find_stretch(
@@ -148,15 +162,22 @@ def find_stretch(
                 _refuse_other_colours(path, raster)
                 samples.append(_sample(raster, chosen))
     if not samples:
-        return plain_stretch(chosen, 0, 255)
+        return replace(plain_stretch(chosen, 0, 255), kind="bytes")
     values = np.concatenate(samples, axis=1)
     if not values.size:
         raise InputError(f"{paths[0].parent}: no image holds a value that is known.")
-    low, high = np.percentile(values, percent or (2, 98), axis=1)
-    # A band of one value has no percentiles to stretch between.
-    high = np.maximum(high, np.nextafter(np.float32(low), np.float32(np.inf)))
+    low, high = spread(values, percent or (2, 98))
     (r0, g0, b0), (r1, g1, b1) = low.tolist(), high.tolist()
-    return Stretch(chosen, (r0, g0, b0), (r1, g1, b1))
+    return Stretch(chosen, (r0, g0, b0), (r1, g1, b1), kind_of(kind[1]))
+
+
+def spread(values: np.ndarray, percent: tuple[float, float]) -> Float[np.ndarray, "2 *bands"]:
+    """Give two percentiles along the last axis, the second above the first.
+
+    A band of one value has none to stretch between: it gets the next number above.
+    """
+    low, high = np.percentile(values, percent, axis=-1)
+    return np.stack([low, np.maximum(high, np.nextafter(np.float32(low), np.float32(np.inf)))])
 
 
 def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
@@ -232,15 +253,12 @@ def _refuse_other_colours(path: Path, raster: rasterio.DatasetReader) -> None:
         )
 
 
-def _known(values: np.ndarray, mask: np.ndarray) -> Bool[np.ndarray, "rows cols"]:
-    return np.asarray((mask > 0).all(axis=0) & np.isfinite(values).all(axis=0))
-
-
 def _sample(raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> np.ndarray:
     """Read known pixels on a grid, three values each."""
     shape = (3, min(raster.height, _SAMPLES), min(raster.width, _SAMPLES))
     values = raster.read(list(bands), out_shape=shape)
-    known = _known(values, raster.read_masks(list(bands), out_shape=shape))
+    mask = raster.read_masks(list(bands), out_shape=shape)
+    known = (mask > 0).all(axis=0) & np.isfinite(values).all(axis=0)
     return np.asarray(values[:, known], dtype=np.float64)
 
 
@@ -248,5 +266,24 @@ def _shown(
     raster: rasterio.DatasetReader, window: Window, stretch: Stretch
 ) -> UInt8[np.ndarray, "rows cols 3"]:
     values = raster.read(list(stretch.bands), window=window)
-    mask = raster.read_masks(list(stretch.bands), window=window)
-    return stretch.show(values, _known(values, mask))
+    return stretch.show(values, known_pixels(raster, values, window, stretch.bands))
+
+
+def known_pixels(
+    raster: rasterio.DatasetReader, values: np.ndarray, window: Window, bands: Sequence[int]
+) -> Bool[np.ndarray, "rows cols"]:
+    """Mark the pixels that hold data, as GDAL does: in any band, and no NaN in those shown.
+
+    Args:
+        raster: open.
+        values: of `bands` in `window`, first axis bands.
+        window: of the file.
+        bands: that are shown, from 1.
+    """
+    known: Bool[np.ndarray, "rows cols"] = np.ones(values.shape[1:], dtype=bool)
+    flags = (raster.mask_flag_enums[band - 1] for band in bands)
+    if any(MaskFlags.all_valid not in flag for flag in flags):
+        known &= raster.dataset_mask(window=window) > 0
+    if np.issubdtype(values.dtype, np.floating):
+        known &= np.isfinite(values).all(axis=0)
+    return known

@@ -21,6 +21,9 @@ ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb", ".kml", ".gml")
 Affine = tuple[float, float, float, float, float, float]
 """``(a, b, c, d, e, f)``: map x = a col + b row + c, map y = d col + e row + f."""
 
+_NO_PLACE: Affine = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+"""Transform of an image that is on no map."""
+
 FAR_OFF = -1e9
 """Pixel of what has no place on a raster's map, such as the other side of the earth."""
 
@@ -93,7 +96,7 @@ def _read_clicks(path: Path, *, transform: Affine, crs: str | None) -> list[_Cli
     """Read all points, those of a multi-point one by one."""
     features = read_features(path, kinds=POINTS, what="points")
     places, rows = shapely.get_coordinates(features.shapes, return_index=True)
-    moved = _to_crs(places, features.crs, crs, path)
+    moved = _to_crs(places, features.crs, path, transform=transform, crs=crs)
     pixels = _to_pixels(moved, transform).tolist()
     labels, owners = features.column("label"), features.column("instance")
     categories = features.column("class", "category")
@@ -104,7 +107,7 @@ def _read_clicks(path: Path, *, transform: Affine, crs: str | None) -> list[_Cli
             _label(labels[row], path, features.ids[row]),
             _known(owners[row]),
             features.ids[row],
-            str(_known(categories[row]) or "object"),
+            _category(categories[row]),
         )
         for (x, y), row in zip(pixels, rows.tolist(), strict=True)
     ]
@@ -129,6 +132,12 @@ def _known(value: Any) -> int | str | None:
     return int(value) if whole or isinstance(value, int) else str(value)
 
 
+def _category(value: Any) -> str:
+    """Read a class, which may be a number, 0 too; a point without one is an object."""
+    known = _known(value)
+    return "object" if known is None else str(known)
+
+
 def _label(value: Any, path: Path, feature: int) -> int:
     """Read a label; a point without one is on an object."""
     known = _known(value)
@@ -140,13 +149,39 @@ def _label(value: Any, path: Path, feature: int) -> int:
 
 
 def _to_crs(
-    places: Float[np.ndarray, "points 2"], own: str | None, crs: str | None, path: Path
+    places: Float[np.ndarray, "points 2"],
+    own: str | None,
+    path: Path,
+    *,
+    transform: Affine,
+    crs: str | None,
 ) -> Float[np.ndarray, "points 2"]:
     """Move points from their coordinate system to the raster's."""
-    if own is None or crs is None:
+    if own is None:
         return places
-    source, target = CRS.from_user_input(own), CRS.from_wkt(crs)
+    source = CRS.from_user_input(own)
+    if crs is None:
+        _refuse_unplaced(places, source, transform, path)
+        return places
+    target = CRS.from_wkt(crs)
     return move_points(places, source, target, what=f"{path}: its points")
+
+
+def _refuse_unplaced(
+    places: Float[np.ndarray, "points 2"], source: CRS, transform: Affine, path: Path
+) -> None:
+    """Refuse places on earth for an image that has none.
+
+    GeoJSON is in degrees whatever its numbers mean; numbers that no degree can be are pixels.
+    """
+    pixels = source.is_geographic and bool((np.abs(places) > (360, 90)).any())
+    if transform == _NO_PLACE and len(places) and not pixels:
+        x, y = places[0].tolist()
+        raise InputError(
+            f"{path}: its points, the first at ({x:.9g}, {y:.9g}), are places on earth, but the "
+            "image has no coordinate system: give a georeferenced raster, or clicks in pixels "
+            "(CSV or COCO)."
+        )
 
 
 def _to_pixels(

@@ -32,8 +32,9 @@ class AdapterCard(BaseModel):
     """Rank of the queries' and of the values' update."""
     ground_size: float | None = Field(default=None, gt=0)
     """Metres on the ground of one pixel of the model; None where the images had no place."""
-    stretch: dict[str, list[int | float]] | None = None
-    """Bands, and their values shown as 0 and 255, in all images; None where that is not known."""
+    stretch: dict[str, list[int | float] | str] | None = None
+    """Bands, their values shown as 0 and 255, and what the values are, in all images; None where
+    that is not known."""
     settings: dict[str, Any]
     """All settings of the training."""
     data: dict[str, Any] = {}
