@@ -73,6 +73,35 @@ def test_points_that_cannot_be_are_refused(image, points, labels, message):
         Predictor(ColourModel()).predict(image, np.array(points), kinds)
 
 
+def test_arrays_of_another_kind_are_refused():
+    """In a process of its own: here the annotations are checked first."""
+    code = """
+import numpy as np
+from pointsam import load
+from pointsam.errors import InputError
+model, point = load(side=128), np.array([[5.0, 5.0]])
+colour = np.zeros((128, 128, 3), dtype=np.uint8)
+for image, points in (
+    (colour / 255.0, point),
+    (colour.astype(np.uint16), point),
+    (colour[..., 0], point),
+    (np.zeros((128, 128, 4), dtype=np.uint8), point),
+    (colour, np.array([[5.0, 5.0, 1.0]])),
+    (colour, np.array([5.0, 5.0])),
+):
+    try:
+        model.predict(image, points)
+    except InputError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 6
+    assert lines[0].startswith("the image is float64 of shape (128, 128, 3), expected uint8")
+    assert all(line.startswith("the image is ") for line in lines[:4])
+    assert lines[4] == "points are (1, 3), expected (instances, 2) or (instances, points, 2)."
+
+
 def test_the_embedded_model_and_an_adapter_load(image, tmp_path):
     points = np.array([[16.0, 16.0]])
     save_some_adapter(tmp_path)

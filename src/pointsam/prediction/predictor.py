@@ -75,9 +75,10 @@ class Predictor:
             boxes: ``(x0, y0, x1, y1)`` around each instance, in the same pixels.
 
         Raises:
-            InputError: points off the image, other labels, a row without a positive point, a box
-                without area, or neither points nor boxes.
+            InputError: no RGB bytes, points off the image, other labels, a row without a positive
+                point, a box without area, or neither points nor boxes.
         """
+        _refuse_other_images(image)
         corners = None if boxes is None else _corners(boxes)
         if points is None:
             if corners is None:
@@ -102,7 +103,12 @@ class Predictor:
     def embedding(
         self, image: UInt8[np.ndarray, "height width 3"]
     ) -> Float[np.ndarray, "channels rows cols"]:
-        """Give the image embedding, one cell every 16 pixels of the model's input."""
+        """Give the image embedding, one cell every 16 pixels of the model's input.
+
+        Raises:
+            InputError: no RGB bytes.
+        """
+        _refuse_other_images(image)
         return self._encode(image)[1].image[0].float().cpu().numpy()
 
     @contextmanager
@@ -176,6 +182,15 @@ def usual_base(adapter: Path | None) -> str:
     return EMBEDDED if adapter is None else read_card(adapter).base
 
 
+def _refuse_other_images(image: np.ndarray) -> None:
+    """Refuse what is no RGB image of bytes: floats of [0, 1] would all be black."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise InputError(
+            f"the image is {image.dtype} of shape {image.shape}, expected uint8 of shape "
+            "(height, width, 3), red first: scale values to 0..255 and keep three bands."
+        )
+
+
 def _corners(boxes: Float[np.ndarray, "boxes 4"]) -> Float[Tensor, "boxes 2 2"]:
     """Check boxes, and give their two corners each."""
     corners = torch.from_numpy(np.array(boxes, dtype=np.float32)).reshape(-1, 2, 2)
@@ -197,6 +212,10 @@ def _prompts(
     rows = torch.from_numpy(np.array(points, dtype=np.float32))
     if rows.ndim == 2:
         rows = rows[:, None]
+    if rows.ndim != 3 or rows.shape[2] != 2:
+        raise InputError(
+            f"points are {np.shape(points)}, expected (instances, 2) or (instances, points, 2)."
+        )
     kinds = torch.full(rows.shape[:2], POSITIVE) if labels is None else torch.from_numpy(labels)
     kinds = kinds.long()
     if kinds.shape != rows.shape[:2]:

@@ -16,9 +16,10 @@ import shapely
 from jaxtyping import Bool, Float
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from rasterio import features
+from rasterio.crs import CRS
 from rasterio.shutil import copy as copy_raster
 
-from pointsam.data.georeference import ground_areas, to_map
+from pointsam.data.georeference import DEGREES, ground_areas, move_points, to_map
 from pointsam.data.rasters import CACHE_BYTES, Scene
 from pointsam.data.scene_points import SceneObject
 from pointsam.data.vector_files import POLYGONS, read_features
@@ -97,6 +98,9 @@ def write_polygons(
 
     Fields: instance (its number in the raster), point_id, class, score, area_m2, area_px, window
     (side of the window it was seen in, in pixels) and cut (1 where it may go on beyond).
+
+    GeoJSON names coordinate systems by their code: polygons in one without a code are written in
+    degrees there.
     """
     fields = {
         "instance": np.array([o.index + 1 for o in objects], dtype=np.int64),
@@ -109,6 +113,8 @@ def write_polygons(
         "cut": np.array([m.cut for m in masks], dtype=np.int32),
     }
     geometry = outlines.polygons.copy()
+    if path.suffix == ".geojson":
+        geometry, crs = _with_a_code(geometry, crs)
     geometry[shapely.is_empty(geometry)] = None
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / path.name
@@ -140,8 +146,38 @@ def write_boxes_of(polygons: Path, path: Path) -> int:
     boxes = shapely.polygons(np.stack(corners)) if corners else np.array([], dtype=object)
     with replacing(path) as temporary:
         temporary.unlink()  # GDAL makes a file, but does not fill an empty one
-        _write(temporary, boxes, found.fields, kind="Polygon", crs=found.crs, layer="boxes")
+        _write(
+            temporary, boxes, _storable(found.fields), kind="Polygon", crs=found.crs, layer="boxes"
+        )
     return len(boxes)
+
+
+def _with_a_code(shapes: np.ndarray, crs: str | None) -> tuple[np.ndarray, str | None]:
+    """Move shapes to degrees where their coordinate system is on earth but has no code."""
+    system = None if crs is None else CRS.from_wkt(crs)
+    if system is None or system.to_authority() is not None:
+        return shapes, crs
+    if not (system.is_geographic or system.is_projected):
+        return shapes, crs  # a site's own, tied to no place on earth
+    degrees = CRS.from_user_input(DEGREES)
+    moved = shapely.transform(
+        shapes, lambda points: move_points(points, system, degrees, what="the scene's polygons")
+    )
+    return moved, DEGREES
+
+
+def _storable(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Name fields so that a GeoPackage takes them: its own two names and doubles are not free."""
+    kept: dict[str, np.ndarray] = {}
+    taken = {"fid", "geom"}
+    for name, values in fields.items():
+        free, number = name, 1
+        while free.lower() in taken:
+            number += 1
+            free = f"{name}_{number}"
+        taken.add(free.lower())
+        kept[free] = values
+    return kept
 
 
 def _write(
