@@ -145,7 +145,7 @@ def test_a_picture_is_saved_as_it_is(tmp_path):
 
 
 def test_masks_of_another_size_and_points_without_labels_are_refused():
-    with pytest.raises(ValueError, match=r"masks are \(32, 64\) px, the image is \(64, 64\) px"):
+    with pytest.raises(ValueError, match=r"a mask is \(32, 64\) px, the image is \(64, 64\) px"):
         draw_panel(canvas(), masks=np.zeros((1, 32, 64), dtype=bool))
     with pytest.raises(ValueError, match="points and labels go together"):
         draw_panel(canvas(), points=np.zeros((1, 1, 2)))

@@ -3,7 +3,7 @@
 One colour an object, the same in every panel that lists objects in the same order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,7 @@ WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (128, 128, 128)
 def draw_panel(
     image: Picture,
     *,
-    masks: Bool[np.ndarray, "objects _ _"] | None = None,
+    masks: Iterable[Bool[np.ndarray, "_ _"]] = (),
     points: Float[np.ndarray, "objects points 2"] | None = None,
     labels: Int[np.ndarray, "objects points"] | None = None,
     title: str = "",
@@ -59,7 +59,7 @@ def draw_panel(
 
     Args:
         image: at any size.
-        masks: in the frame of `image`; later objects lie on top.
+        masks: one an object, in the frame of `image`; later objects lie on top.
         points: ``(x, y)`` in the frame of `image`, in pixels; one row an object, in the
             order of `masks`.
         labels: 1 positive, 0 negative, -1 not a point; goes with `points`.
@@ -69,15 +69,15 @@ def draw_panel(
     Raises:
         ValueError: the masks are of another size, or points came without labels.
     """
-    if masks is not None and len(masks) and masks.shape[1:] != image.shape[:2]:
-        raise ValueError(f"masks are {masks.shape[1:]} px, the image is {image.shape[:2]} px.")
     if (points is None) != (labels is None):
         raise ValueError("points and labels go together: one was given without the other.")
     height, width = image.shape[:2]
     scale = LONGEST_SIDE / max(height, width)
     shown_size = (max(1, round(width * scale)), max(1, round(height * scale)))
     shown = np.array(Image.fromarray(image).resize(shown_size, Image.Resampling.BICUBIC))
-    for index, mask in enumerate(masks if masks is not None else ()):
+    for index, mask in enumerate(masks):
+        if mask.shape != image.shape[:2]:
+            raise ValueError(f"a mask is {mask.shape} px, the image is {image.shape[:2]} px.")
         _paint(shown, _enlarge(mask, shown_size), _colour(index))
     picture = Image.fromarray(shown)
     if points is not None and labels is not None:

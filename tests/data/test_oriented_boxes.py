@@ -9,6 +9,7 @@ from pointsam.data.oriented_boxes import (
     ImageBoxes,
     OrientedBox,
     centres,
+    label_names,
     read_boxes,
     write_boxes,
 )
@@ -40,6 +41,23 @@ def test_coco_gives_back_what_was_written(tmp_path):
             assert (box.id, box.category, box.score) == (found.id, found.category, found.score)
             assert box.difficult == found.difficult
             assert np.array_equal(box.corners, found.corners)
+
+
+def test_images_of_one_name_in_two_folders_stay_two(tmp_path):
+    files = ["a/1.jpg", "b/1.jpg", "c/2.v1.jpg"]
+    assert label_names(files) == ["a_1", "b_1", "2.v1"]
+    boxes = (OrientedBox(7, "ship", SQUARE),)
+    images = [
+        ImageBoxes(name, boxes, (9, 9), file)
+        for name, file in zip(label_names(files), files, strict=True)
+    ]
+    write_boxes(images, tmp_path / "out")
+    written = sorted(path.name for path in (tmp_path / "out" / "labelTxt").iterdir())
+    assert written == ["2.v1.txt", "a_1.txt", "b_1.txt"]
+    again = read_boxes(tmp_path / "out" / "boxes.json")
+    assert [(i.name, i.file_name) for i in again] == [(i.name, i.file_name) for i in images]
+    with pytest.raises(InputError, match=r"of a/1\.jpg and a/1\.png would both be a_1\.txt"):
+        label_names(["a/1.jpg", "a/1.png"])
 
 
 def test_dota_lines_hold_corners_class_and_difficulty(tmp_path):

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from pointsam.prediction.boxes import (
     Trim,
-    box_values,
     minimum_area_rectangle,
     oriented_box,
     rotated_iou,
@@ -18,6 +17,15 @@ from pointsam.prediction.boxes import (
 
 NO_POINTS = np.zeros((0, 2))
 AS_IT_IS = Trim()
+
+
+def box_values(corners):
+    """Centre x, centre y, longer and shorter side, and the longer one's angle in [-90, 90)."""
+    sides = np.diff(corners[[0, 1, 2]], axis=0)
+    lengths = np.linalg.norm(sides, axis=1)
+    x, y = sides[lengths.argmax()]
+    angle = (np.degrees(np.arctan2(y, x)) + 90) % 180 - 90
+    return (*corners.mean(axis=0), lengths.max(), lengths.min(), angle)
 
 
 def _turned(x, y, width, height, angle):

@@ -61,8 +61,6 @@ def open_cache(args: argparse.Namespace) -> "FeatureCache | None":
     Raises:
         InputError: a size that cannot be, or a file in the folder's place.
     """
-    import math
-
     import torch
 
     from pointsam.errors import InputError

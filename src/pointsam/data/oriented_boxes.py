@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,10 +49,34 @@ class ImageBoxes:
     """The boxes of one image."""
 
     name: str
-    """File name without folder and ending: what DOTA names a label file by."""
+    """What DOTA names a label file by (`label_names`)."""
     boxes: tuple[OrientedBox, ...]
     size: tuple[int, int] | None = None
     """Height and width in pixels; DOTA's files do not say."""
+    file_name: str | None = None
+    """Of the image, with folder and ending; DOTA's files do not say."""
+
+
+def label_names(file_names: Sequence[str]) -> list[str]:
+    """Name each image's label file: without ending, and without folder where that tells it.
+
+    Raises:
+        InputError: two images that differ in their ending alone.
+    """
+    paths = [Path(name) for name in file_names]
+    uses = Counter(path.stem for path in paths)
+    names = [
+        path.stem if uses[path.stem] == 1 else "_".join(path.with_suffix("").parts)
+        for path in paths
+    ]
+    for name, count in Counter(names).items():
+        if count > 1:
+            twice = [str(path) for path, own in zip(paths, names, strict=True) if own == name]
+            raise InputError(
+                f"the label files of {' and '.join(twice[:2])} would both be {name}.txt: rename "
+                "one of these images."
+            )
+    return names
 
 
 def read_boxes(path: Path) -> list[ImageBoxes]:
@@ -113,7 +138,11 @@ def write_boxes(images: Sequence[ImageBoxes], folder: Path) -> None:
     ]
     content = {
         "images": [
-            {"id": image_id, "file_name": image.name, **_coco_size(image.size)}
+            {
+                "id": image_id,
+                "file_name": image.file_name or image.name,
+                **_coco_size(image.size),
+            }
             for image_id, image in enumerate(images, start=1)
         ],
         "categories": [{"id": i, "name": name} for i, name in enumerate(names, start=1)],
@@ -201,9 +230,11 @@ def _read_coco(path: Path) -> list[ImageBoxes]:
         boxes: dict[int, list[OrientedBox]] = {image["id"]: [] for image in content["images"]}
         for entry in content["annotations"]:
             boxes[entry["image_id"]].append(_parse_entry(entry, names, path))
+        images = content["images"]
+        files = [str(image["file_name"]) for image in images]
         return [
-            ImageBoxes(Path(image["file_name"]).stem, tuple(boxes[image["id"]]), _size(image))
-            for image in content["images"]
+            ImageBoxes(name, tuple(boxes[image["id"]]), _size(image), file)
+            for name, file, image in zip(label_names(files), files, images, strict=True)
         ]
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, InputError):

@@ -95,6 +95,15 @@ def read_scene_points(path: Path, scene: Scene) -> ImageRecord:
     images = [i for i in read_points(path).images if Path(i.file_name).name == scene.path.name]
     if not images:
         raise InputError(f"{path} has no points for an image named {scene.path.name}.")
+    if len(images) > 1:
+        parts = scene.path.absolute().parts
+        named = [Path(i.file_name).parts for i in images]
+        images = [i for i, own in zip(images, named, strict=True) if parts[-len(own) :] == own]
+    if len(images) != 1:
+        raise InputError(
+            f"{path} names {len(named)} images {scene.path.name}, and {len(images)} of them "
+            f"as {scene.path}: give points of one."
+        )
     if images[0].size != scene.size:
         raise InputError(
             f"{path} says {scene.path.name} is {images[0].size} px (height, width), "

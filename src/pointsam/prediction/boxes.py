@@ -6,8 +6,6 @@ the box of one pixel has side 1 and no mask but the empty one is degenerate.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import atan2, degrees
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,7 +14,7 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from pointsam.coco_masks import rasterise
-from pointsam.data.oriented_boxes import ImageBoxes, OrientedBox
+from pointsam.data.oriented_boxes import ImageBoxes, OrientedBox, label_names
 from pointsam.data.records import ImageRecord
 from pointsam.prediction.logit_maps import clicked_part
 from pointsam.prompts import POSITIVE
@@ -71,9 +69,13 @@ def boxes_of(
 
     Returns:
         Boxes of all images, and the number of masks that were empty and have none.
+
+    Raises:
+        InputError: two images that differ in their ending alone.
     """
     drawn, empty = [], 0
-    for image in images:
+    names = label_names([image.file_name for image in images])
+    for name, image in zip(names, images, strict=True):
         boxes = []
         for instance in image.instances:
             assert instance.segmentation is not None
@@ -86,7 +88,7 @@ def boxes_of(
                 continue
             score = scores.get(instance.id, 1.0)
             boxes.append(OrientedBox(instance.id, instance.category, corners, score))
-        drawn.append(ImageBoxes(Path(image.file_name).stem, tuple(boxes), image.size))
+        drawn.append(ImageBoxes(name, tuple(boxes), image.size, image.file_name))
     return drawn, empty
 
 
@@ -136,20 +138,6 @@ def trimmed(
     if trim.one_part:
         kept = _one_part(kept, cells)
     return kept if kept.any() else mask
-
-
-def box_values(corners: Corners) -> tuple[float, float, float, float, float]:
-    """Give centre x, centre y, width, height and angle of a rectangle.
-
-    The width is the longer side; the angle is that side's, in degrees in [-90, 90), clockwise as
-    one sees it, because y grows down.
-    """
-    width, height = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[1])
-    x, y = corners.mean(axis=0)
-    side = corners[1] - corners[0] if width >= height else corners[2] - corners[1]
-    angle = (degrees(atan2(side[1], side[0])) + 90) % 180 - 90
-    longer, shorter = max(width, height), min(width, height)
-    return float(x), float(y), float(longer), float(shorter), angle
 
 
 def rotated_iou(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from pycocotools import mask as coco_mask
 from torch import Tensor
@@ -166,9 +166,9 @@ def draw_figure(prediction: ImagePrediction) -> UInt8[np.ndarray, "_ _ 3"]:
     # Panels are small: masks of a large image need not be drawn at its full size.
     step = max(1, max(height, width) // LONGEST_SIDE)
     image, labels = prediction.image[::step, ::step], prediction.labels[::step, ::step]
-    masks: Bool[np.ndarray, "instances rows cols"] = (
-        labels[None] == np.arange(1, len(prediction.scores) + 1)[:, None, None]
-    )
+    count = len(prediction.scores)
+    # One by one: thousands of masks at once would fill the memory.
+    masks = (labels == number for number in range(1, count + 1))
     background = [(x, y, 0) for x, y in prediction.record.background_points]
     rows = [[*instance.points, *background] for instance in prediction.record.instances]
     widest = max((len(row) for row in rows), default=0)
@@ -180,9 +180,7 @@ def draw_figure(prediction: ImagePrediction) -> UInt8[np.ndarray, "_ _ 3"]:
     return side_by_side(
         [
             draw_panel(image, points=points, labels=kinds, title=prediction.record.file_name),
-            draw_panel(
-                image, masks=masks, points=points, labels=kinds, title=f"{len(masks)} masks"
-            ),
+            draw_panel(image, masks=masks, points=points, labels=kinds, title=f"{count} masks"),
         ]
     )
 
@@ -200,10 +198,16 @@ def output_names(records: Sequence[ImageRecord]) -> list[Path]:
     """
     plain = [_below(Path(record.file_name)).with_suffix(".png") for record in records]
     uses = Counter(plain)
-    return [
-        name if uses[name] == 1 else name.with_stem(f"{name.stem}_{record.id}")
-        for name, record in zip(plain, records, strict=True)
-    ]
+    taken = {name for name, count in uses.items() if count == 1}
+    names = []
+    for name, record in zip(plain, records, strict=True):
+        if uses[name] > 1:
+            name = name.with_stem(f"{name.stem}_{record.id}")
+            while name in taken:
+                name = name.with_stem(f"{name.stem}_{record.id}")
+            taken.add(name)
+        names.append(name)
+    return names
 
 
 def _below(path: Path) -> Path:
