@@ -62,6 +62,15 @@ def test_shards_join_to_the_same_map(scene, tmp_path, capsys):
     assert main(["predict", *scene, "-o", str(tmp_path / "two"), "--resume"]) == 0
 
 
+def test_clicks_of_the_command_line_serve_a_scene(scene, tmp_path):
+    clicks = [f"--point={(x0 + x1) / 2 - 0.5},{(y0 + y1) / 2 - 0.5}" for x0, y0, x1, y1 in BOXES]
+    given = ["predict", scene[0], *clicks, "--point", "5,5,0", *SMALL]
+    assert main([*given, "-o", str(tmp_path / "out")]) == 0
+    crs, shapes, (instances, *_) = _rows(tmp_path / "out")
+    assert (crs, instances) == ("EPSG:32631", [1, 2, 3])
+    assert len(shapes) == 3
+
+
 def test_a_coco_point_file_serves_a_scene_too(scene, tmp_path):
     entry = {"id": 7, "image_id": 1, "category_id": 1, "points": [[24.5, 24.5, 1]]}
     content = {

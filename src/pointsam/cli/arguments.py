@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pointsam.data.records import Dataset
     from pointsam.data.stretching import Stretch
     from pointsam.models.cache import FeatureCache
@@ -210,6 +212,25 @@ def readable_images(data: "Dataset", folder: Path, *, skip_broken: bool) -> "Dat
     if broken and not kept:
         raise InputError(f"none of the {len(broken)} images in {folder} can be used.")
     return replace(data, images=tuple(kept), dropped=(*data.dropped, *broken))
+
+
+def refuse_options(args: argparse.Namespace, defaults: "Mapping[str, object]", what: str) -> None:
+    """Refuse options that would say nothing here.
+
+    Args:
+        args: parsed.
+        defaults: of the options that are for `what` alone, by their name in `args`.
+        what: they are for.
+
+    Raises:
+        InputError: one of them was given.
+    """
+    from pointsam.errors import InputError
+
+    given = [name for name, default in defaults.items() if getattr(args, name) != default]
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise InputError(f"{flags}: for {what} alone; leave it out here.")
 
 
 def refuse_other_stretch(folder: Path, adapter: Path | None) -> None:

@@ -4,14 +4,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pointsam.cli.arguments import add_model_arguments, add_skip_broken
-from pointsam.cli.predict_everything import add_everything_arguments, everything, read_images
-from pointsam.cli.predict_scene import add_scene_arguments, is_scene, run_scene
+from pointsam.cli.arguments import add_model_arguments, add_skip_broken, refuse_options
+from pointsam.cli.clicks import click, clicked_image
+from pointsam.cli.predict_everything import (
+    EVERYTHING_DEFAULTS,
+    add_everything_arguments,
+    everything,
+    read_images,
+)
+from pointsam.cli.predict_scene import SCENE_DEFAULTS, add_scene_arguments, is_scene, run_scene
 
 if TYPE_CHECKING:
     from pointsam.data.records import Dataset
-
-Click = tuple[float, float, int]
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -63,11 +67,11 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     )
     clicks.add_argument(
         "--point",
-        type=_click,
+        type=click,
         action="append",
         metavar="X,Y[,LABEL]",
-        help="a click on --image in pixels (repeatable): label 1, the default, is one object, "
-        "label 0 is background for all of them",
+        help="a click on the image or scene in pixels (repeatable): label 1, the default, is one "
+        "object, label 0 is background for all of them",
     )
     clicks.add_argument(
         "--grid",
@@ -85,12 +89,15 @@ def run(args: argparse.Namespace) -> int:
     from pointsam.files import refuse_existing
 
     args.image = args.image or args.scene
+    if args.grid is None:
+        refuse_options(args, EVERYTHING_DEFAULTS, "--grid")
     if args.with_boxes and (args.points is None or args.joint):
         raise InputError("--with-boxes takes the boxes of a point file, and not --joint.")
-    if args.image is not None and args.point is None and is_scene(args.image, args.points):
+    if args.image is not None and is_scene(args.image, args.points):
         if args.joint or args.skip_broken or args.with_boxes:
             raise InputError("--joint, --skip-broken and --with-boxes are not for scenes.")
         return run_scene(args)
+    refuse_options(args, SCENE_DEFAULTS, "rasters with a place on a map")
     refuse_existing(args.output)
     read = read_images if args.grid is not None else _read_data
     return _segment(args, *read(args))
@@ -157,12 +164,16 @@ def _read_data(args: argparse.Namespace) -> "tuple[Dataset, Path]":
 
     from pointsam.cli.arguments import readable_images
     from pointsam.data.annotations import read_points
+    from pointsam.data.images import read_image
+    from pointsam.data.records import Dataset
     from pointsam.errors import InputError
 
     if args.point is not None:
         if args.image is None:
             raise InputError("--point is a click on one image: give --image FILE.")
-        data, folder = _clicked(args.image, args.point), args.image.parent
+        size = read_image(args.image).shape
+        record = clicked_image(args.image, (size[0], size[1]), args.point)
+        data, folder = Dataset((record,), ("object",)), args.image.parent
     elif args.image is not None:
         data, folder = _of_one(read_points(args.points), args.image), args.image.parent
     else:
@@ -189,44 +200,3 @@ def _of_one(data: "Dataset", image: Path) -> "Dataset":
             "give --images DIR for all of its images."
         )
     return replace(data, images=(replace(found[0], file_name=image.name),))
-
-
-def _clicked(image: Path, clicks: list[Click]) -> "Dataset":
-    """Make the record of one image from clicks: each positive one is an object of its own."""
-    from pointsam.data.images import read_image
-    from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
-    from pointsam.errors import InputError
-    from pointsam.prompts import POSITIVE
-
-    pixels = read_image(image)
-    height, width = pixels.shape[:2]
-    for x, y, _ in clicks:
-        if not (-0.5 <= x < width and -0.5 <= y < height):
-            raise InputError(
-                f"--point {x:g},{y:g} is off {image}, which is {width} x {height} px (x, y)."
-            )
-    objects = [click for click in clicks if click[2] == POSITIVE]
-    if not objects:
-        raise InputError("--point: all have label 0; at least one must be on an object.")
-    record = ImageRecord(
-        id=1,
-        file_name=image.name,
-        size=(height, width),
-        instances=tuple(
-            InstanceRecord(number, "object", (click,)) for number, click in enumerate(objects, 1)
-        ),
-        background_points=tuple((x, y) for x, y, label in clicks if label != POSITIVE),
-    )
-    return Dataset((record,), ("object",))
-
-
-def _click(text: str) -> Click:
-    """Read ``x,y`` or ``x,y,label``."""
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (2, 3) or (len(numbers) == 3 and numbers[2] not in (0, 1)):
-        raise argparse.ArgumentTypeError(f"{text!r}: give X,Y or X,Y,LABEL with label 1 or 0")
-    label = int(numbers[2]) if len(numbers) == 3 else 1
-    return numbers[0], numbers[1], label

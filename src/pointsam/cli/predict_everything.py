@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from pointsam.prediction.images import ImagePrediction
 
 FACTORS = ("iou", "stability", "similarity")
+EVERYTHING_DEFAULTS = {
+    "least_iou": 0.7,
+    "least_stability": 0.85,
+    "most_overlap": 0.7,
+    "rank_by": FACTORS,
+}
+"""Of the options below, by their name among the arguments."""
 
 
 def add_everything_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,21 +29,21 @@ def add_everything_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--least-iou",
         type=float,
-        default=0.7,
+        default=EVERYTHING_DEFAULTS["least_iou"],
         metavar="SHARE",
         help="of SAM's own estimate of a mask's IoU (default: %(default)s)",
     )
     group.add_argument(
         "--least-stability",
         type=float,
-        default=0.85,
+        default=EVERYTHING_DEFAULTS["least_stability"],
         metavar="SHARE",
         help="IoU of a mask at a higher and a lower threshold (default: %(default)s)",
     )
     group.add_argument(
         "--most-overlap",
         type=float,
-        default=0.7,
+        default=EVERYTHING_DEFAULTS["most_overlap"],
         metavar="IOU",
         help="of two masks above which one is a duplicate (default: %(default)s)",
     )

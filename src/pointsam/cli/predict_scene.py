@@ -6,12 +6,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pointsam.cli.arguments import add_display_arguments
+from pointsam.cli.clicks import clicked_image
 
 if TYPE_CHECKING:
+    from pointsam.data.rasters import Scene
+    from pointsam.data.records import ImageRecord
     from pointsam.data.stretching import Stretch
     from pointsam.models.adapter_card import AdapterCard
     from pointsam.prediction.scene_everything import SceneEverything
     from pointsam.prediction.scene_run import SceneSummary, Shard
+
+SCENE_DEFAULTS = {
+    "window": None,
+    "largest_window": 8192,
+    "bands": None,
+    "stretch": None,
+    "allow_overlap": False,
+    "shapefile": False,
+    "shard": None,
+    "resume": False,
+}
+"""Of the options below, by their name among the arguments."""
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +45,7 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         "--largest-window",
         type=int,
         metavar="PX",
-        default=8192,
+        default=SCENE_DEFAULTS["largest_window"],
         help="widest view an object that is cut by its window may get (default: %(default)s)",
     )
     add_display_arguments(
@@ -70,7 +85,7 @@ def run_scene(args: argparse.Namespace) -> int:
 
     from pointsam.cli.arguments import open_model
     from pointsam.data.rasters import open_scene
-    from pointsam.data.scene_chips import fitting_window, read_scene_points
+    from pointsam.data.scene_chips import fitting_window
     from pointsam.data.scene_points import scene_points
     from pointsam.models.adapter_card import read_card
     from pointsam.prediction.scene_everything import scene_grid
@@ -81,7 +96,7 @@ def run_scene(args: argparse.Namespace) -> int:
     bands, stretch = displayed(args, card)
     with open_scene(args.image, bands=bands, stretch=stretch) as scene:
         everything = None if args.grid is None else _everything(args)
-        record = None if everything else read_scene_points(args.points, scene)
+        record = None if everything else _record(args, scene)
         model = open_model(args)
         window = (
             args.window
@@ -116,6 +131,15 @@ def run_scene(args: argparse.Namespace) -> int:
         )
     _report(summary, args.output)
     return 0
+
+
+def _record(args: argparse.Namespace, scene: "Scene") -> "ImageRecord":
+    """Read the clicks on a scene: those of the command line, or those of a file."""
+    from pointsam.data.scene_chips import read_scene_points
+
+    if args.point is not None:
+        return clicked_image(args.image, scene.size, args.point)
+    return read_scene_points(args.points, scene)
 
 
 def displayed(

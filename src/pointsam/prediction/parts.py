@@ -8,6 +8,7 @@ outputs are written.
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,16 @@ def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
     """
     path = folder / RUN_NAME
     manifest = json.loads(json.dumps(manifest))  # tuples are lists there, as in the file
-    if not resume or not path.is_file():
+    fresh = not (resume and path.is_file())
+    if fresh:
         try:
             refuse_existing(folder)
         except InputError:
-            # Shards that begin together meet here: each writes the same, and the last one counts.
-            if not _unbegun(folder) and not (resume and path.is_file()):
+            # Shards that begin together meet here: some write the same, others find it written.
+            fresh = _unbegun(folder)
+            if not fresh and not (resume and path.is_file()):
                 raise
+    if fresh:
         try:
             (folder / PARTS_NAME).mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:
@@ -71,7 +75,7 @@ def run_id(manifest: dict[str, Any]) -> str:
 
 def _unbegun(folder: Path) -> bool:
     """Say whether a folder holds no more than a run that was killed as it began leaves there."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # a name that is too long is none either
         return False
     left = [path for path in folder.iterdir() if not path.name.startswith(f".{RUN_NAME}.")]
     return all(
