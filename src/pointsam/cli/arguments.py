@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pointsam.data.records import Dataset
-    from pointsam.data.stretching import Stretch
     from pointsam.models.cache import FeatureCache
     from pointsam.models.segmenter import Segmenter
     from pointsam.prediction.predictor import Predictor
@@ -231,71 +230,3 @@ def refuse_options(args: argparse.Namespace, defaults: "Mapping[str, object]", w
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise InputError(f"{flags}: for {what} alone; leave it out here.")
-
-
-def refuse_other_stretch(folder: Path, adapter: Path | None) -> None:
-    """Compare how a folder's images were made 8-bit with how those of an adapter's training were.
-
-    Raises:
-        InputError: both are known, and they differ.
-    """
-    from pointsam.data.stretching import FILE_NAME, read_stretch, stretch_from
-    from pointsam.errors import InputError
-    from pointsam.models.adapter_card import read_card
-
-    if adapter is None or not (folder / FILE_NAME).is_file():
-        return
-    trained = read_card(adapter).stretch
-    if trained is not None and stretch_from(trained) != read_stretch(folder / FILE_NAME):
-        raise InputError(
-            f"the images of {folder} were made 8-bit by another stretch than those that {adapter} "
-            f"was trained on: make them anew with 'pointsam data images ... --like {adapter}'."
-        )
-
-
-def add_display_arguments(parser: "argparse._ArgumentGroup", *, unless_given: str) -> None:
-    """Describe how the values of a scene become the RGB bytes that a model, or a reader, sees.
-
-    Args:
-        parser: group that is added to.
-        unless_given: which values are stretched without ``--stretch``, as the help ends.
-    """
-    parser.add_argument(
-        "--bands",
-        type=band_numbers,
-        metavar="R,G,B",
-        help="bands shown as red, green, blue, from 1; one alone is grey",
-    )
-    parser.add_argument(
-        "--stretch",
-        type=value_range,
-        metavar="LOW,HIGH",
-        help=f"values shown as black and white; {unless_given}",
-    )
-
-
-def band_numbers(text: str) -> tuple[int, int, int]:
-    """Read three band numbers, or one that is shown as grey."""
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts) or len(parts) not in (1, 3):
-        raise argparse.ArgumentTypeError(f"{text!r}: give three band numbers, as 4,3,2, or one")
-    numbers = [int(part) for part in parts] * (3 // len(parts))
-    return numbers[0], numbers[1], numbers[2]
-
-
-def value_range(text: str) -> tuple[float, float]:
-    """Read two values, the lower first."""
-    low, _, high = text.partition(",")
-    try:
-        values = float(low), float(high)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: give two values, as 0,3000") from error
-    if not -math.inf < values[0] < values[1] < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: the first value must be the lower one")
-    return values
-
-
-def described(stretch: "Stretch") -> str:
-    """Say which bands are shown, and from which value to which."""
-    rows = zip(stretch.bands, stretch.low, stretch.high, strict=True)
-    return ", ".join(f"band {band} from {low:g} to {high:g}" for band, low, high in rows)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointsam.cli.arguments import band_numbers, described, value_range
+from pointsam.cli.display import band_numbers, described, value_range
 
 if TYPE_CHECKING:
     from pointsam.data.stretching import Stretch

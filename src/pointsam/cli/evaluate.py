@@ -66,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate."""
     from tqdm import tqdm
 
-    from pointsam.cli.arguments import open_model, refuse_other_stretch
+    from pointsam.cli.arguments import open_model
+    from pointsam.cli.display import refuse_other_stretch
     from pointsam.cli.score_files import print_table, write_scores
     from pointsam.evaluation import Scores, evaluate, paired_records
     from pointsam.files import new_folder, refuse_existing

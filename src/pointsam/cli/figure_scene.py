@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointsam.cli.arguments import add_display_arguments
+from pointsam.cli.display import add_display_arguments
 
 if TYPE_CHECKING:
     from pointsam.data.rasters import Scene

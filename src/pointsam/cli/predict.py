@@ -110,7 +110,8 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
 
     from tqdm import tqdm
 
-    from pointsam.cli.arguments import open_model, refuse_other_stretch
+    from pointsam.cli.arguments import open_model
+    from pointsam.cli.display import refuse_other_stretch
     from pointsam.config import TeacherSettings
     from pointsam.figures import save_picture
     from pointsam.files import new_folder

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointsam.cli.arguments import add_display_arguments
 from pointsam.cli.clicks import clicked_image
+from pointsam.cli.display import add_display_arguments
 
 if TYPE_CHECKING:
     from pointsam.data.rasters import Scene
