@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pyogrio
 import pytest
@@ -7,14 +9,15 @@ from some_adapter import save_some_adapter
 
 from pointsam.cli.main import main
 from pointsam.data.rasters import open_scene
-from pointsam.data.scene_points import SceneObject
-from pointsam.data.windows import Grid
+from pointsam.data.scene_points import scene_tasks
+from pointsam.data.windows import Grid, Window
 from pointsam.prediction.everything import EverythingSettings
 from pointsam.prediction.logit_maps import LogitMap
 from pointsam.prediction.scene_everything import (
+    GridTasks,
     SceneEverything,
+    kept,
     scene_duplicates,
-    scene_grid,
     settled,
 )
 from pointsam.prediction.scene_run import SceneRun, SceneSettings, Shard
@@ -32,9 +35,7 @@ def _square(x, side, value=1.0):
 def _found(path, folder, *, grid=16):
     everything = SceneEverything(EverythingSettings(grid=grid), None)
     with open_scene(path) as scene:
-        points = scene_grid(scene.grid, side=SIDE, count=grid)
-        settings = SceneSettings(SIDE, 256)
-        run = SceneRun(ColourModel(), scene, points, settings, everything=everything)
+        run = SceneRun(ColourModel(), scene, everything, SceneSettings(SIDE, 256))
         for _ in run.segment(folder, shard=Shard(), resume=False):
             pass
         return run.finish(folder, allow_overlap=False, shapefile=False)
@@ -50,13 +51,38 @@ def test_each_object_is_found_once_and_no_ground(tmp_path):
     assert columns[0].tolist() == columns[1].tolist() == [1, 2, 3]
 
 
+def _objects(tasks):
+    return sorted((o for found in tasks.values() for o in found), key=lambda o: o.index)
+
+
 def test_the_grid_lies_on_the_ground_not_in_the_file():
-    whole = scene_grid(Grid(0, 0, 100, 100), side=64, count=4)
-    part = scene_grid(Grid(37, 5, 63, 95), side=64, count=4)
-    known = {tuple(o.points[0].tolist()) for o in whole.objects}
-    assert {tuple(o.points[0].tolist()) for o in part.objects} <= known
+    whole = _objects(GridTasks(Grid(0, 0, 100, 100), side=64, count=4))
+    part = _objects(GridTasks(Grid(37, 5, 63, 95), side=64, count=4))
+    known = {tuple(o.points[0].tolist()) for o in whole}
+    assert {tuple(o.points[0].tolist()) for o in part} <= known
     assert len(known) == 36
-    assert [o.index for o in whole.objects] == list(range(36))
+    assert [o.index for o in whole] == list(range(36))
+    assert [o.index for o in part] == list(range(len(part)))
+
+
+@pytest.mark.parametrize("grid", [Grid(-70, 33, 301, 190), Grid(5, 6, 64, 40), Grid(0, 0, 3, 3)])
+def test_a_point_of_the_grid_belongs_where_a_click_would(grid):
+    tasks = GridTasks(grid, side=64, count=5)
+    clicks = scene_tasks(_objects(tasks), grid, side=64)
+    assert list(tasks) == list(clicks)
+    assert len(tasks) == len(clicks)
+    for window, objects in clicks.items():
+        assert [o.index for o in tasks[window]] == [o.index for o in objects]
+
+
+def test_the_grid_of_a_huge_scene_is_not_held():
+    tracemalloc.start()
+    tasks = GridTasks(Grid(0, 0, 100_000, 100_000), side=1024, count=32)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(tasks) == 196 * 196
+    assert sum(len(found) for found in (tasks[window] for window in list(tasks)[:196])) == 8 * 3125
+    assert peak < 20e6  # ten million points
 
 
 def test_only_the_better_of_two_masks_of_one_object_stays():
@@ -67,19 +93,30 @@ def test_only_the_better_of_two_masks_of_one_object_stays():
 
 
 def test_what_is_left_is_ranked_and_numbered():
-    objects = [
-        SceneObject(i, i + 1, "object", np.zeros((1, 2)), np.ones(1, dtype=int)) for i in range(3)
-    ]
+    tasks = GridTasks(Grid(0, 0, 64, 64), side=64, count=2)
     masks = [
         SceneMask(0, _square(0, 10), 0.9, 64, False, stability=0.5),
         SceneMask(1, _square(50, 10), 0.8, 64, False, stability=1.0),
         SceneMask(2, _square(51, 10), 0.7, 64, False, stability=1.0),
     ]
-    left, kept = settled(objects, masks, EverythingSettings())
+    left, kept = settled(tasks, masks, EverythingSettings())
     assert [mask.score for mask in kept] == pytest.approx([0.8, 0.45])
     assert [mask.logits.corner[0] for mask in kept] == [50, 0]
     assert [(o.index, o.id) for o in left] == [(0, 1), (1, 2)]
-    assert settled(objects, [], EverythingSettings()) == ([], [])
+    assert [o.points.tolist() for o in left] == [[[48, 16]], [[16, 16]]]
+    assert settled(tasks, [], EverythingSettings()) == ([], [])
+
+
+def test_a_window_stores_each_object_once():
+    masks = [
+        SceneMask(0, _square(0, 10), 0.8, 64, False),
+        SceneMask(1, _square(1, 10), 0.9, 64, False),
+        SceneMask(2, _square(40, 10), 0.9, 64, False),
+        SceneMask(3, _square(20, 10), 0.5, 64, False),
+        SceneMask(4, None, 0.9, 64, False),
+    ]
+    window, grid = Window(0, 0, 64, 64), Grid(0, 0, 64, 64)
+    assert [m.index for m in kept(masks, EverythingSettings(), window=window, grid=grid)] == [1, 2]
 
 
 def test_prototypes_and_limits_are_part_of_the_run():

@@ -88,15 +88,17 @@ def run_scene(args: argparse.Namespace) -> int:
     from pointsam.data.scene_chips import fitting_window
     from pointsam.data.scene_points import scene_points
     from pointsam.models.adapter_card import read_card
-    from pointsam.prediction.scene_everything import scene_grid
     from pointsam.prediction.scene_run import SceneRun, SceneSettings
 
     shard = _shard(args.shard)
     card = read_card(args.adapter) if args.adapter else None
     bands, stretch = displayed(args, card)
     with open_scene(args.image, bands=bands, stretch=stretch) as scene:
-        everything = None if args.grid is None else _everything(args)
-        record = None if everything else _record(args, scene)
+        prompts = (
+            scene_points(_record(args, scene), scene.grid)
+            if args.grid is None
+            else _everything(args)
+        )
         model = open_model(args)
         window = (
             args.window
@@ -106,12 +108,7 @@ def run_scene(args: argparse.Namespace) -> int:
         if window != model.side:
             print(f"windows of {window} px, shown as {model.side} px to the model")
         settings = SceneSettings(window, args.largest_window, args.precision)
-        points = (
-            scene_points(record, scene.grid)
-            if record
-            else scene_grid(scene.grid, side=settings.window, count=args.grid)
-        )
-        run = SceneRun(model, scene, points, settings, everything=everything)
+        run = SceneRun(model, scene, prompts, settings)
         todo = run.windows[shard.number - 1 :: shard.of]
         for _ in tqdm(
             run.segment(args.output, shard=shard, resume=args.resume),

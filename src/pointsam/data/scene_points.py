@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from pointsam.data.records import ImageRecord, Point
-from pointsam.data.windows import WINDOW_MULTIPLE, Grid, Window, place
+from pointsam.data.windows import Grid, Window, check_side, place
 from pointsam.errors import InputError
 from pointsam.prompts import NEGATIVE, POSITIVE
 
@@ -93,11 +93,7 @@ def scene_tasks(
     Raises:
         InputError: a side that windows cannot have.
     """
-    if side < WINDOW_MULTIPLE or side % WINDOW_MULTIPLE:
-        nearest = WINDOW_MULTIPLE * max(1, round(side / WINDOW_MULTIPLE))
-        raise InputError(
-            f"window side {side} is no multiple of {WINDOW_MULTIPLE} px: give {nearest}."
-        )
+    check_side(side)
     tasks: dict[Window, list[SceneObject]] = {}
     for scene_object in objects:
         window = place(scene_object.positives, grid, side=side)

@@ -11,6 +11,8 @@ from math import floor
 import numpy as np
 from jaxtyping import Float
 
+from pointsam.errors import InputError
+
 Box = tuple[int, int, int, int]
 """``(x0, y0, x1, y1)`` in pixels of the global grid; ``x1`` and ``y1`` are outside."""
 
@@ -106,6 +108,19 @@ class Grid:
         return max(self.width, self.height) <= side
 
 
+def check_side(side: int) -> None:
+    """Refuse the side of a window that would not halve.
+
+    Raises:
+        InputError: `side` is no multiple of WINDOW_MULTIPLE.
+    """
+    if side < WINDOW_MULTIPLE or side % WINDOW_MULTIPLE:
+        nearest = WINDOW_MULTIPLE * max(1, round(side / WINDOW_MULTIPLE))
+        raise InputError(
+            f"window side {side} is no multiple of {WINDOW_MULTIPLE} px: give {nearest}."
+        )
+
+
 def place(points: Float[np.ndarray, "points 2"], grid: Grid, *, side: int) -> Window:
     """Choose the window in which one object's points are most central.
 
@@ -121,13 +136,18 @@ def place(points: Float[np.ndarray, "points 2"], grid: Grid, *, side: int) -> Wi
     if grid.fits(side):
         return grid.whole
     low, high = points.min(axis=0), points.max(axis=0)
-    half = side // 2
-    x, y = (floor(middle / half + 0.5) * half - half for middle in (low + high) / 2)
+    x, y = (window_start(middle, side=side) for middle in (low + high) / 2)
     window = Window(x, y, side, side)
     extent = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
     while not window.holds(extent, margin=window.width / 8):
         window = centred(extent, side=2 * window.width)
     return window
+
+
+def window_start(place: float, *, side: int) -> int:
+    """Give the first pixel, along one axis, of the window in which a place is most central."""
+    half = side // 2
+    return floor(place / half + 0.5) * half - half
 
 
 def centred(box: tuple[float, float, float, float], *, side: int) -> Window:

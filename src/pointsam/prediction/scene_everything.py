@@ -1,7 +1,7 @@
 """Everything in a scene: a grid of points on the ground, and which of their masks are kept."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import ceil, floor
 from typing import Any
@@ -11,8 +11,8 @@ import shapely
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from pointsam.data.scene_points import SceneObject, ScenePoints
-from pointsam.data.windows import Grid, Window
+from pointsam.data.scene_points import SceneObject
+from pointsam.data.windows import Grid, Window, check_side, window_start
 from pointsam.prediction.everything import EverythingSettings
 from pointsam.prediction.everything_images import ANYTHING
 from pointsam.prediction.logit_maps import LogitMap, meet
@@ -35,34 +35,68 @@ class SceneEverything:
         return asdict(self.settings) | {"prototypes": digest}
 
 
-def scene_grid(grid: Grid, *, side: int, count: int) -> ScenePoints:
-    """Lay points over a scene, `count` along a window's side, on multiples of their distance.
+class GridTasks(Mapping[Window, list[SceneObject]]):
+    """Points over a scene, window by window, made when they are asked for: there may be millions.
 
-    Counted from the origin of the coordinates: the same places whatever file was cut out.
+    They lie on multiples of their distance, counted from the origin of the coordinates: the same
+    places whatever file was cut out. As with clicks, a point belongs to the window in which it is
+    most central. Iteration gives the windows in reading order.
     """
-    step = side / count
-    x, y = (
-        (np.arange(floor(low / step), ceil(high / step)) + 0.5) * step
-        for low, high in zip(grid.box[:2], grid.box[2:], strict=True)
-    )
-    x = x[(x >= grid.box[0]) & (x < grid.box[2])]
-    y = y[(y >= grid.box[1]) & (y < grid.box[3])]
-    places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    label = np.array([POSITIVE])
-    objects = (
-        SceneObject(index, index + 1, ANYTHING, place[None], label)
-        for index, place in enumerate(places)
-    )
-    return ScenePoints(tuple(objects), np.zeros((0, 2)), ())
+
+    def __init__(self, grid: Grid, *, side: int, count: int) -> None:
+        """Lay the points.
+
+        Args:
+            grid: the scene; one that is no larger than a window is one window.
+            side: of a window, in scene pixels.
+            count: points along that side.
+
+        Raises:
+            InputError: a side that windows cannot have.
+        """
+        check_side(side)
+        box = grid.box
+        self._x = _places(box[0], box[2], step=side / count)
+        self._y = _places(box[1], box[3], step=side / count)
+        # Columns and rows of the grid in each window: which of them is most central is a matter of
+        # each axis alone.
+        self._shares: dict[Window, tuple[range, range]] = {}
+        if grid.fits(side):
+            if self._x.size and self._y.size:
+                self._shares[grid.whole] = range(self._x.size), range(self._y.size)
+            return
+        columns = _shares(self._x, side=side)
+        for y, rows in _shares(self._y, side=side).items():
+            self._shares |= {Window(x, y, side, side): (cols, rows) for x, cols in columns.items()}
+
+    def __getitem__(self, window: Window) -> list[SceneObject]:
+        """Make the points of one window, row by row."""
+        columns, rows = self._shares[window]
+        return [self.object(row * self._x.size + column) for row in rows for column in columns]
+
+    def __iter__(self) -> Iterator[Window]:
+        """Give the windows that have points."""
+        return iter(self._shares)
+
+    def __len__(self) -> int:
+        """Count the windows that have points."""
+        return len(self._shares)
+
+    def object(self, index: int) -> SceneObject:
+        """Make one point, by its number in the rows of the whole scene."""
+        row, column = divmod(index, self._x.size)
+        points = np.array([[self._x[column], self._y[row]]])
+        return SceneObject(index, index + 1, ANYTHING, points, np.array([POSITIVE]))
 
 
 def kept(
     masks: Sequence[SceneMask], settings: EverythingSettings, *, window: Window, grid: Grid
 ) -> list[SceneMask]:
-    """Keep the masks of one window that pass the limits of score, stability and size.
+    """Keep the masks of one window that pass the limits of score, stability and size, each once.
 
     A mask that is cut goes: the object is more central in another window, where other points of
-    the grid lie on it.
+    the grid lie on it. Duplicates go here already, so that what is stored grows with the objects
+    and not with the points that lie on them.
 
     Args:
         masks: that were found in the window.
@@ -72,7 +106,7 @@ def kept(
     """
     x0, y0, x1, y1 = meet(window.box, grid.box) or window.box
     visible = (x1 - x0) * (y1 - y0)
-    return [
+    good = [
         mask
         for mask in masks
         if mask.logits is not None
@@ -81,37 +115,42 @@ def kept(
         and mask.stability >= settings.least_stability
         and _area(mask.logits) <= settings.most_area * visible
     ]
+    return [mask for _, mask in _best(good, settings)]
 
 
 def settled(
-    objects: Sequence[SceneObject], masks: Sequence[SceneMask], settings: EverythingSettings
+    tasks: GridTasks, masks: Sequence[SceneMask], settings: EverythingSettings
 ) -> tuple[list[SceneObject], list[SceneMask]]:
     """Rank the masks of all windows, drop duplicates, and number what is left from 0.
 
     Returns:
         Objects and masks, the best first; a mask's score is its rank.
     """
+    best = list(enumerate(_best(masks, settings)))
+    return (
+        [replace(tasks.object(mask.index), index=n, id=n + 1) for n, (_, mask) in best],
+        [replace(mask, index=n, score=rank) for n, (rank, mask) in best],
+    )
+
+
+def _best(
+    masks: Sequence[SceneMask], settings: EverythingSettings
+) -> list[tuple[float, SceneMask]]:
+    """Give the masks that are not empty with their rank, the best first, without duplicates."""
     factors = {
         "iou": [mask.score for mask in masks],
         "stability": [mask.stability for mask in masks],
         "similarity": [mask.similarity for mask in masks],
     }
     ranks = np.prod([np.clip(factors[name], 0, None) for name in settings.rank_by], axis=0)
-    order = np.argsort(-ranks, kind="stable").tolist()
-    maps = [mask.logits for index in order if (mask := masks[index]).logits is not None]
-    unique = ~scene_duplicates(maps, most_overlap=settings.most_overlap)
-    left = [index for index, keep in zip(order, unique.tolist(), strict=True) if keep]
-    by_index = {scene_object.index: scene_object for scene_object in objects}
-    return (
-        [
-            replace(by_index[masks[index].index], index=place, id=place + 1)
-            for place, index in enumerate(left)
-        ],
-        [
-            replace(masks[index], index=place, score=float(ranks[index]))
-            for place, index in enumerate(left)
-        ],
-    )
+    ranked = [(float(ranks[index]), masks[index]) for index in np.argsort(-ranks, kind="stable")]
+    drawn = [(rank, mask, mask.logits) for rank, mask in ranked if mask.logits is not None]
+    marked = scene_duplicates([logits for *_, logits in drawn], most_overlap=settings.most_overlap)
+    return [
+        (rank, mask)
+        for (rank, mask, _), duplicate in zip(drawn, marked, strict=True)
+        if not duplicate
+    ]
 
 
 def scene_duplicates(
@@ -143,3 +182,20 @@ def _iou(one: LogitMap, other: LogitMap) -> float:
 
 def _area(logits: LogitMap) -> int:
     return int(logits.mask(logits.box).sum())
+
+
+def _places(low: int, high: int, *, step: float) -> Float[np.ndarray, " places"]:
+    """Give the middles, along one axis, of the squares of a grid that are on the scene."""
+    middles: Float[np.ndarray, " places"]
+    middles = (np.arange(floor(low / step), ceil(high / step)) + 0.5) * step
+    return middles[(middles >= low) & (middles < high)]
+
+
+def _shares(places: Float[np.ndarray, " places"], *, side: int) -> dict[int, range]:
+    """Number the places, along one axis, that each window has, by its first pixel."""
+    starts = [window_start(place, side=side) for place in places.tolist()]
+    found = np.unique(np.array(starts, dtype=int), return_index=True, return_counts=True)
+    return {
+        start: range(first, first + count)
+        for start, first, count in zip(*(column.tolist() for column in found), strict=True)
+    }

@@ -20,13 +20,14 @@ from pointsam.models.lora import adapter_hash
 from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.logit_maps import Overlaps
 from pointsam.prediction.parts import begin, give_up, part_path, read_part, run_id, write_part
-from pointsam.prediction.scene_everything import SceneEverything, kept, settled
+from pointsam.prediction.scene_everything import GridTasks, SceneEverything, kept, settled
 from pointsam.prediction.scenes import LARGEST_WINDOW, SceneMask, segment_task
 from pointsam.prediction.vectors import outline, write_labels, write_polygons
 
 LABELS_NAME = "instances.tif"
 POLYGON_NAMES = ("instances.gpkg", "instances.geojson")
 SHAPEFILE_NAME = "instances.shp"
+NO_CLICKS = ScenePoints((), np.zeros((0, 2)), ())
 
 
 @dataclass(frozen=True)
@@ -84,26 +85,30 @@ class SceneRun:
         self,
         model: Segmenter,
         scene: Scene,
-        points: ScenePoints,
+        prompts: ScenePoints | SceneEverything,
         settings: SceneSettings,
-        *,
-        everything: SceneEverything | None = None,
     ) -> None:
         """Plan a run.
 
         Args:
             model: any segmenter.
             scene: open.
-            points: of the scene; those of its grid where nobody has clicked.
+            prompts: the clicks; where nobody has clicked, which masks of a grid are kept.
             settings: that decide the masks.
-            everything: which masks are kept where nobody has clicked; None keeps one a point.
+
+        Raises:
+            InputError: a window that cannot be.
         """
         self._model = model
         self._scene = scene
         self._settings = settings
-        self._everything = everything
-        self._points = points
-        self._tasks = scene_tasks(points.objects, scene.grid, side=settings.window)
+        self._points = prompts if isinstance(prompts, ScenePoints) else NO_CLICKS
+        self._everything = prompts if isinstance(prompts, SceneEverything) else None
+        self._tasks: GridTasks | dict[Window, list[SceneObject]] = (
+            GridTasks(scene.grid, side=settings.window, count=prompts.settings.grid)
+            if isinstance(prompts, SceneEverything)
+            else scene_tasks(prompts.objects, scene.grid, side=settings.window)
+        )
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -150,8 +155,8 @@ class SceneRun:
         found = [mask for path in parts for mask in read_part(path, run=self._id)]
         masks: Sequence[SceneMask] = sorted(found, key=lambda mask: mask.index)
         objects: Sequence[SceneObject] = self._points.objects
-        if self._everything:
-            objects, masks = settled(objects, masks, self._everything.settings)
+        if self._everything and isinstance(self._tasks, GridTasks):
+            objects, masks = settled(self._tasks, masks, self._everything.settings)
         maps = [mask.logits for mask in masks]
         overlaps = Overlaps(maps, within=self._scene.grid.box, exclusive=not allow_overlap)
         outlines = outline(overlaps, len(objects), self._scene)
