@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from pointsam import load
-from pointsam.data.annotations import pair, read_coco, read_points
+from pointsam.data.coco.annotations import pair, read_coco, read_points
 from pointsam.data.dataset import read_image_of
-from pointsam.data.oriented_boxes import ImageBoxes, OrientedBox
-from pointsam.prediction.box_scores import score_boxes
+from pointsam.data.prepare.oriented_boxes import ImageBoxes, OrientedBox
+from pointsam.evaluation.box_scores import score_boxes
 from pointsam.prediction.boxes import Trim, boxes_of, oriented_box
 
 TRIMS = {

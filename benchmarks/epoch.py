@@ -21,17 +21,17 @@ import numpy as np
 import torch
 from measuring import peak_gib, write_report
 
-from pointsam.config import TrainSettings, train_settings
-from pointsam.data.annotations import read_points
+from pointsam.data.coco.annotations import read_points
 from pointsam.data.dataset import folder_images
+from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.cache import FeatureCache
-from pointsam.models.checkpoints import base_hash, load_segmenter
-from pointsam.models.lora import attach_adapter
+from pointsam.models.loading.checkpoints import base_hash, load_segmenter
 from pointsam.models.segmenter import Segmenter
 from pointsam.training.loop import make_optimizer, train
 from pointsam.training.ranks import ALONE
 from pointsam.training.result import trainable
 from pointsam.training.schedule import Plan
+from pointsam.training.settings import TrainSettings, train_settings
 from pointsam.training.setup import make_learner
 from pointsam.training.stems import CachedStems, encoded_stems
 from pointsam.training.step import Learner

@@ -21,13 +21,13 @@ import torch
 from tqdm import tqdm
 
 from pointsam import load
-from pointsam.data.annotations import read_coco
+from pointsam.data.coco.annotations import read_coco
 from pointsam.data.dataset import draw_masks, read_image_of
+from pointsam.evaluation.box_scores import average_precision
 from pointsam.frames import ModelFrame
 from pointsam.masks import threshold
-from pointsam.prediction.box_scores import average_precision
-from pointsam.prediction.everything import EverythingSettings, duplicates, segment_everything
-from pointsam.prediction.everything_images import load_prototypes
+from pointsam.prediction.automatic import EverythingSettings, duplicates, segment_everything
+from pointsam.prediction.images.automatic import load_prototypes
 
 RANKINGS = {
     "iou": ("iou",),

@@ -19,20 +19,20 @@ from functools import partial
 import torch
 from transformers import Sam2Config, Sam2Model, SamConfig, SamHQConfig, SamHQModel, SamModel
 
-from pointsam.config import train_settings
 from pointsam.data.augment import training_sample
 from pointsam.data.sample import Sample
 from pointsam.frames import ModelFrame
-from pointsam.models.checkpoints import load_segmenter
-from pointsam.models.lora import AdapterAverage, attach_adapter
-from pointsam.models.official_sam2 import HIERA_BY_DEPTHS
-from pointsam.models.sam import Sam
-from pointsam.models.sam2 import Sam2
-from pointsam.models.sam_hq import SamHQ
+from pointsam.models.adapters.lora import AdapterAverage, attach_adapter
+from pointsam.models.families.sam import Sam
+from pointsam.models.families.sam2 import Sam2
+from pointsam.models.families.sam_hq import SamHQ
+from pointsam.models.loading.checkpoints import load_segmenter
+from pointsam.models.loading.official_sam2 import HIERA_BY_DEPTHS
 from pointsam.models.segmenter import Segmenter
 from pointsam.prompts import PointPrompts
 from pointsam.training.prototypes import PrototypeRegularizer
 from pointsam.training.pseudo_labels import Teacher
+from pointsam.training.settings import train_settings
 from pointsam.training.stems import encoded_stems
 from pointsam.training.step import Learner
 

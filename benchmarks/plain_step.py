@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 import torch
 from torch.nn import functional as F
 
-from pointsam.config import LossSettings, TeacherSettings
 from pointsam.masks import threshold
-from pointsam.models.lora import Adapter
+from pointsam.models.adapters.lora import Adapter
 from pointsam.models.segmenter import Segmenter
 from pointsam.prompts import calibrate_negatives
 from pointsam.training import pseudo_labels
 from pointsam.training.losses import dice_loss, focal_loss, iou_head_loss
 from pointsam.training.prototypes import PrototypeRegularizer, point_features
+from pointsam.training.settings import LossSettings, TeacherSettings
 from pointsam.training.timing import PartTimer
 
 

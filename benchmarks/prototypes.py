@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from measuring import median, peak_gib, run_case, seconds, write_report
 
-from pointsam.training.finch import finch
+from pointsam.labelling.finch import finch
 from pointsam.training.prototypes import (
     MemoryBank,
     PrototypeRegularizer,

@@ -8,9 +8,9 @@ import numpy as np
 import rasterio
 from rasterio.windows import Window
 
-from pointsam.coco_masks import rasterise
-from pointsam.data.annotations import read_coco
-from pointsam.data.images import read_image
+from pointsam.data.coco.annotations import read_coco
+from pointsam.data.coco.masks import rasterise
+from pointsam.data.rasters.images import read_image
 
 STRIP = 512
 PROFILE = {

@@ -17,11 +17,11 @@ from unittest.mock import patch
 import torch
 from measuring import Parts, median, write_report
 
-from pointsam.data.annotations import pair, read_coco, read_points
+from pointsam.data.coco.annotations import pair, read_coco, read_points
 from pointsam.data.dataset import folder_images, load_sample, model_prompts
-from pointsam.evaluation import Scores, paired_records, score_image
-from pointsam.models import decoder
-from pointsam.models.checkpoints import load_segmenter
+from pointsam.evaluation.masks import Scores, paired_records, score_image
+from pointsam.models.decoders import sam as decoder
+from pointsam.models.loading.checkpoints import load_segmenter
 
 TRAINED_SIDE = 1024
 METRICS = ("iou", "f1", "overlap")

@@ -24,11 +24,10 @@ from measuring import Parts, median, median_parts, peak_gib, run_case, write_rep
 from PIL import Image
 
 from models import make_learner, make_model
-from pointsam.config import train_settings
 from pointsam.data.augment import training_sample
 from pointsam.data.dataset import folder_images, load_sample
 from pointsam.data.records import ImageRecord, InstanceRecord
-from pointsam.models import joint
+from pointsam.models import calibration as joint
 from pointsam.models.cache import FeatureCache
 from pointsam.prompts import POSITIVE
 from pointsam.training import pseudo_labels
@@ -37,6 +36,7 @@ from pointsam.training.backward import ChunkedBackward
 from pointsam.training.loop import make_optimizer
 from pointsam.training.prototypes import PrototypeRegularizer
 from pointsam.training.pseudo_labels import Teacher
+from pointsam.training.settings import train_settings
 from pointsam.training.stems import CachedStems
 
 

@@ -10,7 +10,7 @@ from tests.models.tiny_models import drawn_prompts, pixels, small_segmenter
 from tests.training.drawn import learner, settings, stir, view
 
 from pointsam.masks import pairwise_iou
-from pointsam.models.joint import decode_jointly
+from pointsam.models.calibration import decode_jointly
 from pointsam.models.segmenter import Embedding
 from pointsam.prompts import find_rivals
 from pointsam.training import pseudo_labels

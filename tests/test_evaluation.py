@@ -9,10 +9,10 @@ from PIL import Image
 from tests.prediction.colour_model import ColourModel
 
 from pointsam.cli.score_files import write_scores
-from pointsam.coco_masks import to_rle
+from pointsam.data.coco.masks import to_rle
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError
-from pointsam.evaluation import ImageScore, InstanceScore, Scores, evaluate, paired_records
+from pointsam.evaluation.masks import ImageScore, InstanceScore, Scores, evaluate, paired_records
 
 
 def mask_of(x0, y0, x1, y1):

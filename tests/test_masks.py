@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from pointsam.coco_masks import count_drawn, drawn_iou, rasterise, to_rle
+from pointsam.data.coco.masks import count_drawn, drawn_iou, rasterise, to_rle
 from pointsam.masks import count_pixels, label_raster, overlap_rate, pairwise_iou, threshold
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from pointsam.config import read_settings, train_settings
 from pointsam.training.schedule import Plan
+from pointsam.training.settings import read_settings, train_settings
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"

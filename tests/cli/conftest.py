@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tests.models.tiny_models import small_mobile_sam
 
-from pointsam.models import checkpoints
+from pointsam.models.loading import checkpoints
 
 SIDE = 128
 

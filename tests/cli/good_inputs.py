@@ -11,9 +11,9 @@ from PIL import Image
 from rasterio.transform import from_origin
 from tests.models.tiny_models import small_mobile_sam
 
-from pointsam.models.adapter_card import AdapterCard
-from pointsam.models.checkpoints import base_hash
-from pointsam.models.lora import attach_adapter
+from pointsam.models.adapters.card import AdapterCard
+from pointsam.models.adapters.lora import attach_adapter
+from pointsam.models.loading.checkpoints import base_hash
 
 SIDE = 128
 """Of the model's input."""

@@ -22,7 +22,7 @@ from tests.cli.conftest import SIDE
 from tests.cli.good_inputs import make_good_inputs, save_adapter
 
 from pointsam.cli.main import main
-from pointsam.models import checkpoints
+from pointsam.models.loading import checkpoints
 
 
 def arguments(command, drawn, output):

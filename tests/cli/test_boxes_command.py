@@ -7,7 +7,7 @@ import shapely
 from PIL import Image
 
 from pointsam.cli.main import main
-from pointsam.coco_masks import to_rle
+from pointsam.data.coco.masks import to_rle
 
 
 def _coco(path, masks, *, scores=None):

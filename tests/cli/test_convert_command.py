@@ -7,7 +7,7 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from pointsam.cli.main import main
-from pointsam.data.annotations import read_coco
+from pointsam.data.coco.annotations import read_coco
 
 
 def save(path, values):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pointsam.cli.main import main
-from pointsam.data.annotations import pair, read_coco, read_points
+from pointsam.data.coco.annotations import pair, read_coco, read_points
 
 SQUARE = [[1, 1, 5, 1, 5, 5, 1, 5]]
 

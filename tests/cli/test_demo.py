@@ -4,7 +4,7 @@ import pytest
 
 from pointsam.cli.demo import DemoPlan, demonstrate
 from pointsam.cli.main import main
-from pointsam.data.synthetic import write_scenes
+from pointsam.data.synthetic.scenes import write_scenes
 
 
 def without_training_masks(*args, **kwargs):
@@ -17,7 +17,7 @@ def without_training_masks(*args, **kwargs):
 def test_it_leaves_scores_adapter_and_figure_and_trains_without_masks(
     tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr("pointsam.data.synthetic.write_scenes", without_training_masks)
+    monkeypatch.setattr("pointsam.data.synthetic.scenes.write_scenes", without_training_masks)
     output = tmp_path / "demo"
     before, after = demonstrate(
         DemoPlan(output, seed=3, device="cpu", train_images=2, val_images=1, size=128, epochs=1)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pointsam.cli.main import main
-from pointsam.data.images import read_image
+from pointsam.data.rasters.images import read_image
 
 
 @pytest.fixture

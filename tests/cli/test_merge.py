@@ -5,9 +5,9 @@ from PIL import Image
 
 from pointsam import load
 from pointsam.cli.main import main
-from pointsam.models.adapter_card import AdapterCard
-from pointsam.models.checkpoints import base_hash, load_segmenter
-from pointsam.models.lora import attach_adapter
+from pointsam.models.adapters.card import AdapterCard
+from pointsam.models.adapters.lora import attach_adapter
+from pointsam.models.loading.checkpoints import base_hash, load_segmenter
 
 SIDE = 256
 

@@ -1,6 +1,6 @@
 from pointsam.cli.main import main
-from pointsam.models import hub
-from pointsam.models.registry import KNOWN_MODELS
+from pointsam.models.loading import hub
+from pointsam.models.loading.registry import KNOWN_MODELS
 
 
 def rows(capsys):

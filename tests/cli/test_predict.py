@@ -6,8 +6,8 @@ from PIL import Image
 from tests.cli.conftest import SIDE
 
 from pointsam.cli.main import main
-from pointsam.coco_masks import rasterise
-from pointsam.data.annotations import read_coco
+from pointsam.data.coco.annotations import read_coco
+from pointsam.data.coco.masks import rasterise
 
 
 def run(output, *arguments):

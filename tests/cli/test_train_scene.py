@@ -16,7 +16,7 @@ from rasterio.warp import transform as transform_points
 from pointsam.cli.main import main
 from pointsam.cli.predict_scene import displayed
 from pointsam.errors import InputError
-from pointsam.models.adapter_card import read_card
+from pointsam.models.adapters.card import read_card
 
 SIDE = 128
 CORNER = (500_000.0, 5_500_000.0)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from pointsam.data.annotations import pair, read_coco, read_points, write_points
+from pointsam.data.coco.annotations import pair, read_coco, read_points, write_points
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError
 

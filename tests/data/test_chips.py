@@ -5,10 +5,10 @@ import rasterio
 import shapely
 from rasterio.transform import from_origin
 
-from pointsam.data.annotations import read_coco
-from pointsam.data.chips import Outlined, cut_chips, read_polygons
+from pointsam.data.coco.annotations import read_coco
 from pointsam.data.dataset import draw_masks
-from pointsam.data.images import read_image
+from pointsam.data.prepare.chips import Outlined, cut_chips, read_polygons
+from pointsam.data.rasters.images import read_image
 from pointsam.errors import InputError
 
 CORNER = (500_000, 5_500_000)

@@ -8,8 +8,8 @@ import shapely
 from PIL import Image
 from rasterio.transform import from_origin
 
-from pointsam.data.annotations import read_points, write_points
-from pointsam.data.click_files import read_clicks, write_clicks
+from pointsam.data.clicks.formats import read_clicks, write_clicks
+from pointsam.data.coco.annotations import read_points, write_points
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError
 

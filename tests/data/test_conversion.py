@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pointsam.data import conversion
-from pointsam.data.annotations import read_coco
-from pointsam.data.conversion import convert, labels_without_image, pair_tiles
+from pointsam.data.coco.annotations import read_coco
 from pointsam.data.dataset import draw_masks
-from pointsam.data.label_rasters import LabelRule
+from pointsam.data.prepare import conversion
+from pointsam.data.prepare.conversion import convert, labels_without_image, pair_tiles
+from pointsam.data.prepare.label_rasters import LabelRule
 from pointsam.errors import InputError
 
 RULE = LabelRule(category="building")
@@ -103,7 +103,7 @@ def test_processes_give_the_same_file(tmp_path, monkeypatch):
 
 
 def test_processes_do_not_wait_for_torch():
-    code = "import sys, pointsam.data.conversion; sys.exit('torch' in sys.modules)"
+    code = "import sys, pointsam.data.prepare.conversion; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -3,8 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pointsam.data.duplicates import BITS, group, near_pairs, near_pairs_within, perceptual_hash
-from pointsam.data.images import read_image
+from pointsam.data.prepare.duplicates import (
+    BITS,
+    group,
+    near_pairs,
+    near_pairs_within,
+    perceptual_hash,
+)
+from pointsam.data.rasters.images import read_image
 
 
 def scene(seed, size=(90, 120)):

@@ -7,7 +7,7 @@ from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 from tests.data.deep_png import save_deep_png
 
-from pointsam.data.images import (
+from pointsam.data.rasters.images import (
     can_be_shown,
     image_size,
     orientation,

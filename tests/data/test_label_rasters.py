@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pointsam.coco_masks import rasterise
-from pointsam.data.label_rasters import LabelRule, find_instances, outlines, read_labels
+from pointsam.data.coco.masks import rasterise
+from pointsam.data.prepare.label_rasters import LabelRule, find_instances, outlines, read_labels
 from pointsam.errors import InputError
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from pointsam.data.annotations import read_coco
-from pointsam.data.layouts import LAYOUTS, find_all, layout
+from pointsam.data.coco.annotations import read_coco
+from pointsam.data.prepare.layouts import LAYOUTS, find_all, layout
 from pointsam.errors import InputError
 
 

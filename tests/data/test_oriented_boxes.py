@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pointsam.data.annotations import read_points, write_points
-from pointsam.data.oriented_boxes import (
+from pointsam.data.coco.annotations import read_points, write_points
+from pointsam.data.prepare.oriented_boxes import (
     ImageBoxes,
     OrientedBox,
     centres,

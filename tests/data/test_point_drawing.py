@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsam.data.point_drawing import PLACEMENTS, Annotator, click_image, draw_points
+from pointsam.data.clicks.simulated import PLACEMENTS, Annotator, click_image, draw_points
 from pointsam.data.records import ImageRecord, InstanceRecord
 from pointsam.errors import InputError
 

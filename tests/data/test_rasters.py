@@ -3,10 +3,10 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-from pointsam.data import rasters
-from pointsam.data.rasters import georeferenced, open_scene
-from pointsam.data.stretching import NO_DATA, Stretch
-from pointsam.data.windows import Window
+from pointsam.data.rasters import scene as rasters
+from pointsam.data.rasters.scene import georeferenced, open_scene
+from pointsam.data.rasters.stretching import NO_DATA, Stretch
+from pointsam.data.rasters.windows import Window
 from pointsam.errors import InputError
 
 

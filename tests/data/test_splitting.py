@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from rasterio.transform import from_origin
 
-from pointsam.data.splitting import (
+from pointsam.data.prepare.splitting import (
     groups_by_look,
     hold_out_groups,
     hold_out_place,

@@ -6,9 +6,9 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_origin
 from tests.data.deep_png import save_deep_png
 
-from pointsam.data.images import read_image
-from pointsam.data.rasters import open_scene
-from pointsam.data.stretching import (
+from pointsam.data.rasters.images import read_image
+from pointsam.data.rasters.scene import open_scene
+from pointsam.data.rasters.stretching import (
     NO_DATA,
     Stretch,
     convert_image,

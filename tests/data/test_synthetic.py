@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 import torch
 
-from pointsam.data.annotations import pair, read_coco, read_points
-from pointsam.data.canvas import Canvas, Draw, Place
+from pointsam.data.coco.annotations import pair, read_coco, read_points
 from pointsam.data.dataset import draw_masks
-from pointsam.data.images import read_image
-from pointsam.data.synthetic import CATEGORIES, click_inside, draw_scene, write_scenes
+from pointsam.data.rasters.images import read_image
+from pointsam.data.synthetic.canvas import Canvas, Draw, Place
+from pointsam.data.synthetic.scenes import CATEGORIES, click_inside, draw_scene, write_scenes
 from pointsam.errors import InputError
 
 RED = (1.0, 0.0, 0.0)

@@ -5,7 +5,7 @@ import shapely
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
-from pointsam.data.vector_points import read_vector_points
+from pointsam.data.clicks.vector_points import read_vector_points
 from pointsam.errors import InputError
 
 UTM = CRS.from_epsg(32631).to_wkt()

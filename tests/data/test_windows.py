@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsam.data.windows import Grid, Window, centred, follow, place, touches
+from pointsam.data.rasters.windows import Grid, Window, centred, follow, place, touches
 
 SIDE = 64
 

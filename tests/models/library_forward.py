@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pointsam.models.sam3 import Sam3Tracker
-from pointsam.models.sam_hq import SamHQ
+from pointsam.models.families.sam3 import Sam3Tracker
+from pointsam.models.families.sam_hq import SamHQ
 from pointsam.models.segmenter import Segmenter
 
 
@@ -45,7 +45,7 @@ def library_masks(
 
 def _hq_masks(library, pixels, prompts, *, multimask):
     """SAM-HQ by its paper's code, step by step: the library's forward loses the cells that its
-    transformer returns (see pointsam.models.decoder_hq). Its IoU predictions are not touched by
+    transformer returns (see pointsam.models.decoders.sam_hq). Its IoU predictions are not touched by
     that and must agree.
     """
     vision = library.vision_encoder(pixels)

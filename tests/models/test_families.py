@@ -16,11 +16,11 @@ from tests.models.tiny_models import (
 from torch.nn import functional as F
 
 from pointsam.errors import InputError
-from pointsam.models.adapter_card import AdapterCard
-from pointsam.models.checkpoints import base_hash, load_adapter
-from pointsam.models.lora import attach_adapter
-from pointsam.models.sam import Sam
-from pointsam.models.sam2 import Sam2
+from pointsam.models.adapters.card import AdapterCard
+from pointsam.models.adapters.lora import attach_adapter
+from pointsam.models.families.sam import Sam
+from pointsam.models.families.sam2 import Sam2
+from pointsam.models.loading.checkpoints import base_hash, load_adapter
 
 SIDE = 128
 TOLERANCE = 1e-4

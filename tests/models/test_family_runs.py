@@ -8,10 +8,10 @@ from tests.training.drawn import settings, write_dataset
 from pointsam.data.dataset import folder_images
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
-from pointsam.models.adapter_card import read_card
-from pointsam.models.checkpoints import load_adapter, load_segmenter
-from pointsam.models.joint import decode_jointly
-from pointsam.models.library_folder import save_folder
+from pointsam.models.adapters.card import read_card
+from pointsam.models.calibration import decode_jointly
+from pointsam.models.loading.checkpoints import load_adapter, load_segmenter
+from pointsam.models.loading.library_folder import save_folder
 from pointsam.prompts import PointPrompts
 from pointsam.training.run import RunInputs, run_training
 

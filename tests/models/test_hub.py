@@ -7,10 +7,10 @@ from tests.models.hub_stand_in import Hub, serving
 from tests.models.tiny_models import pixels, small_library_sam
 
 from pointsam.errors import InputError
-from pointsam.models import checkpoints
-from pointsam.models.checkpoints import load_segmenter
-from pointsam.models.hub import cached_weights, fetch_model
-from pointsam.models.registry import KnownModel
+from pointsam.models.loading import checkpoints
+from pointsam.models.loading.checkpoints import load_segmenter
+from pointsam.models.loading.hub import cached_weights, fetch_model
+from pointsam.models.loading.registry import KnownModel
 
 REPO, SIDE = "owner/small-sam", 128
 PIECE = 2**16

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pointsam.models.joint import decode_jointly
+from pointsam.models.calibration import decode_jointly
 from pointsam.models.segmenter import Embedding, ImageTerms, MaskLogits, Segmenter, Stem
 from pointsam.prompts import NEGATIVE, PADDING, POSITIVE, PointPrompts
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from tests.models.tiny_models import small_mobile_sam
 
+from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.cache import FeatureCache, KeptEmbeddings
-from pointsam.models.checkpoints import base_hash
-from pointsam.models.lora import attach_adapter
-from pointsam.models.precision import encode_with
+from pointsam.models.encoding import encode_with
+from pointsam.models.loading.checkpoints import base_hash
 from pointsam.prompts import PointPrompts
 
 IMAGE = torch.randint(0, 256, (3, 96, 128), generator=torch.Generator().manual_seed(0)).byte()

@@ -19,13 +19,13 @@ from tests.models.tiny_models import (
 from transformers import Sam2Config, Sam2Model, Sam2VideoConfig, Sam2VideoModel
 
 from pointsam.errors import InputError
-from pointsam.models.checkpoints import base_hash, export_plain, load_segmenter
-from pointsam.models.library_folder import save_folder
-from pointsam.models.lora import attach_adapter
-from pointsam.models.official_sam2 import HIERA_BY_DEPTHS, sam2_config
-from pointsam.models.registry import KNOWN_MODELS
-from pointsam.models.sam import Sam
-from pointsam.models.sam2 import Sam2
+from pointsam.models.adapters.lora import attach_adapter
+from pointsam.models.families.sam import Sam
+from pointsam.models.families.sam2 import Sam2
+from pointsam.models.loading.checkpoints import base_hash, export_plain, load_segmenter
+from pointsam.models.loading.library_folder import save_folder
+from pointsam.models.loading.official_sam2 import HIERA_BY_DEPTHS, sam2_config
+from pointsam.models.loading.registry import KNOWN_MODELS
 
 SIDE = 128
 TOLERANCE = 1e-5

@@ -7,9 +7,9 @@ from safetensors.torch import load_file, save_file
 from tests.models.tiny_models import pixels, relative_error, small_mobile_sam
 
 from pointsam.errors import InputError
-from pointsam.models.adapter_card import AdapterCard
-from pointsam.models.checkpoints import base_hash, load_adapter
-from pointsam.models.lora import attach_adapter, load_adapter_weights
+from pointsam.models.adapters.card import AdapterCard
+from pointsam.models.adapters.lora import attach_adapter, load_adapter_weights
+from pointsam.models.loading.checkpoints import base_hash, load_adapter
 
 SIDE, RANK, FIRST_BLOCK = 128, 3, 2
 

@@ -11,10 +11,15 @@ from tests.models.tiny_models import pixels, relative_error, small_mobile_sam
 
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
-from pointsam.models import checkpoints
-from pointsam.models.checkpoints import base_hash, export_official, load_segmenter
-from pointsam.models.mobile_sam import MobileSam
-from pointsam.models.official import BATCHNORM_EPS, fold_batchnorm, from_official, to_official
+from pointsam.models.families.mobile_sam import MobileSam
+from pointsam.models.loading import checkpoints
+from pointsam.models.loading.checkpoints import base_hash, export_official, load_segmenter
+from pointsam.models.loading.official import (
+    BATCHNORM_EPS,
+    fold_batchnorm,
+    from_official,
+    to_official,
+)
 from pointsam.prompts import PointPrompts
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "mobile_sam.json").read_text())

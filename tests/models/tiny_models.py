@@ -24,13 +24,13 @@ from transformers import (
     SamModel,
 )
 
-from pointsam.models.mobile_sam import MobileSam
-from pointsam.models.sam import Sam
-from pointsam.models.sam2 import Sam2
-from pointsam.models.sam3 import Sam3Tracker
-from pointsam.models.sam_hq import SamHQ
+from pointsam.models.families.mobile_sam import MobileSam
+from pointsam.models.families.sam import Sam
+from pointsam.models.families.sam2 import Sam2
+from pointsam.models.families.sam3 import Sam3Tracker
+from pointsam.models.families.sam_hq import SamHQ
+from pointsam.models.families.tiny_vit import TinyViTSizes
 from pointsam.models.segmenter import Segmenter
-from pointsam.models.tiny_vit import TinyViTSizes
 from pointsam.prompts import PointPrompts
 
 GAIN = 2.0

@@ -3,9 +3,9 @@
 import torch
 
 from pointsam import load
-from pointsam.models.adapter_card import AdapterCard
-from pointsam.models.checkpoints import base_hash
-from pointsam.models.lora import attach_adapter
+from pointsam.models.adapters.card import AdapterCard
+from pointsam.models.adapters.lora import attach_adapter
+from pointsam.models.loading.checkpoints import base_hash
 
 SIDE = 128
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from pointsam.data.oriented_boxes import ImageBoxes, OrientedBox
+from pointsam.data.prepare.oriented_boxes import ImageBoxes, OrientedBox
 from pointsam.errors import InputError
-from pointsam.prediction.box_scores import average_precision, score_boxes
+from pointsam.evaluation.box_scores import average_precision, score_boxes
 
 
 def _box(id, x, *, category="ship", score=1.0, difficult=False, width=10.0):

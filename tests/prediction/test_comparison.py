@@ -4,7 +4,7 @@ from colour_model import ColourModel, write_scene
 from PIL import Image
 
 from pointsam.data.records import ImageRecord, InstanceRecord
-from pointsam.prediction.comparison import (
+from pointsam.prediction.images.comparison import (
     Comparison,
     compare,
     draw_comparison,

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
 from pointsam.masks import pairwise_iou
-from pointsam.prediction.everything import (
+from pointsam.prediction.automatic import (
     EverythingSettings,
     duplicates,
     grid_points,
@@ -17,7 +17,7 @@ from pointsam.prediction.everything import (
     segment_everything,
     stability,
 )
-from pointsam.prediction.everything_images import load_prototypes
+from pointsam.prediction.images.automatic import load_prototypes
 
 
 def _image():

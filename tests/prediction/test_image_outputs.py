@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from colour_model import write_scene
 
-from pointsam.data.annotations import write_points
-from pointsam.data.rasters import open_scene
+from pointsam.data.coco.annotations import write_points
+from pointsam.data.rasters.scene import open_scene
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
-from pointsam.data.scene_chips import read_scene_points
+from pointsam.data.scene_dataset import read_scene_points
 from pointsam.errors import InputError
-from pointsam.prediction.images import ImagePrediction, draw_figure, output_names
+from pointsam.prediction.images.clicked import ImagePrediction, draw_figure, output_names
 
 
 def test_names_that_meet_are_told_apart_whatever_else_is_there():

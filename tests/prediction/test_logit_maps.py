@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from pointsam.data.windows import Window
+from pointsam.data.rasters.windows import Window
 from pointsam.frames import ModelFrame
-from pointsam.prediction import logit_maps
-from pointsam.prediction.logit_maps import (
+from pointsam.prediction.scenes import logit_maps
+from pointsam.prediction.scenes.logit_maps import (
     LogitMap,
     Overlaps,
     clicked_extent,

@@ -3,11 +3,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from pointsam.data.windows import Window
+from pointsam.data.rasters.windows import Window
 from pointsam.errors import InputError
-from pointsam.prediction.logit_maps import LogitMap
-from pointsam.prediction.parts import begin, part_path, read_part, run_id, write_part
-from pointsam.prediction.scenes import SceneMask
+from pointsam.prediction.scenes.logit_maps import LogitMap
+from pointsam.prediction.scenes.objects import SceneMask
+from pointsam.prediction.scenes.parts import begin, part_path, read_part, run_id, write_part
 
 MANIFEST = {"points": "abc", "window": 1024, "bands": (1, 2, 3)}
 

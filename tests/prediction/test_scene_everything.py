@@ -8,20 +8,20 @@ from colour_model import SIDE, ColourModel, write_scene
 from some_adapter import save_some_adapter
 
 from pointsam.cli.main import main
-from pointsam.data.rasters import open_scene
-from pointsam.data.scene_points import scene_tasks
-from pointsam.data.windows import Grid, Window
-from pointsam.prediction.everything import EverythingSettings
-from pointsam.prediction.logit_maps import LogitMap
-from pointsam.prediction.scene_everything import (
+from pointsam.data.rasters.scene import open_scene
+from pointsam.data.rasters.scene_points import scene_tasks
+from pointsam.data.rasters.windows import Grid, Window
+from pointsam.prediction.automatic import EverythingSettings
+from pointsam.prediction.scenes.automatic import (
     GridTasks,
     SceneEverything,
     kept,
     scene_duplicates,
     settled,
 )
-from pointsam.prediction.scene_run import SceneRun, SceneSettings, Shard
-from pointsam.prediction.scenes import SceneMask
+from pointsam.prediction.scenes.logit_maps import LogitMap
+from pointsam.prediction.scenes.objects import SceneMask
+from pointsam.prediction.scenes.run import SceneRun, SceneSettings, Shard
 
 # Whole low-res pixels, and small enough that some window shows each with room around it.
 BOXES = [(20, 20, 36, 36), (100, 60, 116, 76), (148, 140, 164, 152)]

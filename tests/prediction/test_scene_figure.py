@@ -7,12 +7,12 @@ from PIL import Image
 from rasterio.warp import transform as transform_points
 
 from pointsam.cli.main import main
-from pointsam.data.rasters import Scene, open_scene
+from pointsam.data.rasters.scene import Scene, open_scene
+from pointsam.data.rasters.scene_points import points_on_scene
 from pointsam.data.records import ImageRecord, InstanceRecord
-from pointsam.data.scene_points import points_on_scene
 from pointsam.errors import InputError
-from pointsam.prediction import scene_figure
-from pointsam.prediction.scene_figure import (
+from pointsam.prediction.scenes import figure as scene_figure
+from pointsam.prediction.scenes.figure import (
     MOST_OBJECTS,
     draw_part,
     read_outlines,

@@ -12,11 +12,11 @@ import pytest
 import rasterio
 from colour_model import SIDE, ColourModel, write_scene
 
-from pointsam.data.rasters import open_scene
+from pointsam.data.rasters.scene import open_scene
+from pointsam.data.rasters.scene_points import scene_points
 from pointsam.data.records import ImageRecord, InstanceRecord
-from pointsam.data.scene_points import scene_points
 from pointsam.errors import InputError
-from pointsam.prediction.scene_run import SceneRun, SceneSettings, Shard
+from pointsam.prediction.scenes.run import SceneRun, SceneSettings, Shard
 
 SIZE = (300, 300)
 BOXES = [

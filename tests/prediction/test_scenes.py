@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from colour_model import SIDE, ColourModel, write_scene
 
-from pointsam.data.rasters import open_scene
+from pointsam.data.rasters.scene import open_scene
+from pointsam.data.rasters.scene_points import scene_points, scene_tasks
+from pointsam.data.rasters.windows import Grid
 from pointsam.data.records import ImageRecord, InstanceRecord
-from pointsam.data.scene_points import scene_points, scene_tasks
-from pointsam.data.windows import Grid
 from pointsam.errors import InputError
-from pointsam.prediction.logit_maps import Overlaps
-from pointsam.prediction.scenes import segment_task
+from pointsam.prediction.scenes.logit_maps import Overlaps
+from pointsam.prediction.scenes.objects import segment_task
 
 SIZE = (400, 400)
 GRID = Grid(0, 0, 400, 400)
@@ -115,7 +115,7 @@ def test_padding_the_scene_leaves_every_mask_where_it_was(tmp_path):
 
 
 def test_more_objects_than_are_decoded_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("pointsam.prediction.scenes.DECODED_AT_ONCE", 2)
+    monkeypatch.setattr("pointsam.prediction.scenes.objects.DECODED_AT_ONCE", 2)
     boxes = [(100 + 12 * i, 100, 108 + 12 * i, 108) for i in range(5)]
     path = write_scene(tmp_path / "a.tif", boxes, size=SIZE)
     masks, grid = _segment(path, _record(boxes))

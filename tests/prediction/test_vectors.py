@@ -10,12 +10,12 @@ import shapely
 from colour_model import write_scene
 from rasterio.crs import CRS
 
-from pointsam.data.georeference import ground_areas
-from pointsam.data.rasters import open_scene
-from pointsam.data.scene_points import SceneObject
-from pointsam.prediction.logit_maps import LogitMap, Overlaps
-from pointsam.prediction.scenes import SceneMask
-from pointsam.prediction.vectors import (
+from pointsam.data.rasters.georeference import ground_areas
+from pointsam.data.rasters.scene import open_scene
+from pointsam.data.rasters.scene_points import SceneObject
+from pointsam.prediction.scenes.logit_maps import LogitMap, Overlaps
+from pointsam.prediction.scenes.objects import SceneMask
+from pointsam.prediction.scenes.vectors import (
     outline,
     trace,
     write_boxes_of,

@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pointsam.config import TrainSettings, train_settings
-from pointsam.data.annotations import write_points
 from pointsam.data.augment import training_sample
+from pointsam.data.coco.annotations import write_points
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.data.sample import Sample, TrainingSample
 from pointsam.frames import ModelFrame
-from pointsam.models.lora import AdapterAverage, attach_adapter
+from pointsam.models.adapters.lora import AdapterAverage, attach_adapter
 from pointsam.models.segmenter import Segmenter
 from pointsam.prompts import PointPrompts
 from pointsam.training.prototypes import PrototypeRegularizer
 from pointsam.training.pseudo_labels import Teacher
+from pointsam.training.settings import TrainSettings, train_settings
 from pointsam.training.stems import encoded_stems
 from pointsam.training.step import Learner
 

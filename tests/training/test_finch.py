@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsam.training import finch as finch_module
-from pointsam.training.finch import cluster_means, coarsest_partition, finch, first_neighbours
+from pointsam.labelling import finch as finch_module
+from pointsam.labelling.finch import cluster_means, coarsest_partition, finch, first_neighbours
 
 
 def plain_first_neighbour(features, index):

@@ -11,12 +11,12 @@ from tests.training.ranks_at_work import in_processes
 from tests.training.runs_at_work import DYING_STEP, command
 
 from pointsam.cli.main import main
-from pointsam.config import write_settings
 from pointsam.data.dataset import folder_images
 from pointsam.errors import InputError
 from pointsam.training.log import read_log
 from pointsam.training.ranks import Ranks
 from pointsam.training.run import RunInputs, run_training
+from pointsam.training.settings import write_settings
 
 WEIGHTS = "adapter_model.safetensors"
 

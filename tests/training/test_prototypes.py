@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from pointsam.frames import ModelFrame
+from pointsam.labelling.finch import coarsest_partition
 from pointsam.prompts import PointPrompts
-from pointsam.training.finch import coarsest_partition
 from pointsam.training.prototypes import (
     MemoryBank,
     PredictedClusters,

@@ -9,9 +9,9 @@ from tests.training.drawn import settings, write_dataset
 from pointsam.data.dataset import folder_images
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
-from pointsam.models.adapter_card import read_card
+from pointsam.models.adapters.card import read_card
 from pointsam.models.cache import FeatureCache
-from pointsam.models.checkpoints import load_adapter, load_segmenter
+from pointsam.models.loading.checkpoints import load_adapter, load_segmenter
 from pointsam.training.log import RunLog, read_log
 from pointsam.training.run import RunInputs, run_training
 from pointsam.training.state import TrainState
@@ -130,7 +130,7 @@ def test_collapse_stops_the_run_and_keeps_the_last_good_adapter(inputs, monkeypa
 def test_supervised_run_learns_the_drawn_masks(tmp_path):
     from tests.training.drawn import sample
 
-    from pointsam.coco_masks import to_rle
+    from pointsam.data.coco.masks import to_rle
     from pointsam.data.records import ImageRecord, InstanceRecord
 
     data, images, _ = write_dataset(tmp_path)

@@ -1,7 +1,7 @@
 import pytest
 
-from pointsam.config import ScheduleSettings
 from pointsam.training.schedule import Plan
+from pointsam.training.settings import ScheduleSettings
 
 
 def plan(images=10, batch_size=3, **schedule):

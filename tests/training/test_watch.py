@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from pointsam.config import WatchSettings
-from pointsam.models.joint import JointMasks
+from pointsam.models.calibration import JointMasks
 from pointsam.prompts import PointPrompts
 from pointsam.training.pseudo_labels import PseudoLabels
+from pointsam.training.settings import WatchSettings
 from pointsam.training.watch import Measurement, RunCollapsedError, Watch, measure
 
 GOOD = Measurement(count=9, share=0.9, median_area=100.0, area_change=1.0, agreement=0.9)

@@ -153,7 +153,7 @@ def open_predictor(args: argparse.Namespace) -> "Predictor":
         InputError: damaged files, an adapter of another base, a side the model cannot take.
     """
     from pointsam.models.cache import KeptEmbeddings
-    from pointsam.models.checkpoints import base_hash
+    from pointsam.models.loading.checkpoints import base_hash
     from pointsam.prediction.predictor import load
 
     set_threads(args.threads)

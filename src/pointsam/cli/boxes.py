@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pointsam.prediction.box_scores import BoxScores
+    from pointsam.evaluation.box_scores import BoxScores
 
 SCORES_NAME = "box_scores.json"
 
@@ -88,13 +88,13 @@ def _add_points(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_make(args: argparse.Namespace) -> int:
     """Draw boxes."""
-    from pointsam.data.annotations import pair, read_coco, read_points
-    from pointsam.data.oriented_boxes import read_scores, write_boxes
-    from pointsam.data.vector_points import ENDINGS
+    from pointsam.data.clicks.vector_points import ENDINGS
+    from pointsam.data.coco.annotations import pair, read_coco, read_points
+    from pointsam.data.prepare.oriented_boxes import read_scores, write_boxes
     from pointsam.errors import InputError
     from pointsam.files import refuse_existing
     from pointsam.prediction.boxes import Trim, boxes_of
-    from pointsam.prediction.vectors import write_boxes_of
+    from pointsam.prediction.scenes.vectors import write_boxes_of
 
     if not 0 <= args.trim_bridges < math.inf:
         raise InputError(f"--trim-bridges {args.trim_bridges}: give a width in pixels, or 0.")
@@ -125,9 +125,9 @@ def run_evaluate(args: argparse.Namespace) -> int:
     import json
     from dataclasses import asdict
 
-    from pointsam.data.oriented_boxes import read_boxes
+    from pointsam.data.prepare.oriented_boxes import read_boxes
+    from pointsam.evaluation.box_scores import score_boxes
     from pointsam.files import new_folder, refuse_existing
-    from pointsam.prediction.box_scores import score_boxes
 
     if args.output:
         refuse_existing(args.output)
@@ -141,8 +141,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 def run_points(args: argparse.Namespace) -> int:
     """Make a point file."""
-    from pointsam.data.annotations import write_points
-    from pointsam.data.oriented_boxes import centres, read_dota
+    from pointsam.data.coco.annotations import write_points
+    from pointsam.data.prepare.oriented_boxes import centres, read_dota
     from pointsam.files import refuse_existing_file
 
     refuse_existing_file(args.output)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pointsam.data.checking import Picture, Report
+    from pointsam.data.prepare.checking import Picture, Report
     from pointsam.data.records import Dataset
 
 
@@ -50,7 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Check, then print facts, notes and faults."""
-    from pointsam.data.checking import Report, check_annotations, check_points
+    from pointsam.data.prepare.checking import Report, check_annotations, check_points
 
     _refuse_usage(args)
     report = Report()
@@ -93,8 +93,8 @@ def _refuse_usage(args: argparse.Namespace) -> None:
 
 def _check_images(args: argparse.Namespace, data: "Dataset", report: "Report") -> None:
     """Read all images, and compare what they show."""
-    from pointsam.data.checking import Report, check_images, check_likeness, looks_of
-    from pointsam.data.coco_json import read_coco_json, refuse
+    from pointsam.data.coco.schema import read_coco_json, refuse
+    from pointsam.data.prepare.checking import Report, check_images, check_likeness, looks_of
     from pointsam.data.records import Dataset, ImageRecord
 
     looks = looks_of(data, _progress(check_images(data, args.images, report), data))
@@ -119,8 +119,8 @@ def _progress(pictures: "Iterator[Picture | None]", data: "Dataset") -> "Iterato
 
 def _draw(args: argparse.Namespace, masks: "Dataset | None", points: "Dataset | None") -> None:
     """Draw the sheet of what was read; masks with their points where they go together."""
-    from pointsam.data.annotations import pair
-    from pointsam.data.contact_sheet import draw_sheet
+    from pointsam.data.coco.annotations import pair
+    from pointsam.data.prepare.contact_sheet import draw_sheet
     from pointsam.errors import InputError
     from pointsam.figures import save_picture
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pointsam.data.conversion import Tile
-    from pointsam.data.label_rasters import LabelRule
+    from pointsam.data.prepare.conversion import Tile
+    from pointsam.data.prepare.label_rasters import LabelRule
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -140,8 +140,8 @@ def run_polygons(args: argparse.Namespace) -> int:
     """Cut one scene."""
     from tqdm import tqdm
 
-    from pointsam.data.annotations import read_coco
-    from pointsam.data.chips import cut_chips, read_polygons
+    from pointsam.data.coco.annotations import read_coco
+    from pointsam.data.prepare.chips import cut_chips, read_polygons
     from pointsam.files import new_folder
 
     with new_folder(args.output) as folder:
@@ -180,8 +180,8 @@ def run_whu(args: argparse.Namespace) -> int:
 
 def run_labels(args: argparse.Namespace) -> int:
     """Convert one folder."""
-    from pointsam.data.conversion import labels_without_image, pair_tiles
-    from pointsam.data.label_rasters import LabelRule
+    from pointsam.data.prepare.conversion import labels_without_image, pair_tiles
+    from pointsam.data.prepare.label_rasters import LabelRule
     from pointsam.errors import InputError
 
     classes = [text.rpartition("=") for text in args.classes]
@@ -213,8 +213,8 @@ def run_labels(args: argparse.Namespace) -> int:
 def _convert(tiles: "Sequence[Tile]", rule: "LabelRule", output: Path, workers: int) -> None:
     from tqdm import tqdm
 
-    from pointsam.data.annotations import read_coco
-    from pointsam.data.conversion import convert
+    from pointsam.data.coco.annotations import read_coco
+    from pointsam.data.prepare.conversion import convert
     from pointsam.errors import InputError
 
     if workers < 1:

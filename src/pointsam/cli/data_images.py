@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pointsam.cli.display import band_numbers, described, value_range
 
 if TYPE_CHECKING:
-    from pointsam.data.stretching import Stretch
+    from pointsam.data.rasters.stretching import Stretch
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     """Convert a folder."""
     from tqdm import tqdm
 
-    from pointsam.data.images import list_images
-    from pointsam.data.stretching import FILE_NAME, convert_image, write_stretch
+    from pointsam.data.rasters.images import list_images
+    from pointsam.data.rasters.stretching import FILE_NAME, convert_image, write_stretch
     from pointsam.errors import InputError
     from pointsam.files import new_folder
 
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _stretch(args: argparse.Namespace, paths: list[Path]) -> "Stretch":
-    from pointsam.data.stretching import find_stretch
+    from pointsam.data.rasters.stretching import find_stretch
     from pointsam.errors import InputError
 
     if args.like is not None:
@@ -86,9 +86,9 @@ def _stretch(args: argparse.Namespace, paths: list[Path]) -> "Stretch":
 
 def _stretch_of(like: Path) -> "Stretch":
     """Read a saved stretch, or that of the images an adapter was trained on."""
-    from pointsam.data.stretching import read_stretch, stretch_from
+    from pointsam.data.rasters.stretching import read_stretch, stretch_from
     from pointsam.errors import InputError
-    from pointsam.models.adapter_card import read_card
+    from pointsam.models.adapters.card import read_card
 
     if not like.is_dir():
         return read_stretch(like)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pointsam.data.layouts import LAYOUTS
+from pointsam.data.prepare.layouts import LAYOUTS
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,7 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Print a line a file."""
-    from pointsam.data.layouts import find_all
+    from pointsam.data.prepare.layouts import find_all
 
     row = LAYOUTS[args.name]
     places = find_all(args.name, args.root)

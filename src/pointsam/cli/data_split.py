@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     """Split."""
     import json
 
-    from pointsam.data.coco_json import read_coco_json, refuse
-    from pointsam.data.splitting import keep_images
+    from pointsam.data.coco.schema import read_coco_json, refuse
+    from pointsam.data.prepare.splitting import keep_images
     from pointsam.errors import InputError
     from pointsam.files import new_folder
 
@@ -82,7 +82,7 @@ def _common_names(contents: dict[Path, dict[str, Any]]) -> list[str]:
 def _held_out(args: argparse.Namespace, names: list[str]) -> set[int]:
     import numpy as np
 
-    from pointsam.data.splitting import (
+    from pointsam.data.prepare.splitting import (
         groups_by_look,
         hold_out_groups,
         hold_out_place,

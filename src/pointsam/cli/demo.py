@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pointsam.data.records import Dataset
-    from pointsam.data.synthetic import SceneFiles
-    from pointsam.evaluation import Scores
+    from pointsam.data.synthetic.scenes import SceneFiles
+    from pointsam.evaluation.masks import Scores
     from pointsam.models.segmenter import Segmenter
 
 
@@ -83,14 +83,14 @@ def demonstrate(plan: DemoPlan) -> "tuple[Scores, Scores]":
         RunCollapsedError: the run stopped itself.
     """
     from pointsam.cli.score_files import write_scores
-    from pointsam.config import train_settings
-    from pointsam.data.annotations import pair, read_coco, read_points
+    from pointsam.data.coco.annotations import pair, read_coco, read_points
     from pointsam.data.dataset import folder_images
-    from pointsam.data.synthetic import write_scenes
+    from pointsam.data.synthetic.scenes import write_scenes
     from pointsam.files import refuse_existing, sha256_of
-    from pointsam.models.checkpoints import load_segmenter
+    from pointsam.models.loading.checkpoints import load_segmenter
     from pointsam.prediction.predictor import load
     from pointsam.training.run import RunInputs, run_training
+    from pointsam.training.settings import train_settings
 
     refuse_existing(plan.output)
     train, val = write_scenes(
@@ -129,7 +129,7 @@ def _score(model: "Segmenter", data: "Dataset", files: "SceneFiles", what: str) 
     """Score the held-out part, with a bar."""
     from tqdm import tqdm
 
-    from pointsam.evaluation import Scores, evaluate, paired_records
+    from pointsam.evaluation.masks import Scores, evaluate, paired_records
 
     rows = paired_records([data])
     scored = tqdm(evaluate(model, rows, files.images), total=len(rows), desc=what, unit="image")
@@ -146,7 +146,7 @@ def _draw(
 ) -> None:
     """Draw the image that gained most, the middle one and the one that gained least."""
     from pointsam.figures import save_picture
-    from pointsam.prediction.comparison import compare, draw_sheet, telling
+    from pointsam.prediction.images.comparison import compare, draw_sheet, telling
 
     gains = [
         new.mean("iou") - old.mean("iou")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pointsam.data.stretching import Stretch
+    from pointsam.data.rasters.stretching import Stretch
 
 
 def add_display_arguments(parser: "argparse._ArgumentGroup", *, unless_given: str) -> None:
@@ -63,9 +63,9 @@ def refuse_other_stretch(folder: Path, adapter: Path | None) -> None:
     Raises:
         InputError: both are known, and they differ.
     """
-    from pointsam.data.stretching import FILE_NAME, read_stretch, stretch_from
+    from pointsam.data.rasters.stretching import FILE_NAME, read_stretch, stretch_from
     from pointsam.errors import InputError
-    from pointsam.models.adapter_card import read_card
+    from pointsam.models.adapters.card import read_card
 
     if adapter is None or not (folder / FILE_NAME).is_file():
         return

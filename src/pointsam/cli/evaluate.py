@@ -8,7 +8,7 @@ from pointsam.cli.arguments import add_model_arguments, add_skip_broken
 
 if TYPE_CHECKING:
     from pointsam.data.records import Dataset
-    from pointsam.evaluation import Scores
+    from pointsam.evaluation.masks import Scores
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     from pointsam.cli.arguments import open_model
     from pointsam.cli.display import refuse_other_stretch
     from pointsam.cli.score_files import print_table, write_scores
-    from pointsam.evaluation import Scores, evaluate, paired_records
+    from pointsam.evaluation.masks import Scores, evaluate, paired_records
     from pointsam.files import new_folder, refuse_existing
 
     refuse_existing(args.output)
@@ -123,7 +123,7 @@ def _read_data(args: argparse.Namespace) -> "list[Dataset]":
     from dataclasses import replace
 
     from pointsam.cli.arguments import readable_images
-    from pointsam.data.annotations import pair, read_coco, read_points
+    from pointsam.data.coco.annotations import pair, read_coco, read_points
 
     masks = read_coco(args.annotations)
     datasets = [pair(masks, read_points(path)) for path in args.points]

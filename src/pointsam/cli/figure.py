@@ -109,8 +109,8 @@ def _draw_each(args: argparse.Namespace, data: "Dataset", predictor: "Predictor"
 
     from pointsam.figures import save_picture
     from pointsam.files import new_folder
-    from pointsam.prediction.comparison import compare, draw_comparison
-    from pointsam.prediction.images import output_names
+    from pointsam.prediction.images.clicked import output_names
+    from pointsam.prediction.images.comparison import compare, draw_comparison
 
     names = output_names(data.images)
     with new_folder(args.output) as folder:
@@ -126,7 +126,7 @@ def _draw_sheet(args: argparse.Namespace, data: "Dataset", predictor: "Predictor
     from tqdm import tqdm
 
     from pointsam.figures import save_picture
-    from pointsam.prediction.comparison import compare, draw_sheet, telling
+    from pointsam.prediction.images.comparison import compare, draw_sheet, telling
 
     gains = [
         compare(predictor, record, args.images).gain for record in tqdm(data.images, unit="image")
@@ -140,7 +140,7 @@ def _read_data(args: argparse.Namespace) -> "Dataset":
     from dataclasses import replace
 
     from pointsam.cli.arguments import readable_images
-    from pointsam.data.annotations import pair, read_coco, read_points
+    from pointsam.data.coco.annotations import pair, read_coco, read_points
     from pointsam.errors import InputError
 
     data = read_points(args.points)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from pointsam.cli.display import add_display_arguments
 
 if TYPE_CHECKING:
-    from pointsam.data.rasters import Scene
-    from pointsam.data.scene_points import ScenePoints
-    from pointsam.data.windows import Window
-    from pointsam.prediction.scene_figure import SceneOutlines
+    from pointsam.data.rasters.scene import Scene
+    from pointsam.data.rasters.scene_points import ScenePoints
+    from pointsam.data.rasters.windows import Window
+    from pointsam.prediction.scenes.figure import SceneOutlines
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,12 +57,12 @@ def draw_scene(args: argparse.Namespace) -> None:
         FileNotFoundError: a file is missing.
         InputError: arguments that do not go together, or a file that cannot be read.
     """
-    from pointsam.data.rasters import open_scene
-    from pointsam.data.scene_chips import read_scene_points
-    from pointsam.data.scene_points import points_on_scene
+    from pointsam.data.rasters.scene import open_scene
+    from pointsam.data.rasters.scene_points import points_on_scene
+    from pointsam.data.scene_dataset import read_scene_points
     from pointsam.figures import save_picture
     from pointsam.files import refuse_existing_file
-    from pointsam.prediction.scene_figure import draw_part, read_outlines
+    from pointsam.prediction.scenes.figure import draw_part, read_outlines
 
     _check(args)
     refuse_existing_file(args.output)
@@ -80,7 +80,7 @@ def _window(
     outlines: "SceneOutlines",
     points: "ScenePoints | None",
 ) -> "Window":
-    from pointsam.prediction.scene_figure import window_around, window_at
+    from pointsam.prediction.scenes.figure import window_around, window_at
 
     if args.window is None:
         return window_around(args.around, outlines, points, scene)

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Merge."""
     from pointsam.errors import InputError
     from pointsam.files import refuse_existing
-    from pointsam.models.checkpoints import EXPORT_SUFFIXES, export_plain
+    from pointsam.models.loading.checkpoints import EXPORT_SUFFIXES, export_plain
     from pointsam.prediction.predictor import load
 
     if args.output.suffix not in {"", *EXPORT_SUFFIXES}:

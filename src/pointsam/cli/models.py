@@ -17,8 +17,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Print a table."""
-    from pointsam.models.hub import cached_weights
-    from pointsam.models.registry import KNOWN_MODELS
+    from pointsam.models.loading.hub import cached_weights
+    from pointsam.models.loading.registry import KNOWN_MODELS
 
     rows = [("name", "family", "parameters", "download", "licence", "weights")]
     for model in KNOWN_MODELS.values():

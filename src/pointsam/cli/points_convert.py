@@ -39,7 +39,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Read, then write."""
-    from pointsam.data.click_files import read_clicks, write_clicks
+    from pointsam.data.clicks.formats import read_clicks, write_clicks
     from pointsam.errors import InputError
     from pointsam.files import refuse_existing_file
 

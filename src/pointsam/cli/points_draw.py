@@ -56,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from pointsam.data.annotations import read_coco, write_points
-    from pointsam.data.point_drawing import Annotator, click_image
+    from pointsam.data.clicks.simulated import Annotator, click_image
+    from pointsam.data.coco.annotations import read_coco, write_points
     from pointsam.errors import InputError
     from pointsam.files import refuse_existing_file
 

@@ -112,10 +112,9 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
 
     from pointsam.cli.arguments import open_model
     from pointsam.cli.display import refuse_other_stretch
-    from pointsam.config import TeacherSettings
     from pointsam.figures import save_picture
     from pointsam.files import new_folder
-    from pointsam.prediction.images import (
+    from pointsam.prediction.images.clicked import (
         JointDecoding,
         coco_annotations,
         coco_image,
@@ -124,6 +123,7 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
         predict_image,
         write_labels,
     )
+    from pointsam.training.settings import TeacherSettings
 
     refuse_other_stretch(folder, args.adapter)
     usual = TeacherSettings()
@@ -164,8 +164,8 @@ def _read_data(args: argparse.Namespace) -> "tuple[Dataset, Path]":
     from dataclasses import replace
 
     from pointsam.cli.arguments import readable_images
-    from pointsam.data.annotations import read_points
-    from pointsam.data.images import read_image
+    from pointsam.data.coco.annotations import read_points
+    from pointsam.data.rasters.images import read_image
     from pointsam.data.records import Dataset
     from pointsam.errors import InputError
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pointsam.data.records import Dataset, ImageRecord
     from pointsam.models.segmenter import Segmenter
-    from pointsam.prediction.everything import EverythingSettings
-    from pointsam.prediction.images import ImagePrediction
+    from pointsam.prediction.automatic import EverythingSettings
+    from pointsam.prediction.images.clicked import ImagePrediction
 
 FACTORS = ("iou", "stability", "similarity")
 EVERYTHING_DEFAULTS = {
@@ -68,10 +68,10 @@ def read_images(args: argparse.Namespace) -> "tuple[Dataset, Path]":
     from PIL import Image
 
     from pointsam.cli.arguments import readable_images
-    from pointsam.data.images import image_size
+    from pointsam.data.rasters.images import image_size
     from pointsam.data.records import Dataset, ImageRecord
     from pointsam.errors import InputError
-    from pointsam.prediction.everything_images import ANYTHING
+    from pointsam.prediction.images.automatic import ANYTHING
 
     folder: Path = args.images if args.image is None else args.image.parent
     if args.image is None and not folder.is_dir():
@@ -101,7 +101,7 @@ def everything(
     from itertools import count
 
     from pointsam.errors import InputError
-    from pointsam.prediction.everything_images import load_prototypes, predict_everything
+    from pointsam.prediction.images.automatic import load_prototypes, predict_everything
 
     if args.joint:
         raise InputError("--joint goes with clicks, not with --grid.")
@@ -121,7 +121,7 @@ def everything_settings(args: argparse.Namespace) -> "EverythingSettings":
     Raises:
         InputError: a limit that cannot be.
     """
-    from pointsam.prediction.everything import EverythingSettings
+    from pointsam.prediction.automatic import EverythingSettings
 
     return EverythingSettings(
         grid=args.grid,

@@ -9,12 +9,12 @@ from pointsam.cli.clicks import clicked_image
 from pointsam.cli.display import add_display_arguments
 
 if TYPE_CHECKING:
-    from pointsam.data.rasters import Scene
+    from pointsam.data.rasters.scene import Scene
+    from pointsam.data.rasters.stretching import Stretch
     from pointsam.data.records import ImageRecord
-    from pointsam.data.stretching import Stretch
-    from pointsam.models.adapter_card import AdapterCard
-    from pointsam.prediction.scene_everything import SceneEverything
-    from pointsam.prediction.scene_run import SceneSummary, Shard
+    from pointsam.models.adapters.card import AdapterCard
+    from pointsam.prediction.scenes.automatic import SceneEverything
+    from pointsam.prediction.scenes.run import SceneSummary, Shard
 
 SCENE_DEFAULTS = {
     "window": None,
@@ -73,8 +73,8 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
 
 def is_scene(image: Path, points: Path | None) -> bool:
     """Say whether an image belongs on a map, or its points come from one."""
-    from pointsam.data.rasters import georeferenced
-    from pointsam.data.vector_points import ENDINGS
+    from pointsam.data.clicks.vector_points import ENDINGS
+    from pointsam.data.rasters.scene import georeferenced
 
     return (points is not None and points.suffix.lower() in ENDINGS) or georeferenced(image)
 
@@ -84,11 +84,11 @@ def run_scene(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from pointsam.cli.arguments import open_model
-    from pointsam.data.rasters import open_scene
-    from pointsam.data.scene_chips import fitting_window
-    from pointsam.data.scene_points import scene_points
-    from pointsam.models.adapter_card import read_card
-    from pointsam.prediction.scene_run import SceneRun, SceneSettings
+    from pointsam.data.rasters.scene import open_scene
+    from pointsam.data.rasters.scene_points import scene_points
+    from pointsam.data.scene_dataset import fitting_window
+    from pointsam.models.adapters.card import read_card
+    from pointsam.prediction.scenes.run import SceneRun, SceneSettings
 
     shard = _shard(args.shard)
     card = read_card(args.adapter) if args.adapter else None
@@ -132,7 +132,7 @@ def run_scene(args: argparse.Namespace) -> int:
 
 def _record(args: argparse.Namespace, scene: "Scene") -> "ImageRecord":
     """Read the clicks on a scene: those of the command line, or those of a file."""
-    from pointsam.data.scene_chips import read_scene_points
+    from pointsam.data.scene_dataset import read_scene_points
 
     if args.point is not None:
         return clicked_image(args.image, scene.size, args.point)
@@ -147,7 +147,7 @@ def displayed(
     Raises:
         InputError: other bands than the training's, which had a stretch of its own for each.
     """
-    from pointsam.data.stretching import stretch_from
+    from pointsam.data.rasters.stretching import stretch_from
     from pointsam.errors import InputError
 
     if card is None or card.stretch is None:
@@ -167,8 +167,8 @@ def displayed(
 def _everything(args: argparse.Namespace) -> "SceneEverything":
     """Give what is kept of a scene that nobody has clicked on."""
     from pointsam.cli.predict_everything import everything_settings
-    from pointsam.prediction.everything_images import load_prototypes
-    from pointsam.prediction.scene_everything import SceneEverything
+    from pointsam.prediction.images.automatic import load_prototypes
+    from pointsam.prediction.scenes.automatic import SceneEverything
 
     prototypes = load_prototypes(args.adapter) if args.adapter else None
     return SceneEverything(everything_settings(args), prototypes)
@@ -188,7 +188,7 @@ def _report(summary: "SceneSummary", output: Path) -> None:
 def _shard(text: str | None) -> "Shard":
     """Read ``I/N``."""
     from pointsam.errors import InputError
-    from pointsam.prediction.scene_run import Shard
+    from pointsam.prediction.scenes.run import Shard
 
     if text is None:
         return Shard()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pointsam.evaluation import METRICS, Scores
+from pointsam.evaluation.masks import METRICS, Scores
 
 INSTANCE_FIELDS = ("file", "id", "class", *METRICS, "iou_prediction")
 IMAGE_FIELDS = ("file", "instances", *METRICS, "overlap")

@@ -14,9 +14,9 @@ from pointsam.cli.train_scene import (
 )
 
 if TYPE_CHECKING:
-    from pointsam.config import TrainSettings
     from pointsam.training.ranks import Ranks
     from pointsam.training.run import RunInputs
+    from pointsam.training.settings import TrainSettings
 
 SETTING_FLAGS = {
     "regime": "regime",
@@ -145,10 +145,10 @@ def _train(args: argparse.Namespace, device: str, ranks: "Ranks") -> int:
     from dataclasses import replace
 
     from pointsam.cli.arguments import open_cache, set_threads
-    from pointsam.config import train_settings
     from pointsam.errors import InputError
     from pointsam.files import refuse_existing
     from pointsam.training.run import run_training
+    from pointsam.training.settings import train_settings
     from pointsam.training.watch import RunCollapsedError
 
     if args.save_every < 1:
@@ -184,8 +184,8 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """Lay flags over ``--set`` over the file."""
     import yaml
 
-    from pointsam.config import merged, read_settings
     from pointsam.errors import InputError, in_words
+    from pointsam.training.settings import merged, read_settings
 
     values = read_settings(args.config) if args.config else {}
     given = [text.partition("=") for text in args.overrides]
@@ -215,9 +215,9 @@ def _nested(name: str, value: Any) -> dict[str, Any]:
 def _folder_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunInputs":
     """Read the points, and the masks where the regime learns from them; check every image."""
     from pointsam.cli.arguments import readable_images
-    from pointsam.data.annotations import pair, read_coco, read_points
+    from pointsam.data.coco.annotations import pair, read_coco, read_points
     from pointsam.data.dataset import folder_images
-    from pointsam.data.stretching import FILE_NAME, read_stretch
+    from pointsam.data.rasters.stretching import FILE_NAME, read_stretch
     from pointsam.errors import InputError
     from pointsam.files import sha256_of
     from pointsam.training.run import RunInputs

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from pointsam.cli.display import add_display_arguments, described
 
 if TYPE_CHECKING:
-    from pointsam.config import TrainSettings
-    from pointsam.data.stretching import Stretch
-    from pointsam.training.held_out import HeldOut
+    from pointsam.data.rasters.stretching import Stretch
+    from pointsam.evaluation.held_out import HeldOut
     from pointsam.training.run import RunInputs
+    from pointsam.training.settings import TrainSettings
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
 
 def on_scenes(args: argparse.Namespace) -> bool:
     """Say whether the images are scenes."""
-    from pointsam.data.vector_points import ENDINGS
+    from pointsam.data.clicks.vector_points import ENDINGS
 
     return args.images.is_file() or args.points.suffix.lower() in ENDINGS
 
@@ -56,7 +56,7 @@ def scene_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunInp
     from tqdm import tqdm
 
     from pointsam.data.records import Dataset
-    from pointsam.data.scene_chips import SceneChips, click_on, cut, hold_out
+    from pointsam.data.scene_dataset import SceneChips, click_on, cut, hold_out
     from pointsam.errors import InputError
     from pointsam.files import sha256_of
     from pointsam.training.run import RunInputs
@@ -129,7 +129,7 @@ def _scene_paths(images: Path) -> list[Path]:
         FileNotFoundError: there is no such file or folder.
         InputError: a folder without rasters.
     """
-    from pointsam.data.images import list_images
+    from pointsam.data.rasters.images import list_images
     from pointsam.errors import InputError
 
     if images.is_file():
@@ -143,7 +143,7 @@ def _scene_paths(images: Path) -> list[Path]:
 
 
 def _stretch(args: argparse.Namespace, paths: list[Path]) -> "Stretch":
-    from pointsam.data.stretching import find_stretch
+    from pointsam.data.rasters.stretching import find_stretch
 
     found = find_stretch(paths, bands=args.bands)
     return found.between(*args.stretch) if args.stretch else found

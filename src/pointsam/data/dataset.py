@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from pointsam.coco_masks import rasterise
-from pointsam.data.images import read_image
+from pointsam.data.coco.masks import rasterise
+from pointsam.data.rasters.images import read_image
 from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pointsam.data.conversion import Tile, pair_tiles
-from pointsam.data.label_rasters import LabelRule
-from pointsam.data.layouts import LAYOUTS
+from pointsam.data.prepare.conversion import Tile, pair_tiles
+from pointsam.data.prepare.label_rasters import LabelRule
+from pointsam.data.prepare.layouts import LAYOUTS
 
 
 def whu_rule(*, rle: bool) -> LabelRule:

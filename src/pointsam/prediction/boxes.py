@@ -13,10 +13,10 @@ import shapely
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from pointsam.coco_masks import rasterise
-from pointsam.data.oriented_boxes import ImageBoxes, OrientedBox, label_names
+from pointsam.data.coco.masks import rasterise
+from pointsam.data.prepare.oriented_boxes import ImageBoxes, OrientedBox, label_names
 from pointsam.data.records import ImageRecord
-from pointsam.prediction.logit_maps import clicked_part
+from pointsam.prediction.scenes.logit_maps import clicked_part
 from pointsam.prompts import POSITIVE
 
 Corners = Float[np.ndarray, "4 2"]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from pointsam.config import TrainSettings
 from pointsam.data.sample import TrainingSample
 from pointsam.training.prototypes import PredictedClusters
 from pointsam.training.report import StepReport
 from pointsam.training.schedule import Plan
+from pointsam.training.settings import TrainSettings
 from pointsam.training.step import Learner
 from pointsam.training.watch import Watch
 

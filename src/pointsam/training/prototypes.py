@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pointsam.frames import ModelFrame
+from pointsam.labelling.finch import cluster_means, cluster_sums, coarsest_partition
 from pointsam.prompts import PointPrompts
-from pointsam.training.finch import cluster_means, cluster_sums, coarsest_partition
 
 LEAST_CLUSTERS = 8
 """Fewest clusters that a partition must have to give prototypes."""

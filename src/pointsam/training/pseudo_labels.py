@@ -9,14 +9,14 @@ from jaxtyping import Bool
 from torch import Tensor
 from torch.nn import functional as F
 
-from pointsam.config import TeacherSettings
 from pointsam.data.sample import Sample
 from pointsam.frames import LOW_RES_STRIDE
 from pointsam.masks import threshold
-from pointsam.models.joint import JointMasks, decode_jointly
-from pointsam.models.lora import Adapter, AdapterAverage
+from pointsam.models.adapters.lora import Adapter, AdapterAverage
+from pointsam.models.calibration import JointMasks, decode_jointly
 from pointsam.models.segmenter import Embedding, Segmenter, Stem
 from pointsam.prompts import POSITIVE, PointPrompts
+from pointsam.training.settings import TeacherSettings
 
 
 @dataclass(frozen=True, eq=False)

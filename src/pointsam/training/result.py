@@ -11,15 +11,15 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from pointsam.config import TrainSettings
+from pointsam.data.rasters.stretching import Stretch, plain_form
 from pointsam.data.records import Dataset, ImageRecord
-from pointsam.data.stretching import Stretch, plain_form
 from pointsam.errors import InputError
 from pointsam.files import replacing
-from pointsam.models.adapter_card import PROTOTYPES_NAME, AdapterCard, read_card
-from pointsam.models.checkpoints import base_hash
+from pointsam.models.adapters.card import PROTOTYPES_NAME, AdapterCard, read_card
+from pointsam.models.loading.checkpoints import base_hash
 from pointsam.models.segmenter import Segmenter
 from pointsam.prompts import POSITIVE
+from pointsam.training.settings import TrainSettings
 from pointsam.training.step import Learner
 
 _LIBRARIES = ("pointsam", "torch", "transformers", "peft", "numpy", "pillow")

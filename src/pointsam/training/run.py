@@ -11,23 +11,23 @@ from typing import Any, Never
 
 from tqdm import tqdm
 
-from pointsam.config import TrainSettings, write_settings
 from pointsam.data.dataset import ImageSource
+from pointsam.data.rasters.stretching import Stretch
 from pointsam.data.records import Dataset, ImageRecord
-from pointsam.data.stretching import Stretch
 from pointsam.errors import InputError
+from pointsam.evaluation.held_out import FIGURE_NAME, HeldOut, compare_held_out
 from pointsam.files import new_folder, refuse_existing
+from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.cache import FeatureCache
-from pointsam.models.checkpoints import load_segmenter
-from pointsam.models.lora import attach_adapter
+from pointsam.models.loading.checkpoints import load_segmenter
 from pointsam.models.segmenter import Segmenter
 from pointsam.training.figure import draw_epoch
-from pointsam.training.held_out import FIGURE_NAME, HeldOut, compare_held_out
 from pointsam.training.log import RunLog
 from pointsam.training.loop import Progress, make_optimizer, train
 from pointsam.training.ranks import ALONE, RankLostError, Ranks
 from pointsam.training.result import AdapterWriter, data_key, trainable
 from pointsam.training.schedule import Plan
+from pointsam.training.settings import TrainSettings, write_settings
 from pointsam.training.setup import make_learner
 from pointsam.training.state import STATE_NAME, TrainState, read_state
 from pointsam.training.stems import CachedStems, encoded_stems

@@ -5,8 +5,8 @@ from math import ceil
 
 import torch
 
-from pointsam.config import ScheduleSettings
 from pointsam.randomness import addressed_generator
+from pointsam.training.settings import ScheduleSettings
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
-from pointsam.config import TrainSettings
 from pointsam.errors import InputError
-from pointsam.models.lora import Adapter, AdapterAverage
+from pointsam.models.adapters.lora import Adapter, AdapterAverage
 from pointsam.models.segmenter import Segmenter
 from pointsam.randomness import addressed_generator
 from pointsam.training.prototypes import PrototypeRegularizer, point_features, target_prototypes
 from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.ranks import Ranks
 from pointsam.training.scaler import LossScaler
+from pointsam.training.settings import TrainSettings
 from pointsam.training.step import Learner, StemSource
 from pointsam.training.views import Views
 

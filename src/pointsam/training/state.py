@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pointsam.errors import InputError
 from pointsam.files import replacing
-from pointsam.models.state_files import read_tensors
+from pointsam.models.loading.state_files import read_tensors
 from pointsam.training.step import Learner
 from pointsam.training.watch import Watch
 

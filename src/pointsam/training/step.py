@@ -14,9 +14,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from pointsam.config import LossSettings, Precision
 from pointsam.data.sample import TrainingSample
-from pointsam.models.lora import Adapter, AdapterAverage
+from pointsam.models.adapters.lora import Adapter, AdapterAverage
 from pointsam.models.segmenter import Embedding, ImageTerms, Segmenter, Stem, chunks
 from pointsam.prompts import PointPrompts
 from pointsam.training.backward import ChunkedBackward, set_gradient
@@ -26,6 +25,7 @@ from pointsam.training.pseudo_labels import PseudoLabels, Teacher
 from pointsam.training.ranks import ALONE, Ranks
 from pointsam.training.report import StepReport
 from pointsam.training.scaler import LossScaler
+from pointsam.training.settings import LossSettings, Precision
 from pointsam.training.timing import PartTimer
 from pointsam.training.watch import Measurement, measure
 

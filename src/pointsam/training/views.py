@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from pointsam.config import TrainSettings
 from pointsam.data.augment import training_sample
 from pointsam.data.dataset import ImageSource, load_sample
 from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample, TrainingSample
 from pointsam.randomness import addressed_generator
+from pointsam.training.settings import TrainSettings
 
 
 @dataclass(frozen=True)

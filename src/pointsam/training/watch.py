@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pointsam.config import WatchSettings
 from pointsam.training.pseudo_labels import PseudoLabels
 from pointsam.training.ranks import ALONE, Ranks
+from pointsam.training.settings import WatchSettings
 
 
 class RunCollapsedError(RuntimeError):

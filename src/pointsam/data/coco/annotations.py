@@ -1,0 +1,272 @@
+"""COCO masks and point files to records; what is dropped is counted and named.
+
+A file that cannot be trusted (an id twice, an annotation of no image, a point off its image) is
+refused whole, because every later number would be wrong. What is merely useless (an empty mask, a
+crowd) is dropped, and its image stays.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from pointsam.data.coco.masks import count_drawn
+from pointsam.data.coco.schema import Entry, OnFault, read_coco_json, refuse
+from pointsam.data.records import Box, Dataset, ImageRecord, InstanceRecord, Point
+from pointsam.errors import InputError
+from pointsam.files import replacing
+from pointsam.prompts import NEGATIVE, POSITIVE
+
+
+def read_coco(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
+    """Read COCO instance masks.
+
+    Args:
+        path: of the file.
+        on_fault: takes what is wrong; reading ends at the first fault if not given.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: not COCO, ids that contradict each other, or a mask that cannot be drawn.
+    """
+    content = read_coco_json(path, on_fault)
+    dropped: list[str] = []
+    instances: dict[int, list[InstanceRecord]] = {}
+    sizes = {image["id"]: _size(image) for image in content["images"]}
+    for entry in content["annotations"]:
+        name = f"{path}: annotation {entry['id']}"
+        try:
+            useless = _why_useless(entry, sizes[entry["image_id"]], name)
+        except InputError as error:
+            on_fault(str(error))
+            continue
+        if useless:
+            dropped.append(f"{name} {useless}")
+            continue
+        instances.setdefault(entry["image_id"], []).append(
+            InstanceRecord(
+                id=entry["id"],
+                category=content["names"][entry["category_id"]],
+                segmentation=entry["segmentation"],
+            )
+        )
+    return _dataset(path, content, instances, dropped, on_fault)
+
+
+def read_points(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
+    """Read a point file: COCO JSON whose annotations carry ``points``; masks are never opened.
+
+    Args:
+        path: of the file.
+        on_fault: takes what is wrong; reading ends at the first fault if not given.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: not a point file, contradicting ids, or points that lie off their image.
+    """
+    content = read_coco_json(path, on_fault)
+    if content["annotations"] and not any("points" in e for e in content["annotations"]):
+        raise InputError(
+            f'{path} has no "points": it holds masks, not clicks. Make a point file of it with '
+            "'pointsam points draw'."
+        )
+    dropped: list[str] = []
+    instances: dict[int, list[InstanceRecord]] = {}
+    images = {image["id"]: image for image in content["images"]}
+    for entry in content["annotations"]:
+        image = images[entry["image_id"]]
+        name = f"{path}: annotation {entry['id']} of {image['file_name']}"
+        try:
+            points = _points(entry.get("points") or [], _size(image), name)
+        except InputError as error:
+            on_fault(str(error))
+            continue
+        if not any(label == POSITIVE for _, _, label in points):
+            dropped.append(f"{name} has no {'positive point' if points else 'points'}")
+            continue
+        instances.setdefault(entry["image_id"], []).append(
+            InstanceRecord(
+                id=entry["id"],
+                category=content["names"][entry["category_id"]],
+                points=points,
+                box=_box(entry.get("bbox")),
+            )
+        )
+    return _dataset(path, content, instances, dropped, on_fault)
+
+
+def pair(masks: Dataset, points: Dataset) -> Dataset:
+    """Give the masks their points: the same annotation id in the image of the same name.
+
+    Instances whose mask was dropped lose their points too, and are named.
+
+    Raises:
+        InputError: a mask without points, or points and mask in images of different names.
+    """
+    clicked = {
+        instance.id: (image, instance) for image in points.images for instance in image.instances
+    }
+    background = {image.file_name: image.background_points for image in points.images}
+    images = []
+    for image in masks.images:
+        instances = []
+        for instance in image.instances:
+            found = clicked.pop(instance.id, None)
+            if found is None or found[0].file_name != image.file_name:
+                where = "no points" if found is None else f"points in {found[0].file_name}"
+                raise InputError(
+                    f"instance {instance.id} of {image.file_name} has a mask but {where}: masks "
+                    "and points must be of one data set, paired by annotation id and file name."
+                )
+            instances.append(
+                InstanceRecord(
+                    instance.id,
+                    instance.category,
+                    found[1].points,
+                    instance.segmentation,
+                    found[1].box,
+                )
+            )
+        images.append(
+            ImageRecord(
+                image.id,
+                image.file_name,
+                image.size,
+                tuple(instances),
+                background.get(image.file_name, ()),
+            )
+        )
+    unused = [f"instance {i} of {image.file_name} has points, no mask" for i, (image, _) in
+              clicked.items()]  # fmt: skip
+    return Dataset(tuple(images), masks.categories, (*masks.dropped, *points.dropped, *unused))
+
+
+def write_points(dataset: Dataset, path: Path) -> None:
+    """Write a point file that `read_points` gives back as it was."""
+    names = list(dataset.categories)
+    content = {
+        "images": [
+            {
+                "id": image.id,
+                "file_name": image.file_name,
+                "height": image.size[0],
+                "width": image.size[1],
+                **(
+                    {"background_points": [list(p) for p in image.background_points]}
+                    if image.background_points
+                    else {}
+                ),
+            }
+            for image in dataset.images
+        ],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(names, start=1)],
+        "annotations": [
+            {
+                "id": instance.id,
+                "image_id": image.id,
+                "category_id": names.index(instance.category) + 1,
+                "points": [list(point) for point in instance.points],
+                **({} if instance.box is None else {"bbox": _coco_box(instance.box)}),
+            }
+            for image in dataset.images
+            for instance in image.instances
+        ],
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content))
+
+
+def _size(image: Entry) -> tuple[int, int]:
+    return image["height"], image["width"]
+
+
+def _points(values: Any, size: tuple[int, int], name: str) -> tuple[Point, ...]:
+    if not isinstance(values, list):
+        raise InputError(f"{name}: points {values} are not a list of [x, y, label].")
+    return tuple(_point(point, size, name) for point in values)
+
+
+def _point(values: Any, size: tuple[int, int], name: str) -> Point:
+    """Check one ``[x, y, label]``; a pixel reaches half a pixel around its index."""
+    # True is an int to Python.
+    numbers = isinstance(values, list) and all(type(value) in (int, float) for value in values)
+    if not numbers or len(values) != 3 or values[2] not in (POSITIVE, NEGATIVE):
+        raise InputError(f"{name}: point {values} is not [x, y, label] with label 1 or 0.")
+    x, y, label = values
+    height, width = size
+    inside = -0.5 <= x < width and -0.5 <= y < height
+    if not (math.isfinite(x) and math.isfinite(y) and inside):
+        raise InputError(
+            f"{name}: point ({x}, {y}) is off the image, which is {width} x {height} px (x, y)."
+        )
+    return float(x), float(y), int(label)
+
+
+def _box(values: Any) -> Box | None:
+    """Read COCO's ``[x, y, width, height]``, counted from the image's edge; None if it is none.
+
+    A box is beside the points: whoever prompts with boxes asks for those that are missing.
+    """
+    numbers = isinstance(values, list) and all(type(value) in (int, float) for value in values)
+    if not numbers or len(values) != 4 or not all(math.isfinite(value) for value in values):
+        return None
+    x, y, width, height = values
+    if min(width, height) <= 0:
+        return None
+    return x - 0.5, y - 0.5, x + width - 0.5, y + height - 0.5
+
+
+def _coco_box(box: Box) -> list[float]:
+    """Give COCO's form of a box."""
+    x0, y0, x1, y1 = box
+    return [x0 + 0.5, y0 + 0.5, x1 - x0, y1 - y0]
+
+
+def _why_useless(entry: Entry, size: tuple[int, int], name: str) -> str:
+    """Say why an annotation is no instance; empty text if it is one."""
+    if entry.get("iscrowd"):
+        return "is a crowd, not an instance"
+    segmentation = entry.get("segmentation")
+    if not segmentation:
+        return "has no mask"
+    polygons = isinstance(segmentation, list) and all(isinstance(p, list) for p in segmentation)
+    if not polygons and not isinstance(segmentation, dict):
+        raise InputError(f"{name} has a mask that is neither polygons nor an RLE.")
+    try:
+        return "" if count_drawn(segmentation, size) else "has an empty mask"
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name} has a mask that cannot be drawn: {error}.") from error
+
+
+def _dataset(
+    path: Path,
+    content: dict[str, Any],
+    instances: dict[int, list[InstanceRecord]],
+    dropped: list[str],
+    on_fault: OnFault,
+) -> Dataset:
+    images = []
+    for image in content["images"]:
+        name = f"{path}: background points of {image['file_name']}"
+        try:
+            background = _background(image.get("background_points") or [], _size(image), name)
+        except InputError as error:
+            on_fault(str(error))
+            background = ()
+        images.append(
+            ImageRecord(
+                id=image["id"],
+                file_name=image["file_name"],
+                size=_size(image),
+                instances=tuple(instances.get(image["id"], ())),
+                background_points=background,
+            )
+        )
+    return Dataset(tuple(images), tuple(content["names"].values()), tuple(dropped))
+
+
+def _background(places: Any, size: tuple[int, int], name: str) -> tuple[tuple[float, float], ...]:
+    if not isinstance(places, list) or not all(isinstance(place, list) for place in places):
+        raise InputError(f"{name}: {places} is not a list of [x, y].")
+    points = _points([[*place, NEGATIVE] for place in places], size, name)
+    return tuple((x, y) for x, y, _ in points)

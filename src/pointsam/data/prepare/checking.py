@@ -1,0 +1,186 @@
+"""What a data set holds, and all that is wrong with it, by file and id."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from os.path import realpath
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from pointsam.data.coco.annotations import read_coco, read_points
+from pointsam.data.coco.masks import count_drawn, drawn_iou, rasterise
+from pointsam.data.dataset import read_image_of
+from pointsam.data.prepare.duplicates import BITS, near_pairs, near_pairs_within, perceptual_hash
+from pointsam.data.rasters.images import list_images
+from pointsam.data.records import Dataset, ImageRecord
+from pointsam.errors import InputError
+from pointsam.prompts import POSITIVE
+
+TWICE = 0.8
+"""IoU above which two masks of an image look like one object annotated twice."""
+
+Picture = UInt8[np.ndarray, "_ _ 3"]
+"""RGB."""
+
+Looks = tuple[list[str], Bool[np.ndarray, "_ bits"]]
+"""Names and perceptual hashes of images."""
+
+
+@dataclass
+class Report:
+    """Lines to print, filled while checking."""
+
+    facts: list[str] = field(default_factory=list)
+    """What the data set holds."""
+    notes: list[str] = field(default_factory=list)
+    """What is odd and does no harm: it is dropped, or not used."""
+    faults: list[str] = field(default_factory=list)
+    """What ends training or evaluation."""
+
+
+def check_annotations(path: Path, report: Report) -> Dataset | None:
+    """Check a file of masks; give what of it is sound."""
+    try:
+        data = read_coco(path, on_fault=report.faults.append)
+    except InputError as error:
+        report.faults.append(str(error))
+        return None
+    report.notes.extend(data.dropped)
+    report.facts.extend(_facts(path, data))
+    areas = [
+        count_drawn(instance.segmentation, image.size)
+        for image in data.images
+        for instance in image.instances
+        if instance.segmentation is not None
+    ]
+    if areas:
+        low, middle, high = np.percentile(areas, [0, 50, 100]).round().astype(int)
+        report.facts.append(f"areas: {low} to {high} px, median {middle} px")
+    for image in data.images:
+        report.notes.extend(f"{path}: {line}" for line in _twice(image))
+    return data
+
+
+def check_points(path: Path, masks: Dataset | None, report: Report) -> Dataset | None:
+    """Check a point file, and that it fits the masks; give what of it is sound."""
+    try:
+        data = read_points(path, on_fault=report.faults.append)
+    except InputError as error:
+        report.faults.append(str(error))
+        return None
+    report.notes.extend(data.dropped)
+    report.facts.extend(_facts(path, data))
+    kinds = Counter(
+        (sum(p[2] == POSITIVE for p in i.points), sum(p[2] != POSITIVE for p in i.points))
+        for image in data.images
+        for i in image.instances
+    )
+    report.facts.extend(
+        f"points: {positives} on and {negatives} off the object: {count} instances"
+        for (positives, negatives), count in sorted(kinds.items())
+    )
+    background = sum(len(image.background_points) for image in data.images)
+    if background:
+        report.facts.append(f"background points, of no instance: {background}")
+    if masks is not None:
+        _compare(path, masks, data, report)
+    return data
+
+
+def check_images(data: Dataset, folder: Path, report: Report) -> Iterator[Picture | None]:
+    """Read every image, one a step; what cannot be read or is of another size is a fault.
+
+    Yields:
+        Each image; None for one that is at fault.
+    """
+    for record in data.images:
+        try:
+            yield read_image_of(record, folder)
+        except (InputError, FileNotFoundError) as error:
+            report.faults.append(str(error))
+            yield None
+    # Not Path.resolve, which ends in an error where a link points to itself.
+    named = {realpath(folder / record.file_name) for record in data.images}
+    unused = [path.name for path in list_images(folder) if realpath(path) not in named]
+    if unused:
+        report.notes.append(
+            f"{folder}: {len(unused)} images have no annotations, the first is {unused[0]}"
+        )
+
+
+def check_likeness(looks: Looks, others: Looks | None, report: Report) -> None:
+    """Note images that show the same thing, within a data set and across two."""
+    names, hashes = looks
+    for first, second in near_pairs_within(hashes).tolist():
+        report.notes.append(f"{names[first]} and {names[second]} show the same thing")
+    if others is not None:
+        for first, second in near_pairs(hashes, others[1]).tolist():
+            report.notes.append(f"{names[first]} and, across, {others[0][second]} show the same")
+
+
+def looks_of(data: Dataset, pictures: Iterable[Picture | None]) -> Looks:
+    """Hash the images that can be read."""
+    pairs = zip(data.images, pictures, strict=True)
+    seen = [(record.file_name, perceptual_hash(p)) for record, p in pairs if p is not None]
+    hashes = np.array([look for _, look in seen], dtype=bool).reshape(len(seen), BITS)
+    return [name for name, _ in seen], hashes
+
+
+def _facts(path: Path, data: Dataset) -> Iterator[str]:
+    empty = sum(not image.instances for image in data.images)
+    yield (
+        f"{path}: {len(data.images)} images ({empty} without instances), "
+        f"{data.instance_count} instances"
+    )
+    if data.images:
+        heights, widths = zip(*(image.size for image in data.images), strict=True)
+        yield (
+            f"sizes: {min(heights)} x {min(widths)} to {max(heights)} x {max(widths)} px "
+            "(height x width)"
+        )
+    counts = Counter(i.category for image in data.images for i in image.instances)
+    yield "categories: " + ", ".join(f"{name} {counts[name]}" for name in data.categories)
+
+
+def _twice(image: ImageRecord) -> Iterator[str]:
+    """Name instances whose masks are nearly one."""
+    segmentations = [i.segmentation for i in image.instances if i.segmentation is not None]
+    overlaps = np.triu(drawn_iou(segmentations, image.size), k=1)
+    for first, second in np.argwhere(overlaps > TWICE).tolist():
+        yield (
+            f"instances {image.instances[first].id} and {image.instances[second].id} of "
+            f"{image.file_name} are nearly one, IoU {overlaps[first, second]:.2f}"
+        )
+
+
+def _compare(path: Path, masks: Dataset, points: Dataset, report: Report) -> None:
+    """Check that masks and points belong together, and which points miss their mask."""
+    clicked = {i.id: (image, i) for image in points.images for i in image.instances}
+    missing: list[str] = []
+    off: list[str] = []
+    inside: list[str] = []
+    for image in masks.images:
+        for instance in image.instances:
+            home, click = clicked.pop(instance.id, (None, None))
+            if home is None or click is None or home.file_name != image.file_name:
+                missing.append(f"{path}: instance {instance.id} of {image.file_name} has no points")
+                continue
+            assert instance.segmentation is not None
+            mask = rasterise(instance.segmentation, image.size)
+            for x, y, label in click.points:
+                row, col = np.clip((round(y), round(x)), 0, np.array(mask.shape) - 1)
+                if mask[row, col] != (label == POSITIVE):
+                    (off if label == POSITIVE else inside).append(f"{instance.id} at ({x}, {y})")
+    report.faults.extend(missing)
+    for what, found in (("positive points lie off", off), ("negative points lie on", inside)):
+        if found:
+            report.notes.append(
+                f"{path}: {len(found)} {what} their mask, the first of instance {found[0]}"
+            )
+    if clicked:
+        report.notes.append(
+            f"{path}: {len(clicked)} instances have points and no mask, the first is "
+            f"{next(iter(clicked))}"
+        )

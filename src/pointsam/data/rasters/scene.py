@@ -1,0 +1,246 @@
+"""Windows of a raster file as RGB, whatever its size; the file is never read as a whole."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from jaxtyping import Float, UInt8
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.windows import Window as FileWindow
+
+from pointsam.data.rasters.georeference import pixel_metres
+from pointsam.data.rasters.stretching import (
+    NO_DATA,
+    Stretch,
+    kind_of,
+    known_pixels,
+    natural_bands,
+    plain_stretch,
+    spread,
+)
+from pointsam.data.rasters.windows import Grid, Transform, Window
+from pointsam.errors import InputError, in_words
+
+CACHE_BYTES = 128 * 2**20
+"""Of GDAL's blocks."""
+
+STRIP = 512
+"""Rows read at once when a window is averaged down."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """An open raster and how its bands become RGB."""
+
+    path: Path
+    dataset: rasterio.DatasetReader
+    stretch: Stretch
+    """The same for all windows."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.dataset.height, self.dataset.width
+
+    @property
+    def transform(self) -> Transform:
+        """Pixel corners to map; the identity where the file has none."""
+        a, b, c, d, e, f = self.dataset.transform[:6]
+        return a, b, c, d, e, f
+
+    @property
+    def bands(self) -> list[int]:
+        """Numbers, from 1, of the bands shown as red, green and blue."""
+        return list(self.stretch.bands)
+
+    @property
+    def crs(self) -> str | None:
+        """Coordinate system as WKT; None where the file has none."""
+        return self.dataset.crs.to_wkt() if self.dataset.crs else None
+
+    @property
+    def grid(self) -> Grid:
+        """Where the scene lies in the global grid."""
+        return Grid.of(self.transform, self.size)
+
+    @property
+    def ground_size(self) -> float | None:
+        """Side of a pixel at the scene's middle, in metres on the ground; None where unknown."""
+        return pixel_metres(self.transform, self.size, self.crs)
+
+    def read(self, window: Window, *, shrink: int = 1) -> UInt8[np.ndarray, "height width 3"]:
+        """Show a window as RGB, NO_DATA where the scene ends or has no data.
+
+        Args:
+            window: in the global grid; it may reach over the scene's borders.
+            shrink: scene pixels averaged to one, along each side; divides the window's sides.
+        """
+        shape = (window.height // shrink, window.width // shrink, 3)
+        pixels = np.empty(shape, dtype=np.uint8)
+        step = max(1, STRIP // shrink)
+        for top in range(0, shape[0], step):
+            rows = min(step, shape[0] - top)
+            strip = Window(window.x, window.y + top * shrink, window.width, rows * shrink)
+            native = self._read_native(strip)
+            blocks = native.reshape(rows, shrink, shape[1], shrink, 3)
+            pixels[top : top + rows] = (
+                native if shrink == 1 else np.rint(blocks.mean(axis=(1, 3), dtype=np.float32))
+            )
+        return pixels
+
+    def _read_native(self, window: Window) -> UInt8[np.ndarray, "height width 3"]:
+        pixels = np.empty((window.height, window.width, 3), dtype=np.uint8)
+        pixels[:] = NO_DATA
+        grid = self.grid
+        x0, y0 = max(window.x, grid.x), max(window.y, grid.y)
+        x1, y1 = min(window.box[2], grid.box[2]), min(window.box[3], grid.box[3])
+        if x0 >= x1 or y0 >= y1:
+            return pixels
+        part = FileWindow(x0 - grid.x, y0 - grid.y, x1 - x0, y1 - y0)
+        try:
+            values = self.dataset.read(self.bands, window=part)
+            known = known_pixels(self.dataset, values, part, self.bands)
+        except RasterioIOError as error:
+            place = f"at column {x0 - grid.x}, row {y0 - grid.y}"
+            raise InputError(
+                f"{self.path} is damaged ({place}: {in_words(error)}): "
+                "get it again, or copy it with gdal_translate."
+            ) from error
+        pixels[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x] = self.stretch.show(
+            values, known
+        )
+        return pixels
+
+
+@contextmanager
+def open_scene(
+    path: Path,
+    *,
+    bands: tuple[int, int, int] | None = None,
+    stretch: Stretch | tuple[float, float] | None = None,
+) -> Iterator[Scene]:
+    """Open a raster for windowed reading.
+
+    Args:
+        path: any format GDAL reads.
+        bands: shown as red, green, blue; the first three if not given, or the first, three times,
+            of a file with fewer.
+        stretch: bands and their values shown as 0 and 255, or such values for all bands; must be
+            given where the file does not hold bytes.
+
+    Raises:
+        FileNotFoundError: no such file.
+        InputError: not a raster, a band it does not have, or values that need a stretch.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no scene {path}: give the path of a raster file.")
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), warnings.catch_warnings():
+        # A plain image is a scene whose map is its pixels.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            dataset = rasterio.open(path)
+        except RasterioIOError as error:
+            raise InputError(f"{path} is no raster that GDAL reads ({in_words(error)}).") from error
+        with dataset:
+            if isinstance(stretch, Stretch):
+                shown = stretch
+            else:
+                chosen = bands or natural_bands(dataset)
+                shown = plain_stretch(chosen, *(stretch or (0, 255)))
+            scene = Scene(path, dataset, shown)
+            _check(scene)
+            if stretch is None:
+                _refuse_deep(scene)
+            elif stretch is shown:
+                _refuse_other_depth(scene)
+            yield scene
+
+
+def georeferenced(path: Path) -> bool:
+    """Say whether a file is a raster with a place on a map."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            with rasterio.open(path) as dataset:
+                return dataset.crs is not None or not dataset.transform.is_identity
+        except RasterioIOError:
+            return False
+
+
+def _check(scene: Scene) -> None:
+    """Refuse bands and values that cannot be shown."""
+    dataset = scene.dataset
+    a, b, _, d, e, _ = scene.transform
+    if not a * e - b * d:
+        raise InputError(f"{scene.path} has pixels of no size ({scene.transform}): place it anew.")
+    missing = [band for band in scene.bands if not 1 <= band <= dataset.count]
+    if missing:
+        raise InputError(
+            f"{scene.path} has {dataset.count} bands, not {missing}: bands are counted from 1."
+        )
+    if any(np.issubdtype(dataset.dtypes[band - 1], np.complexfloating) for band in scene.bands):
+        raise InputError(f"{scene.path} holds complex numbers: write their amplitude first.")
+    if ColorInterp.palette in [dataset.colorinterp[band - 1] for band in scene.bands]:
+        raise InputError(
+            f"{scene.path} holds colour numbers, not colours: "
+            "write RGB first with gdal_translate -expand rgb."
+        )
+    if dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES":
+        raise InputError(
+            f"{scene.path} is a negative (0 is white): turn it over first, "
+            "with gdal_translate -scale LOW HIGH HIGH LOW."
+        )
+
+
+def _refuse_deep(scene: Scene) -> None:
+    """Refuse values that are not shown as they are."""
+    kinds = {scene.dataset.dtypes[band - 1] for band in scene.bands}
+    if kinds != {"uint8"}:
+        low, high = _percentiles(scene)
+        raise InputError(
+            f"{scene.path} holds {'/'.join(sorted(kinds))}, not bytes: say which values are black "
+            f"and white, for example --stretch {low:g},{high:g} (its 2nd and 98th percentile)."
+        )
+
+
+def _refuse_other_depth(scene: Scene) -> None:
+    """Refuse the stretch of other scenes where it would show this one black or white."""
+    stretch = scene.stretch
+    held = {kind_of(scene.dataset.dtypes[band - 1]) for band in scene.bands}
+    plain = stretch == plain_stretch(stretch.bands, 0, 255)
+    if stretch.kind is not None:
+        fits = held == {stretch.kind}
+    else:  # an older adapter's: bytes are told by their values
+        fits = (held == {"bytes"}) == plain or (held == {"bytes"} and max(stretch.high) <= 255)
+    if fits:
+        return
+    kind = " and ".join(sorted(held))
+    meant = stretch.kind or ("bytes" if plain else f"values up to {max(stretch.high):g}")
+    raise InputError(
+        f"{scene.path} holds {kind}, but is to be shown as images of {meant} were: give a scene of "
+        "their kind, or say which values are black and white with --stretch LOW,HIGH."
+    )
+
+
+def _percentiles(scene: Scene) -> Float[np.ndarray, "2"]:
+    """Give the 2nd and 98th percentile of the values of a thumbnail.
+
+    Raises:
+        InputError: a damaged file, or one without a value.
+    """
+    factor = max(1, max(scene.size) // 512)
+    shape = (len(scene.bands), scene.size[0] // factor or 1, scene.size[1] // factor or 1)
+    try:
+        values = scene.dataset.read(scene.bands, out_shape=shape, masked=True)
+    except RasterioIOError as error:
+        raise InputError(f"{scene.path} is damaged ({in_words(error)}): get it again.") from error
+    known = values.compressed()
+    known = known[np.isfinite(known)]
+    if not len(known):
+        raise InputError(f"{scene.path} holds no value that is known: it is all no-data or NaN.")
+    return spread(known, (2, 98))

@@ -1,0 +1,289 @@
+"""Images of any depth and number of bands to 8-bit RGB, a whole folder by one stretch.
+
+One stretch for all images: a roof is as bright in each of them, in training and in prediction.
+"""
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.windows import Window
+
+from pointsam.data.rasters.images import can_be_shown, orientation, read_transparent, turn_upright
+from pointsam.errors import InputError, in_words
+from pointsam.files import replacing
+
+NO_DATA = (124, 116, 104)
+"""What is shown where there is no data: SAM's mean colour, which is zero in its input."""
+
+FILE_NAME = "stretch.json"
+_SAMPLES = 256
+"""Side of the grid of pixels that is read of each image to find percentiles."""
+_STRIP = 1024
+"""Rows converted at once."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Which bands are shown, and which of their values are black and white."""
+
+    bands: tuple[int, int, int]
+    """Numbers, from 1, of the bands shown as red, green and blue."""
+    low: tuple[float, float, float]
+    """Values shown as 0."""
+    high: tuple[float, float, float]
+    """Values shown as 255."""
+    kind: str | None = field(default=None, compare=False)
+    """What the values are (`kind_of`); None where nobody has looked."""
+
+    def __post_init__(self) -> None:
+        pairs = zip(self.low, self.high, strict=True)
+        if not all(np.isfinite(pair).all() and pair[0] < pair[1] for pair in pairs):
+            raise InputError(f"a stretch from {self.low} to {self.high} shows nothing.")
+
+    def between(self, low: float, high: float) -> "Stretch":
+        """Give the same bands with the same values black and white in each."""
+        return replace(self, low=(low,) * 3, high=(high,) * 3)
+
+    def show(
+        self, values: np.ndarray, known: Bool[np.ndarray, "rows cols"]
+    ) -> UInt8[np.ndarray, "rows cols 3"]:
+        """Turn values of the three bands, first axis, to RGB; NO_DATA where they are not known."""
+        if values.dtype == np.uint8 and self == plain_stretch(self.bands, 0, 255):
+            shown: np.ndarray = np.moveaxis(values, 0, -1).copy()
+            shown[~known] = NO_DATA
+            return shown
+        low, high = (np.array(v, dtype=np.float64)[:, None, None] for v in (self.low, self.high))
+        scaled = (np.where(known, values, 0.0) - low) * (255 / (high - low))
+        shown = np.moveaxis(np.rint(scaled.clip(0, 255)).astype(np.uint8), 0, -1).copy()
+        shown[~known] = NO_DATA
+        return shown
+
+
+def kind_of(dtype: str) -> str:
+    """Say what a band holds, as far as a stretch fits it: the type, whatever its width."""
+    if dtype == "uint8":
+        return "bytes"
+    return "whole numbers" if np.issubdtype(dtype, np.integer) else "fractions"
+
+
+def natural_bands(raster: rasterio.DatasetReader) -> tuple[int, int, int]:
+    """Give the bands that are shown where nobody chose: the first three, or the one there is."""
+    return (1, 2, 3) if raster.count >= 3 else (1, 1, 1)
+
+
+def plain_stretch(bands: tuple[int, int, int], low: float, high: float) -> Stretch:
+    """Give the same values black and white in all bands."""
+    return Stretch(bands, (low,) * 3, (high,) * 3)
+
+
+def write_stretch(stretch: Stretch, path: Path) -> None:
+    """Save a stretch, for the images of later."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(plain_form(stretch), indent=1))
+
+
+def read_stretch(path: Path) -> Stretch:
+    """Load a saved stretch.
+
+    Raises:
+        FileNotFoundError: no such file.
+        InputError: not a stretch.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no stretch {path}: give the {FILE_NAME} of converted images.")
+    try:
+        return stretch_from(json.loads(path.read_text()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not a stretch ({in_words(error)}).") from error
+
+
+def plain_form(stretch: Stretch) -> dict[str, list[int | float] | str]:
+    """Give a stretch as lists and words, for YAML and JSON."""
+    form = {name: value for name, value in asdict(stretch).items() if value is not None}
+    return {name: v if isinstance(v, str) else list(v) for name, v in form.items()}
+
+
+def stretch_from(content: Mapping[str, Any]) -> Stretch:
+    """Give the stretch that `plain_form` made lists of.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+        InputError: it shows nothing.
+    """
+    red, green, blue = (int(band) for band in content["bands"])
+    low, high = ((float(a), float(b), float(c)) for a, b, c in (content["low"], content["high"]))
+    return Stretch((red, green, blue), low, high, content.get("kind"))
+
+
+def find_stretch(
+    paths: Sequence[Path],
+    *,
+    bands: tuple[int, int, int] | None = None,
+    percent: tuple[float, float] | None = None,
+) -> Stretch:
+    """Choose one stretch for all images: percentiles of all their pixels.
+
+    Args:
+        paths: of rasters alike in bands and kind of values.
+        bands: shown as red, green, blue; if not given, the first three, or the one there is.
+        percent: share of the pixels, of all images together, that goes black, and share that
+            does not go white; if not given, bytes stay as they are and of others it is 2 and 98.
+
+    Raises:
+        InputError: images that differ, a band they do not have, colour numbers, or no values.
+    """
+    if percent and not 0 <= percent[0] < percent[1] <= 100:
+        raise InputError(f"percentiles lie in 0 to 100, got {percent[0]:g} and {percent[1]:g}.")
+    samples: list[np.ndarray] = []
+    first: tuple[int, str] | None = None
+    for path in paths:
+        with _opened(path) as raster:
+            kind = raster.count, raster.dtypes[0]
+            first = first or kind
+            if kind != first:
+                raise InputError(
+                    f"{path} has {kind[0]} bands of {kind[1]}, {paths[0]} has {first[0]} of "
+                    f"{first[1]}: convert them in folders of one kind."
+                )
+            chosen = bands or natural_bands(raster)
+            _check(path, raster, chosen)
+            if percent or first[1] != "uint8":
+                _refuse_other_colours(path, raster)
+                samples.append(_sample(raster, chosen))
+    if not samples:
+        return replace(plain_stretch(chosen, 0, 255), kind="bytes")
+    values = np.concatenate(samples, axis=1)
+    if not values.size:
+        raise InputError(f"{paths[0].parent}: no image holds a value that is known.")
+    low, high = spread(values, percent or (2, 98))
+    (r0, g0, b0), (r1, g1, b1) = low.tolist(), high.tolist()
+    return Stretch(chosen, (r0, g0, b0), (r1, g1, b1), kind_of(kind[1]))
+
+
+def spread(values: np.ndarray, percent: tuple[float, float]) -> Float[np.ndarray, "2 *bands"]:
+    """Give two percentiles along the last axis, the second above the first.
+
+    A band of one value has none to stretch between: it gets the next number above.
+    """
+    low, high = np.percentile(values, percent, axis=-1)
+    return np.stack([low, np.maximum(high, np.nextafter(np.float32(low), np.float32(np.inf)))])
+
+
+def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
+    """Write an image as 8-bit RGB: a TIFF, with its place on the map, or a PNG.
+
+    Args:
+        path: of the image.
+        output: ends in ``.tif``, ``.tiff`` or ``.png``.
+        stretch: of its folder.
+
+    Raises:
+        InputError: damaged, or without the bands.
+    """
+    with _opened(path) as raster:
+        natural = natural_bands(raster)
+        plain = stretch == plain_stretch(natural, 0, 255)
+        of_raster = raster.crs or (raster.driver == "GTiff" and raster.nodata is not None)
+        if plain and not of_raster and can_be_shown(path):
+            # Palettes, CMYK and turned photographs are pictures: their bands are not RGB.
+            seen = read_transparent(path)
+            seen[seen[..., 3] == 0, :3] = NO_DATA
+            Image.fromarray(seen[..., :3].copy()).save(output)
+            return
+        _check(path, raster, stretch.bands)
+        _refuse_other_colours(path, raster)
+        turn = 1 if raster.crs else orientation(path)
+        if output.suffix.lower() == ".png" or turn > 1:
+            whole = Window(0, 0, raster.width, raster.height)
+            shown = turn_upright(_shown(raster, whole, stretch), turn)
+            Image.fromarray(shown).save(output)
+            return
+        profile = {"driver": "GTiff", "count": 3, "dtype": "uint8", "photometric": "RGB"}
+        profile |= {"height": raster.height, "width": raster.width, "compress": "deflate"}
+        place = {"transform": raster.transform, "crs": raster.crs} if raster.crs else {}
+        with rasterio.open(output, "w", **profile, **place) as out:
+            for top in range(0, raster.height, _STRIP):
+                rows = min(_STRIP, raster.height - top)
+                window = Window(0, top, raster.width, rows)
+                out.write(np.moveaxis(_shown(raster, window, stretch), -1, 0), window=window)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            with rasterio.open(path) as raster:
+                yield raster
+        except RasterioIOError as error:
+            raise InputError(
+                f"{path} is damaged or no image ({in_words(error)}): get it again."
+            ) from error
+
+
+def _check(path: Path, raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> None:
+    missing = sorted({band for band in bands if not 1 <= band <= raster.count})
+    if missing:
+        raise InputError(f"{path} has {raster.count} bands, not {missing}; they count from 1.")
+    if any(np.issubdtype(raster.dtypes[band - 1], np.complexfloating) for band in bands):
+        raise InputError(f"{path} holds complex numbers: write their amplitude first.")
+
+
+def _refuse_other_colours(path: Path, raster: rasterio.DatasetReader) -> None:
+    if ColorInterp.palette in raster.colorinterp:
+        raise InputError(
+            f"{path} holds colour numbers, not colours: "
+            "write RGB first with gdal_translate -expand rgb."
+        )
+    if raster.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES":
+        raise InputError(
+            f"{path} is a negative (0 is white): turn it over first, "
+            "with gdal_translate -scale LOW HIGH HIGH LOW."
+        )
+
+
+def _sample(raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> np.ndarray:
+    """Read known pixels on a grid, three values each."""
+    shape = (3, min(raster.height, _SAMPLES), min(raster.width, _SAMPLES))
+    values = raster.read(list(bands), out_shape=shape)
+    mask = raster.read_masks(list(bands), out_shape=shape)
+    known = (mask > 0).all(axis=0) & np.isfinite(values).all(axis=0)
+    return np.asarray(values[:, known], dtype=np.float64)
+
+
+def _shown(
+    raster: rasterio.DatasetReader, window: Window, stretch: Stretch
+) -> UInt8[np.ndarray, "rows cols 3"]:
+    values = raster.read(list(stretch.bands), window=window)
+    return stretch.show(values, known_pixels(raster, values, window, stretch.bands))
+
+
+def known_pixels(
+    raster: rasterio.DatasetReader, values: np.ndarray, window: Window, bands: Sequence[int]
+) -> Bool[np.ndarray, "rows cols"]:
+    """Mark the pixels that hold data, as GDAL does: in any band, and no NaN in those shown.
+
+    Args:
+        raster: open.
+        values: of `bands` in `window`, first axis bands.
+        window: of the file.
+        bands: that are shown, from 1.
+    """
+    known: Bool[np.ndarray, "rows cols"] = np.ones(values.shape[1:], dtype=bool)
+    flags = (raster.mask_flag_enums[band - 1] for band in bands)
+    if any(MaskFlags.all_valid not in flag for flag in flags):
+        known &= raster.dataset_mask(window=window) > 0
+    if np.issubdtype(values.dtype, np.floating):
+        known &= np.isfinite(values).all(axis=0)
+    return known

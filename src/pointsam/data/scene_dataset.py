@@ -1,0 +1,290 @@
+"""Scenes and the clicks on them as training data: chips around the clicks, read when needed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from rasterio.crs import CRS
+from rasterio.warp import transform as transform_points
+
+from pointsam.data.clicks.vector_points import ENDINGS, read_vector_points
+from pointsam.data.coco.annotations import read_points
+from pointsam.data.prepare.splitting import hold_out_place
+from pointsam.data.rasters.georeference import to_map
+from pointsam.data.rasters.scene import Scene, open_scene
+from pointsam.data.rasters.scene_points import (
+    SceneObject,
+    ScenePoints,
+    points_in_window,
+    points_on_scene,
+    scene_tasks,
+)
+from pointsam.data.rasters.stretching import Stretch
+from pointsam.data.rasters.windows import WINDOW_MULTIPLE, Window, shrink_of
+from pointsam.data.records import ImageRecord, InstanceRecord
+from pointsam.errors import InputError
+
+FEWEST_TO_SPLIT = 10
+"""Objects without which no part is held out."""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One window of one scene."""
+
+    scene: Path
+    window: Window
+    shrink: int
+    """Scene pixels averaged to one, along each side."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClickedScene:
+    """A scene with its clicks, and how much of it the model sees at once."""
+
+    path: Path
+    points: ScenePoints
+    places: Float[np.ndarray, "objects 2"]
+    """Middle of each object's positive points, on the map of the first scene."""
+    window: int
+    """Side of a window, in scene pixels."""
+
+    @cached_property
+    def extents(self) -> Float[np.ndarray, "objects 4"]:
+        """``(x0, y0, x1, y1)`` of each object's positive points, in the global grid."""
+        rows = [
+            [*one.positives.min(axis=0), *one.positives.max(axis=0)] for one in self.points.objects
+        ]
+        return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+
+@dataclass(frozen=True)
+class SceneChips:
+    """Chips of some scenes, all shown by one stretch; gives their pixels when called."""
+
+    chips: Mapping[str, Chip]
+    """By the file name of their record."""
+    stretch: Stretch
+
+    def __call__(self, record: ImageRecord) -> UInt8[np.ndarray, "height width 3"]:
+        """Read a chip as RGB."""
+        chip = self.chips[record.file_name]
+        # Opened each time: a raster that is open may not be read by two threads at once.
+        with open_scene(chip.scene, stretch=self.stretch) as scene:
+            return scene.read(chip.window, shrink=chip.shrink)
+
+
+def read_scene_points(path: Path, scene: Scene) -> ImageRecord:
+    """Read the clicks on one scene, from a vector file or from a COCO point file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        InputError: it cannot be read, or a point file that does not name this scene.
+    """
+    if path.suffix.lower() in ENDINGS:
+        return read_vector_points(
+            path,
+            file_name=scene.path.name,
+            size=scene.size,
+            transform=scene.transform,
+            crs=scene.crs,
+        )
+    images = [i for i in read_points(path).images if Path(i.file_name).name == scene.path.name]
+    if not images:
+        raise InputError(f"{path} has no points for an image named {scene.path.name}.")
+    if len(images) > 1:
+        parts = scene.path.absolute().parts
+        named = [Path(i.file_name).parts for i in images]
+        images = [i for i, own in zip(images, named, strict=True) if parts[-len(own) :] == own]
+    if len(images) != 1:
+        raise InputError(
+            f"{path} names {len(named)} images {scene.path.name}, and {len(images)} of them "
+            f"as {scene.path}: give points of one."
+        )
+    if images[0].size != scene.size:
+        raise InputError(
+            f"{path} says {scene.path.name} is {images[0].size} px (height, width), "
+            f"it is {scene.size}."
+        )
+    return images[0]
+
+
+def fitting_window(ground_size: float | None, scene: Scene, *, side: int) -> int:
+    """Say how many scene pixels to show at once, so that the ground has a wanted size.
+
+    Args:
+        ground_size: metres on the ground of one pixel of the model; None where it is not known.
+        scene: whose own pixel may be larger or smaller.
+        side: of the model's input.
+
+    Returns:
+        A side that windows can have; `side`, a scene pixel for each of the model's, where either
+        size is not known.
+    """
+    own = scene.ground_size
+    if ground_size is None or own is None:
+        return side
+    wanted = side * ground_size / own
+    return max(WINDOW_MULTIPLE, round(wanted / WINDOW_MULTIPLE) * WINDOW_MULTIPLE)
+
+
+def map_places(
+    points: ScenePoints, scene: Scene, *, crs: str | None
+) -> Float[np.ndarray, "objects 2"]:
+    """Give the middle of each object's clicks on a map.
+
+    Args:
+        points: in the scene's global grid.
+        scene: open.
+        crs: of the map, as WKT; the scene's own if None.
+    """
+    corner = np.array([scene.grid.x, scene.grid.y])
+    middles = np.array([one.positives.mean(axis=0) for one in points.objects]).reshape(-1, 2)
+    places = to_map(middles - corner, scene.transform)
+    if crs is None or scene.crs is None or crs == scene.crs:
+        return places
+    moved = transform_points(CRS.from_wkt(scene.crs), CRS.from_wkt(crs), *places.T.tolist())
+    return np.stack([np.array(values) for values in moved], axis=1)
+
+
+def hold_out(
+    scenes: Sequence[ClickedScene], share: float, *, seed: int
+) -> tuple[list[ClickedScene], list[ClickedScene]]:
+    """Hold the objects at one end of the area out, so that no neighbour tells of them.
+
+    Args:
+        scenes: with all their clicks.
+        share: of the objects; none are held out at 0, or of fewer than FEWEST_TO_SPLIT.
+        seed: says which end.
+
+    Returns:
+        Scenes with the clicks to train on, and scenes with those held out.
+    """
+    places = np.concatenate([scene.places for scene in scenes])
+    held: set[int] = set()
+    if share and len(places) >= FEWEST_TO_SPLIT:
+        held = hold_out_place(places, share, seed=seed)
+    parts: tuple[list[ClickedScene], list[ClickedScene]] = ([], [])
+    start = 0
+    for scene in scenes:
+        inside = np.array([start + i in held for i in range(len(scene.places))], dtype=bool)
+        start += len(scene.places)
+        for part, chosen in zip(parts, (~inside, inside), strict=True):
+            if chosen.any():
+                part.append(_only(scene, chosen))
+    return parts
+
+
+def cut(
+    scenes: Sequence[ClickedScene], *, side: int, stretch: Stretch, neighbours: bool
+) -> tuple[tuple[ImageRecord, ...], SceneChips]:
+    """Lay windows over the clicks as prediction does, each a record of its own.
+
+    An object belongs to the window in which it is most central.
+
+    Args:
+        scenes: with clicks.
+        side: of the model's input.
+        stretch: of all scenes.
+        neighbours: put an object also into every other chip that shows its clicks an eighth of
+            the window from the border; as rivals of the chip's own objects they are needed.
+    """
+    records: list[ImageRecord] = []
+    chips: dict[str, Chip] = {}
+    for scene in scenes:
+        with open_scene(scene.path, stretch=stretch) as opened:
+            tasks = scene_tasks(scene.points.objects, opened.grid, side=scene.window)
+        for window, owned in tasks.items():
+            shrink = shrink_of(window, side=side)
+            name = f"{scene.path.name}-{window.name}"
+            chips[name] = Chip(scene.path, window, shrink)
+            records.append(
+                ImageRecord(
+                    id=len(records) + 1,
+                    file_name=name,
+                    size=(window.height // shrink, window.width // shrink),
+                    instances=tuple(
+                        InstanceRecord(
+                            one.id,
+                            one.category,
+                            tuple(
+                                points_in_window(
+                                    one, scene.points.background, window, shrink=shrink
+                                )
+                            ),
+                        )
+                        for one in (_shown(scene, window, owned) if neighbours else owned)
+                    ),
+                )
+            )
+    return tuple(records), SceneChips(chips, stretch)
+
+
+def click_on(
+    paths: Sequence[Path], points: Path, *, side: int, window: int | None, stretch: Stretch
+) -> tuple[list[ClickedScene], float | None]:
+    """Read the clicks on some scenes; those without a click are left out.
+
+    Args:
+        paths: of the scenes.
+        points: vector or COCO point file.
+        side: of the model's input.
+        window: pixels of the first scene that the model sees at once; `side` if None. Scenes with
+            other pixels are shown so that the ground has one size in all.
+        stretch: of all scenes.
+
+    Returns:
+        The scenes, and the metres on the ground of one pixel of the model, where they are known.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        InputError: a file cannot be read, or no click is on a scene.
+    """
+    scenes: list[ClickedScene] = []
+    ground_size: float | None = None
+    crs: str | None = None
+    for path in paths:
+        with open_scene(path, stretch=stretch) as scene:
+            found = points_on_scene(read_scene_points(points, scene), scene.grid)
+            if not found.objects:
+                continue
+            if not scenes:
+                crs, own = scene.crs, scene.ground_size
+                shown = side if window is None else window
+                ground_size = None if own is None else own * shown / side
+            else:
+                shown = fitting_window(ground_size, scene, side=side)
+            places = map_places(found, scene, crs=crs)
+            scenes.append(ClickedScene(path, found, places, shown))
+    if not scenes:
+        raise InputError(
+            f"no positive point of {points} is on {paths[0]}"
+            + (f" or the {len(paths) - 1} scenes beside it." if len(paths) > 1 else ".")
+            + " Are the points of these scenes?"
+        )
+    return scenes, ground_size
+
+
+def _only(scene: ClickedScene, chosen: np.ndarray) -> ClickedScene:
+    objects = tuple(
+        one for one, keep in zip(scene.points.objects, chosen.tolist(), strict=True) if keep
+    )
+    return replace(
+        scene, points=replace(scene.points, objects=objects), places=scene.places[chosen]
+    )
+
+
+def _shown(scene: ClickedScene, window: Window, owned: Sequence[SceneObject]) -> list[SceneObject]:
+    """List a window's own objects and those it shows well, in the order of the file."""
+    x0, y0, x1, y1 = window.box
+    across, down = window.width / 8, window.height / 8
+    low, high = scene.extents[:, :2], scene.extents[:, 2:]
+    inside = (low >= (x0 + across, y0 + down)) & (high <= (x1 - across, y1 - down))
+    shown = set(np.flatnonzero(inside.all(axis=1)).tolist())
+    own = {one.index for one in owned}
+    return [
+        one for place, one in enumerate(scene.points.objects) if place in shown or one.index in own
+    ]

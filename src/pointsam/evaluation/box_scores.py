@@ -1,0 +1,137 @@
+"""Scores of oriented boxes: AP50 as DOTA's devkit defines it, and the mean IoU of point-to-box."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from pointsam.data.prepare.oriented_boxes import ImageBoxes, OrientedBox
+from pointsam.errors import InputError
+from pointsam.prediction.boxes import rotated_iou
+
+AP_IOU = 0.5
+"""A detection is right above this IoU."""
+
+
+@dataclass(frozen=True)
+class BoxScores:
+    """How well boxes fit the truth, all in [0, 1]."""
+
+    ap50: dict[str, float]
+    """Of each class of the truth."""
+    iou: dict[str, float]
+    """Mean over the objects of each class of the IoU with the box of the same id; 0 without."""
+    mean_ap50: float
+    """Mean over classes."""
+    mean_iou: float
+    """Mean over all objects."""
+    objects: int
+    missing: int
+    """Objects of the truth without a box of their id."""
+
+
+def score_boxes(truth: Sequence[ImageBoxes], found: Sequence[ImageBoxes]) -> BoxScores:
+    """Compare found boxes with the truth.
+
+    Args:
+        truth: of all images that count.
+        found: images are paired by name, boxes by id for the mean IoU.
+
+    Raises:
+        InputError: no image of `found` is in `truth`, or the truth is empty.
+    """
+    by_name = {image.name: image.boxes for image in found}
+    known = [image for image in truth if image.name in by_name]
+    objects = [box for image in truth for box in image.boxes if not box.difficult]
+    if not known or not objects:
+        raise InputError(
+            f"no box can be scored: {len(objects)} objects in the truth, {len(known)} of its "
+            f"{len(truth)} images among the {len(found)} with found boxes (paired by file name)."
+        )
+    categories = sorted({box.label for box in objects})
+    pairs = [(image.boxes, by_name.get(image.name, ())) for image in truth]
+    ap50 = {category: _class_ap(pairs, category) for category in categories}
+    ious = [_paired_iou(image.boxes, by_name.get(image.name, ())) for image in truth]
+    iou = np.concatenate(ious)
+    owners = np.array([box.label for box in objects])
+    return BoxScores(
+        ap50=ap50,
+        iou={name: float(np.nan_to_num(iou[owners == name]).mean()) for name in categories},
+        mean_ap50=float(np.mean(list(ap50.values()))),
+        mean_iou=float(np.nan_to_num(iou).mean()),
+        objects=len(objects),
+        missing=int(np.isnan(iou).sum()),
+    )
+
+
+def average_precision(
+    right: Bool[np.ndarray, " detections"],
+    wrong: Bool[np.ndarray, " detections"],
+    *,
+    objects: int,
+) -> float:
+    """Give the eleven-point average precision of detections, the surest first.
+
+    Args:
+        right: found an object.
+        wrong: found none; a detection of a difficult object is neither.
+        objects: that were to be found.
+
+    Source: DOTA_devkit, dota_evaluation_task1.py, ``voc_ap`` with ``use_07_metric=True``.
+    """
+    hits, misses = np.cumsum(right), np.cumsum(wrong)
+    recall = hits / objects
+    precision = hits / np.maximum(hits + misses, np.finfo(np.float64).eps)
+    # arange, not linspace: its rounding decides at recalls that are tenths.
+    best = [precision[recall >= t].max(initial=0) for t in np.arange(0.0, 1.1, 0.1)]
+    return float(np.mean(best))
+
+
+def _class_ap(
+    pairs: Sequence[tuple[Sequence[OrientedBox], Sequence[OrientedBox]]], category: str
+) -> float:
+    """Match detections of one class to the truth, the surest first, and score them.
+
+    Each detection looks at the object it overlaps most, taken or not: one that is taken already
+    makes it wrong. Of equal scores the earlier image goes first; the devkit leaves that open.
+    """
+    scores: list[float] = []
+    matches: list[tuple[int, int] | None] = []
+    difficult: list[bool] = []
+    objects = 0
+    for image, (truth, found) in enumerate(pairs):
+        own = [box for box in truth if box.label == category]
+        detected = [box for box in found if box.label == category]
+        objects += sum(not box.difficult for box in own)
+        iou = rotated_iou([box.corners for box in detected], [box.corners for box in own])
+        for box, row in zip(detected, iou, strict=True):
+            best = int(row.argmax()) if len(row) else -1
+            hit = best >= 0 and bool(row[best] > AP_IOU)
+            scores.append(box.score)
+            matches.append((image, best) if hit else None)
+            difficult.append(hit and own[best].difficult)
+    order = np.argsort(-np.array(scores), kind="stable")
+    right, wrong = np.zeros(len(order), dtype=bool), np.zeros(len(order), dtype=bool)
+    taken: set[tuple[int, int]] = set()
+    for place, index in enumerate(order.tolist()):
+        match = matches[index]
+        if match is None:
+            wrong[place] = True
+        elif not difficult[index]:
+            right[place], wrong[place] = match not in taken, match in taken
+            taken.add(match)
+    return average_precision(right, wrong, objects=objects)
+
+
+def _paired_iou(
+    truth: Sequence[OrientedBox], found: Sequence[OrientedBox]
+) -> Float[np.ndarray, " objects"]:
+    """Give the IoU of each object that is not difficult with the box of its id; NaN without."""
+    boxes = {box.id: box.corners for box in found}
+    values = [
+        rotated_iou([box.corners], [boxes[box.id]])[0, 0] if box.id in boxes else np.nan
+        for box in truth
+        if not box.difficult
+    ]
+    return np.array(values, dtype=float)

@@ -1,0 +1,156 @@
+"""What can be said of an adapter on clicks that no training saw, without a single mask.
+
+None of these numbers is an accuracy: a mask may hold its clicks, be sure of itself and clear of
+its neighbours, and still be wrong. They fall when a run goes wrong, and figures show the rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from pointsam.data.dataset import ImageSource, load_sample
+from pointsam.data.records import ImageRecord
+from pointsam.data.sample import Sample
+from pointsam.figures import draw_panel, save_picture, side_by_side, stack
+from pointsam.masks import masks_in_image, overlap_rate, threshold
+from pointsam.models.encoding import encode_with
+from pointsam.models.segmenter import Segmenter
+from pointsam.training.pseudo_labels import believable
+from pointsam.training.settings import Precision
+from pointsam.training.step import Learner
+
+FIGURE_NAME = "held_out.png"
+_DRAWN = 3
+"""Chips in the figure: those with the most objects."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Direct and adapted model on the same held-out clicks; all but counts are shares."""
+
+    images: int
+    instances: int
+    direct_agreeing: float
+    """Masks that hold their own clicks and no other object's."""
+    adapted_agreeing: float
+    direct_overlap: float
+    """Masked pixels that two or more masks claim, mean over images."""
+    adapted_overlap: float
+    direct_iou_prediction: float
+    """SAM's own estimate of its masks' IoU, mean over instances."""
+    adapted_iou_prediction: float
+    kept: float
+    """IoU of each mask before and after adaptation, mean over instances."""
+
+    def scores(self) -> dict[str, float]:
+        """Give the numbers by name, for the adapter's card."""
+        return {f"held_out_{name}": round(float(v), 4) for name, v in asdict(self).items()}
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    logits: Float[Tensor, "instances rows cols"]
+    iou_prediction: Float[Tensor, " instances"]
+    masks: Bool[Tensor, "instances rows cols"]
+    """In the low-res frame, without the padding."""
+
+
+@torch.no_grad()
+def compare_held_out(
+    learner: Learner, records: Sequence[ImageRecord], images: ImageSource, *, figure: Path
+) -> HeldOut:
+    """Segment held-out clicks without and with the averaged adapter.
+
+    Args:
+        learner: at the end of its run.
+        records: with clicks that the run did not see; at least one instance each.
+        images: gives their pixels.
+        figure: PNG to write: direct beside adapted.
+    """
+    model, precision = learner.model, learner.precision
+    rows: list[tuple[Sample, _Answer, _Answer]] = []
+    for record in records:
+        sample = load_sample(record, images, side=model.side, stride=model.stride)
+        with learner.adapter.disabled():
+            direct = _answer(model, sample, precision=precision)
+        with learner.adapter.holding(learner.average.state):
+            adapted = _answer(model, sample, precision=precision)
+        rows.append((sample, direct, adapted))
+    _draw(rows, images, records, figure)
+    return HeldOut(
+        images=len(rows),
+        instances=sum(len(direct.logits) for _, direct, _ in rows),
+        direct_agreeing=_agreeing([(sample, direct) for sample, direct, _ in rows]),
+        adapted_agreeing=_agreeing([(sample, adapted) for sample, _, adapted in rows]),
+        direct_overlap=_overlap([direct for _, direct, _ in rows]),
+        adapted_overlap=_overlap([adapted for _, _, adapted in rows]),
+        direct_iou_prediction=_sureness([direct for _, direct, _ in rows]),
+        adapted_iou_prediction=_sureness([adapted for _, _, adapted in rows]),
+        kept=_mean(torch.cat([_iou(direct.masks, adapted.masks) for _, direct, adapted in rows])),
+    )
+
+
+def _answer(model: Segmenter, sample: Sample, *, precision: Precision) -> _Answer:
+    embedding = encode_with(model, [sample.pixels], precision=precision)
+    decoded = model.decode(embedding, sample.prompts.to(model.device))
+    logits = decoded.low_res_logits[:, 0].float().cpu()
+    masks = threshold(logits) & sample.frame.low_res_valid()
+    return _Answer(logits, decoded.iou_prediction[:, 0].float().cpu(), masks)
+
+
+def _agreeing(rows: Sequence[tuple[Sample, _Answer]]) -> float:
+    return _mean(torch.cat([believable(a.masks, sample.prompts).float() for sample, a in rows]))
+
+
+def _overlap(answers: Sequence[_Answer]) -> float:
+    return float(np.mean([overlap_rate(answer.masks) for answer in answers]))
+
+
+def _sureness(answers: Sequence[_Answer]) -> float:
+    return _mean(torch.cat([answer.iou_prediction for answer in answers]))
+
+
+def _mean(values: Float[Tensor, " values"]) -> float:
+    return float(values.mean())
+
+
+def _iou(
+    one: Bool[Tensor, "instances rows cols"], other: Bool[Tensor, "instances rows cols"]
+) -> Float[Tensor, " instances"]:
+    """Compare masks pair by pair; two empty ones are the same."""
+    both = (one & other).flatten(1).sum(dim=1)
+    either = (one | other).flatten(1).sum(dim=1)
+    return torch.where(either > 0, both / either.clamp(min=1), 1.0)
+
+
+def _draw(
+    rows: Sequence[tuple[Sample, _Answer, _Answer]],
+    images: ImageSource,
+    records: Sequence[ImageRecord],
+    path: Path,
+) -> None:
+    order = sorted(range(len(rows)), key=lambda index: -len(rows[index][1].logits))
+    pairs = []
+    for index in order[:_DRAWN]:
+        sample, *answers = rows[index]
+        points = sample.frame.to_image(sample.prompts.points).numpy()
+        pairs.append(
+            side_by_side(
+                [
+                    draw_panel(
+                        images(records[index]),
+                        masks=masks_in_image(answer.logits, sample.frame).numpy(),
+                        points=points,
+                        labels=sample.prompts.labels.numpy(),
+                        title=title,
+                    )
+                    for answer, title in zip(answers, ("direct", "adapted"), strict=True)
+                ]
+            )
+        )
+    save_picture(stack(pairs), path)

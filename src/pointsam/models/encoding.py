@@ -1,0 +1,55 @@
+"""An image to its embedding: in half precision where that is faster, from the cache where it is."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from pointsam.models.adapters.lora import adapter_hash
+from pointsam.models.segmenter import Embedding, Segmenter
+from pointsam.training.settings import Precision
+
+
+@torch.no_grad()
+def encode_with(
+    model: Segmenter, images: Sequence[UInt8[Tensor, "3 _ _"]], *, precision: Precision
+) -> Embedding:
+    """Encode images (RGB at their size in the model frame) and give a float32 embedding.
+
+    The decoder is small and its output is thresholded: it always runs in full precision. Where
+    the model has ``kept`` embeddings, those are given as they are read back, even just made ones.
+    """
+    if model.kept is None:
+        return _encode(model, images, precision=precision)
+    parts = [_kept(model, image, precision=precision) for image in images]
+    image, *extras = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    return Embedding(image, tuple(extras))
+
+
+def _encode(
+    model: Segmenter, images: Sequence[UInt8[Tensor, "3 _ _"]], *, precision: Precision
+) -> Embedding:
+    halved = precision != "float32"
+    with torch.autocast(model.device.type, dtype=getattr(torch, precision), enabled=halved):
+        embedding = model.encode(images)
+    return (
+        Embedding(embedding.image.float(), tuple(extra.float() for extra in embedding.extras))
+        if halved
+        else embedding
+    )
+
+
+def _kept(
+    model: Segmenter, image: UInt8[Tensor, "3 _ _"], *, precision: Precision
+) -> tuple[Tensor, ...]:
+    """Read one image's embedding, or make and store it; its tensors, the image's first."""
+    assert model.kept is not None
+    cache = model.kept.cache
+    what = f"embedding {model.kept.base} {adapter_hash(model)} {model.side} {precision}"
+    name = cache.name(what, image)
+    stored = cache.read(name)
+    if stored is None:
+        embedding = _encode(model, [image], precision=precision)
+        stored = cache.write(name, (embedding.image, *embedding.extras))
+    return tuple(tensor.to(device=model.device, dtype=model.dtype) for tensor in stored)

@@ -1,0 +1,73 @@
+"""Meta's ``sam_vit_{b,l,h}_*.pth`` to the library's SamModel: sizes from shapes, names by rule.
+
+Source: segment_anything, modeling/image_encoder.py and build_sam.py, for names and sizes.
+"""
+
+import re
+
+from transformers import SamConfig, SamMaskDecoderConfig, SamPromptEncoderConfig, SamVisionConfig
+
+from pointsam.models.loading.official import DECODER_PREFIXES, rename
+from pointsam.models.loading.state_files import State
+
+MARK = "image_encoder.blocks.0.attn.qkv.weight"
+"""A name that only such files hold."""
+
+_ENCODER = [
+    (r"^image_encoder\.patch_embed\.proj\.", "vision_encoder.patch_embed.projection."),
+    (r"^image_encoder\.blocks\.(\d+)\.norm(\d)\.", r"vision_encoder.layers.\1.layer_norm\2."),
+    (r"^image_encoder\.blocks\.", "vision_encoder.layers."),
+    (r"^image_encoder\.neck\.0\.", "vision_encoder.neck.conv1."),
+    (r"^image_encoder\.neck\.1\.", "vision_encoder.neck.layer_norm1."),
+    (r"^image_encoder\.neck\.2\.", "vision_encoder.neck.conv2."),
+    (r"^image_encoder\.neck\.3\.", "vision_encoder.neck.layer_norm2."),
+    (r"^image_encoder\.", "vision_encoder."),
+]
+_POSITION = "prompt_encoder.shared_embedding.positional_embedding"
+_PIXELS = ("pixel_mean", "pixel_std")
+
+
+def vit_config(state: State) -> SamConfig:
+    """Read the sizes of a released SAM off the shapes of its weights.
+
+    Raises:
+        KeyError: a weight that the sizes are read from is missing.
+    """
+    patch = state["image_encoder.patch_embed.proj.weight"].shape[-1]
+    _, grid, _, width = state["image_encoder.pos_embed"].shape
+    blocks = 1 + max(int(n.split(".")[2]) for n in state if n.startswith("image_encoder.blocks."))
+    distances = [state[f"image_encoder.blocks.{i}.attn.rel_pos_h"] for i in range(blocks)]
+    sides = [(len(table) + 1) // 2 for table in distances]
+    vision = SamVisionConfig(
+        hidden_size=width,
+        num_hidden_layers=blocks,
+        num_attention_heads=width // distances[0].shape[1],
+        mlp_dim=state["image_encoder.blocks.0.mlp.lin1.weight"].shape[0],
+        output_channels=state["image_encoder.neck.0.weight"].shape[0],
+        image_size=grid * patch,
+        patch_size=patch,
+        window_size=min(sides),
+        global_attn_indexes=[index for index, side in enumerate(sides) if side == grid],
+    )
+    return SamConfig(
+        vision_config=vision,
+        prompt_encoder_config=SamPromptEncoderConfig(image_size=grid * patch, patch_size=patch),
+        # The released decoder's norms; the library's own default is 1e-6.
+        mask_decoder_config=SamMaskDecoderConfig(layer_norm_eps=1e-5),
+    )
+
+
+def from_official_vit(state: State) -> State:
+    """Rename a released SAM state dict to the library's."""
+    renamed: State = {}
+    for name, tensor in state.items():
+        if name in _PIXELS:
+            continue
+        for pattern, replacement in _ENCODER:
+            name, hits = re.subn(pattern, replacement, name)
+            if hits:
+                break
+        renamed[rename(name, DECODER_PREFIXES)] = tensor
+    if _POSITION in renamed:
+        renamed["shared_image_embedding.positional_embedding"] = renamed[_POSITION]
+    return renamed

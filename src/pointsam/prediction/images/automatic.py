@@ -1,0 +1,89 @@
+"""Everything in ordinary images: from a file to masks that nobody has clicked on."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from pointsam.data.dataset import read_image_of
+from pointsam.data.records import ImageRecord, InstanceRecord
+from pointsam.errors import InputError, in_words
+from pointsam.frames import ModelFrame
+from pointsam.models.adapters.card import PROTOTYPES_NAME
+from pointsam.models.encoding import encode_with
+from pointsam.models.segmenter import Segmenter
+from pointsam.prediction.automatic import EverythingSettings, segment_everything
+from pointsam.prediction.images.clicked import ImagePrediction, image_masks
+from pointsam.prompts import POSITIVE
+from pointsam.training.settings import Precision
+
+ANYTHING = "object"
+"""Category of what was found without being asked for."""
+
+
+def predict_everything(
+    model: Segmenter,
+    record: ImageRecord,
+    folder: Path,
+    settings: EverythingSettings,
+    *,
+    ids: Iterator[int],
+    prototypes: Float[Tensor, "prototypes channels"] | None,
+    precision: Precision = "float32",
+) -> ImagePrediction:
+    """Segment one image without points.
+
+    Args:
+        model: with or without an adapter.
+        record: of the image; its instances are not read.
+        folder: that the file name is in.
+        settings: what is kept.
+        ids: of the instances that are found, one after the other.
+        prototypes: target prototypes of the adapter.
+        precision: of the encoder.
+
+    Returns:
+        Masks with the point that gave them and their rank as score, the best first.
+
+    Raises:
+        FileNotFoundError: the image is missing.
+        InputError: it cannot be read.
+    """
+    image = read_image_of(record, folder)
+    frame = ModelFrame(record.size, model.side, model.stride)
+    pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
+    embedding = encode_with(model, [pixels], precision=precision)
+    found = segment_everything(model, embedding, frame, settings, prototypes=prototypes)
+    rles, labels = image_masks(frame, found.low_res_logits)
+    points = frame.to_image(found.points).tolist()
+    instances = tuple(InstanceRecord(next(ids), ANYTHING, ((x, y, POSITIVE),)) for x, y in points)
+    return ImagePrediction(
+        replace(record, instances=instances, background_points=()),
+        image,
+        rles,
+        tuple(found.rank.tolist()),
+        labels,
+    )
+
+
+def load_prototypes(folder: Path) -> Float[Tensor, "prototypes channels"] | None:
+    """Read an adapter's target prototypes; None where it was trained without.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = folder / PROTOTYPES_NAME
+    if not path.exists():
+        return None
+    try:
+        prototypes = load_file(path)["prototypes"].float()
+    except (SafetensorError, KeyError, OSError) as error:
+        raise InputError(f"{path} holds no prototypes ({in_words(error)}): train again.") from error
+    if prototypes.ndim != 2 or not prototypes.isfinite().all():
+        raise InputError(f"{path} is damaged: it holds no rows of numbers; train again.")
+    return prototypes

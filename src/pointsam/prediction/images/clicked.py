@@ -1,0 +1,215 @@
+"""Points to masks on ordinary images: COCO RLE, a label raster, a figure. No ground truth."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from PIL import Image
+from pycocotools import mask as coco_mask
+from torch import Tensor
+
+from pointsam.data.coco.masks import to_rle
+from pointsam.data.dataset import model_boxes, model_prompts, read_image_of
+from pointsam.data.records import ImageRecord
+from pointsam.errors import InputError
+from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side
+from pointsam.frames import ModelFrame
+from pointsam.masks import threshold
+from pointsam.models.calibration import decode_jointly
+from pointsam.models.encoding import encode_with
+from pointsam.models.segmenter import Segmenter
+from pointsam.prompts import PointPrompts
+from pointsam.training.settings import Precision
+
+SHOWN_AT_ONCE = 16
+"""Instances whose logits are brought to the image frame at once."""
+
+MOST_LABELS = 65535
+"""Objects that a 16-bit label raster can number."""
+
+
+@dataclass(frozen=True)
+class JointDecoding:
+    """How instances that run into each other are decoded again."""
+
+    iou_threshold: float
+    """Masks above this IoU are rivals."""
+    most_negatives: int
+    """Rivals' points lent to an instance."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePrediction:
+    """The masks of one image, in the order of its record's instances."""
+
+    record: ImageRecord
+    image: UInt8[np.ndarray, "height width 3"]
+    rles: tuple[dict[str, Any], ...]
+    """Each mask as it was decoded: two of them may claim one pixel."""
+    scores: tuple[float, ...]
+    """SAM's own estimate of each mask's IoU."""
+    labels: Int[np.ndarray, "height width"]
+    """Number of the instance at each pixel, from 1; where several claim one, the one with the
+    highest logit there. 0 is background."""
+
+
+@torch.no_grad()
+def predict_image(
+    model: Segmenter,
+    record: ImageRecord,
+    folder: Path,
+    *,
+    joint: JointDecoding | None = None,
+    precision: Precision = "float32",
+    with_boxes: bool = False,
+) -> ImagePrediction:
+    """Segment the instances of one image.
+
+    Args:
+        model: with or without an adapter.
+        record: of the image, with points.
+        folder: that the file name is in.
+        joint: decode rivals again with each other's points as negatives; as the teacher does.
+        precision: of the encoder.
+        with_boxes: prompt with the instances' boxes in place of their points.
+
+    Raises:
+        FileNotFoundError: the image is missing.
+        InputError: it cannot be read, is of another size, has too many instances or no boxes.
+    """
+    if len(record.instances) > MOST_LABELS:
+        raise InputError(
+            f"{record.file_name} has {len(record.instances)} instances, a label raster holds "
+            f"{MOST_LABELS}: split the image."
+        )
+    image = read_image_of(record, folder)
+    frame = ModelFrame(record.size, model.side, model.stride)
+    pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
+    prompts = model_prompts(record, frame).to(model.device)
+    embedding = encode_with(model, [pixels], precision=precision)
+    if joint is None:
+        boxes = model_boxes(record, frame).to(model.device) if with_boxes else None
+        given = PointPrompts.none(len(prompts)).to(model.device) if with_boxes else prompts
+        decoded = model.decode(embedding, given, boxes=boxes)
+        logits, scores = decoded.low_res_logits[:, 0], decoded.iou_prediction[:, 0]
+    else:
+        masks = decode_jointly(
+            model,
+            embedding,
+            prompts,
+            iou_threshold=joint.iou_threshold,
+            most_negatives=joint.most_negatives,
+        )
+        logits, scores = masks.low_res_logits, masks.iou_prediction
+    rles, labels = image_masks(frame, logits)
+    return ImagePrediction(record, image, rles, tuple(scores.tolist()), labels)
+
+
+def image_masks(
+    frame: ModelFrame, low_res_logits: Float[Tensor, "instances rows cols"]
+) -> tuple[tuple[dict[str, Any], ...], Int[np.ndarray, "height width"]]:
+    """Give the RLEs and the label raster, some instances at a time: logits are large there."""
+    best = torch.zeros(frame.image_size, device=low_res_logits.device)
+    labels = torch.zeros(frame.image_size, dtype=torch.long, device=low_res_logits.device)
+    rles = []
+    for start in range(0, len(low_res_logits), SHOWN_AT_ONCE):
+        logits = frame.logits_to_image(low_res_logits[start : start + SHOWN_AT_ONCE])
+        masks = threshold(logits)
+        rles += [to_rle(mask) for mask in masks.cpu().numpy()]
+        # A mask is where its logit is positive, so 0 is the bid to beat.
+        highest, owner = logits.max(dim=0)
+        labels = torch.where(highest > best, owner + start + 1, labels)
+        best = torch.maximum(best, highest)
+    return tuple(rles), labels.cpu().numpy()
+
+
+def coco_image(record: ImageRecord) -> dict[str, Any]:
+    """Give COCO's entry of an image."""
+    height, width = record.size
+    return {"id": record.id, "file_name": record.file_name, "height": height, "width": width}
+
+
+def coco_annotations(
+    prediction: ImagePrediction, *, categories: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Give COCO's entries of an image's masks, under the ids of the point file.
+
+    ``score`` is SAM's own estimate of the mask's IoU, ``label`` the instance's number in the
+    image's label raster.
+    """
+    rows = zip(prediction.record.instances, prediction.rles, prediction.scores, strict=True)
+    return [
+        {
+            "id": instance.id,
+            "image_id": prediction.record.id,
+            "category_id": categories.index(instance.category) + 1,
+            "segmentation": rle,
+            "area": int(coco_mask.area(rle)),
+            "bbox": [float(number) for number in coco_mask.toBbox(rle)],
+            "iscrowd": 0,
+            "score": round(score, 4),
+            "points": [list(point) for point in instance.points],
+            "label": number,
+        }
+        for number, (instance, rle, score) in enumerate(rows, start=1)
+    ]
+
+
+def draw_figure(prediction: ImagePrediction) -> UInt8[np.ndarray, "_ _ 3"]:
+    """Draw the image with its points beside the image with its masks and points."""
+    height, width = prediction.record.size
+    # Panels are small: masks of a large image need not be drawn at its full size.
+    step = max(1, max(height, width) // LONGEST_SIDE)
+    image, labels = prediction.image[::step, ::step], prediction.labels[::step, ::step]
+    count = len(prediction.scores)
+    # One by one: thousands of masks at once would fill the memory.
+    masks = (labels == number for number in range(1, count + 1))
+    background = [(x, y, 0) for x, y in prediction.record.background_points]
+    rows = [[*instance.points, *background] for instance in prediction.record.instances]
+    widest = max((len(row) for row in rows), default=0)
+    points = np.zeros((len(rows), widest, 2))
+    kinds = np.full((len(rows), widest), -1)
+    for index, row in enumerate(rows):
+        points[index, : len(row)] = [(x / step, y / step) for x, y, _ in row]
+        kinds[index, : len(row)] = [label for _, _, label in row]
+    return side_by_side(
+        [
+            draw_panel(image, points=points, labels=kinds, title=prediction.record.file_name),
+            draw_panel(image, masks=masks, points=points, labels=kinds, title=f"{count} masks"),
+        ]
+    )
+
+
+def write_labels(labels: Int[np.ndarray, "height width"], path: Path) -> None:
+    """Write a label raster as a 16-bit PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(labels.astype(np.uint16)).save(path)
+
+
+def output_names(records: Sequence[ImageRecord]) -> list[Path]:
+    """Name the pictures of each image: as its file but ``.png``, below the output folder.
+
+    Sub-folders are kept. Names that would meet (``a.jpg``, ``a.tif``) also carry the image's id.
+    """
+    plain = [_below(Path(record.file_name)).with_suffix(".png") for record in records]
+    uses = Counter(plain)
+    taken = {name for name, count in uses.items() if count == 1}
+    names = []
+    for name, record in zip(plain, records, strict=True):
+        if uses[name] > 1:
+            name = name.with_stem(f"{name.stem}_{record.id}")
+            while name in taken:
+                name = name.with_stem(f"{name.stem}_{record.id}")
+            taken.add(name)
+        names.append(name)
+    return names
+
+
+def _below(path: Path) -> Path:
+    """Keep a name from leading out of the folder it is put into."""
+    return Path(path.name) if path.is_absolute() or ".." in path.parts else path

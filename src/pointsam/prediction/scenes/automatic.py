@@ -1,0 +1,201 @@
+"""Everything in a scene: a grid of points on the ground, and which of their masks are kept."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import ceil, floor
+from typing import Any
+
+import numpy as np
+import shapely
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from pointsam.data.rasters.scene_points import SceneObject
+from pointsam.data.rasters.windows import Grid, Window, check_side, window_start
+from pointsam.prediction.automatic import EverythingSettings
+from pointsam.prediction.images.automatic import ANYTHING
+from pointsam.prediction.scenes.logit_maps import LogitMap, meet
+from pointsam.prediction.scenes.objects import SceneMask
+from pointsam.prompts import POSITIVE
+
+
+@dataclass(frozen=True, eq=False)
+class SceneEverything:
+    """What is kept where nobody has clicked."""
+
+    settings: EverythingSettings
+    prototypes: Float[Tensor, "prototypes channels"] | None
+    """Target prototypes of the adapter."""
+
+    def manifest(self) -> dict[str, Any]:
+        """Say what decides the masks."""
+        known = None if self.prototypes is None else self.prototypes.numpy().tobytes()
+        digest = None if known is None else hashlib.sha256(known).hexdigest()
+        return asdict(self.settings) | {"prototypes": digest}
+
+
+class GridTasks(Mapping[Window, list[SceneObject]]):
+    """Points over a scene, window by window, made when they are asked for: there may be millions.
+
+    They lie on multiples of their distance, counted from the origin of the coordinates: the same
+    places whatever file was cut out. As with clicks, a point belongs to the window in which it is
+    most central. Iteration gives the windows in reading order.
+    """
+
+    def __init__(self, grid: Grid, *, side: int, count: int) -> None:
+        """Lay the points.
+
+        Args:
+            grid: the scene; one that is no larger than a window is one window.
+            side: of a window, in scene pixels.
+            count: points along that side.
+
+        Raises:
+            InputError: a side that windows cannot have.
+        """
+        check_side(side)
+        box = grid.box
+        self._x = _places(box[0], box[2], step=side / count)
+        self._y = _places(box[1], box[3], step=side / count)
+        # Columns and rows of the grid in each window: which of them is most central is a matter of
+        # each axis alone.
+        self._shares: dict[Window, tuple[range, range]] = {}
+        if grid.fits(side):
+            if self._x.size and self._y.size:
+                self._shares[grid.whole] = range(self._x.size), range(self._y.size)
+            return
+        columns = _shares(self._x, side=side)
+        for y, rows in _shares(self._y, side=side).items():
+            self._shares |= {Window(x, y, side, side): (cols, rows) for x, cols in columns.items()}
+
+    def __getitem__(self, window: Window) -> list[SceneObject]:
+        """Make the points of one window, row by row."""
+        columns, rows = self._shares[window]
+        return [self.object(row * self._x.size + column) for row in rows for column in columns]
+
+    def __iter__(self) -> Iterator[Window]:
+        """Give the windows that have points."""
+        return iter(self._shares)
+
+    def __len__(self) -> int:
+        """Count the windows that have points."""
+        return len(self._shares)
+
+    def object(self, index: int) -> SceneObject:
+        """Make one point, by its number in the rows of the whole scene."""
+        row, column = divmod(index, self._x.size)
+        points = np.array([[self._x[column], self._y[row]]])
+        return SceneObject(index, index + 1, ANYTHING, points, np.array([POSITIVE]))
+
+
+def kept(
+    masks: Sequence[SceneMask], settings: EverythingSettings, *, window: Window, grid: Grid
+) -> list[SceneMask]:
+    """Keep the masks of one window that pass the limits of score, stability and size, each once.
+
+    A mask that is cut goes: the object is more central in another window, where other points of
+    the grid lie on it. Duplicates go here already, so that what is stored grows with the objects
+    and not with the points that lie on them.
+
+    Args:
+        masks: that were found in the window.
+        settings: the limits.
+        window: size is counted as a share of what it shows of the scene.
+        grid: the scene.
+    """
+    x0, y0, x1, y1 = meet(window.box, grid.box) or window.box
+    visible = (x1 - x0) * (y1 - y0)
+    good = [
+        mask
+        for mask in masks
+        if mask.logits is not None
+        and not mask.cut
+        and mask.score >= settings.least_iou
+        and mask.stability >= settings.least_stability
+        and _area(mask.logits) <= settings.most_area * visible
+    ]
+    return [mask for _, mask in _best(good, settings)]
+
+
+def settled(
+    tasks: GridTasks, masks: Sequence[SceneMask], settings: EverythingSettings
+) -> tuple[list[SceneObject], list[SceneMask]]:
+    """Rank the masks of all windows, drop duplicates, and number what is left from 0.
+
+    Returns:
+        Objects and masks, the best first; a mask's score is its rank.
+    """
+    best = list(enumerate(_best(masks, settings)))
+    return (
+        [replace(tasks.object(mask.index), index=n, id=n + 1) for n, (_, mask) in best],
+        [replace(mask, index=n, score=rank) for n, (rank, mask) in best],
+    )
+
+
+def _best(
+    masks: Sequence[SceneMask], settings: EverythingSettings
+) -> list[tuple[float, SceneMask]]:
+    """Give the masks that are not empty with their rank, the best first, without duplicates."""
+    factors = {
+        "iou": [mask.score for mask in masks],
+        "stability": [mask.stability for mask in masks],
+        "similarity": [mask.similarity for mask in masks],
+    }
+    ranks = np.prod([np.clip(factors[name], 0, None) for name in settings.rank_by], axis=0)
+    ranked = [(float(ranks[index]), masks[index]) for index in np.argsort(-ranks, kind="stable")]
+    drawn = [(rank, mask, mask.logits) for rank, mask in ranked if mask.logits is not None]
+    marked = scene_duplicates([logits for *_, logits in drawn], most_overlap=settings.most_overlap)
+    return [
+        (rank, mask)
+        for (rank, mask, _), duplicate in zip(drawn, marked, strict=True)
+        if not duplicate
+    ]
+
+
+def scene_duplicates(
+    maps: Sequence[LogitMap], *, most_overlap: float
+) -> Bool[np.ndarray, " masks"]:
+    """Mark the masks that overlap a kept one before them; only those whose boxes meet are drawn.
+
+    Args:
+        maps: the best first.
+        most_overlap: IoU, in scene pixels, above which two masks are one object.
+    """
+    marked = np.zeros(len(maps), dtype=bool)
+    tree = shapely.STRtree([shapely.box(*logits.box) for logits in maps])
+    for index, logits in enumerate(maps):
+        near = tree.query(shapely.box(*logits.box))
+        rivals = [other for other in sorted(near.tolist()) if other < index and not marked[other]]
+        marked[index] = any(_iou(logits, maps[other]) > most_overlap for other in rivals)
+    return marked
+
+
+def _iou(one: LogitMap, other: LogitMap) -> float:
+    """Measure the IoU of two masks in scene pixels."""
+    shared = meet(one.box, other.box)
+    if shared is None:
+        return 0.0
+    both = int((one.mask(shared) & other.mask(shared)).sum())
+    return both / max(1, _area(one) + _area(other) - both)
+
+
+def _area(logits: LogitMap) -> int:
+    return int(logits.mask(logits.box).sum())
+
+
+def _places(low: int, high: int, *, step: float) -> Float[np.ndarray, " places"]:
+    """Give the middles, along one axis, of the squares of a grid that are on the scene."""
+    middles: Float[np.ndarray, " places"]
+    middles = (np.arange(floor(low / step), ceil(high / step)) + 0.5) * step
+    return middles[(middles >= low) & (middles < high)]
+
+
+def _shares(places: Float[np.ndarray, " places"], *, side: int) -> dict[int, range]:
+    """Number the places, along one axis, that each window has, by its first pixel."""
+    starts = [window_start(place, side=side) for place in places.tolist()]
+    found = np.unique(np.array(starts, dtype=int), return_index=True, return_counts=True)
+    return {
+        start: range(first, first + count)
+        for start, first, count in zip(*(column.tolist() for column in found), strict=True)
+    }

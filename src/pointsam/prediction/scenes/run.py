@@ -1,0 +1,240 @@
+"""A scene from points to files, in steps that a killed run or another machine can take up."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pointsam.data.rasters.scene import Scene
+from pointsam.data.rasters.scene_points import SceneObject, ScenePoints, scene_tasks
+from pointsam.data.rasters.windows import Window
+from pointsam.errors import InputError
+from pointsam.files import sample_hash
+from pointsam.models.adapters.lora import adapter_hash
+from pointsam.models.loading.checkpoints import base_hash
+from pointsam.models.segmenter import Segmenter
+from pointsam.prediction.scenes.automatic import GridTasks, SceneEverything, kept, settled
+from pointsam.prediction.scenes.logit_maps import Overlaps
+from pointsam.prediction.scenes.objects import LARGEST_WINDOW, SceneMask, segment_task
+from pointsam.prediction.scenes.parts import (
+    begin,
+    give_up,
+    part_path,
+    read_part,
+    run_id,
+    write_part,
+)
+from pointsam.prediction.scenes.vectors import outline, write_labels, write_polygons
+from pointsam.training.settings import Precision
+
+LABELS_NAME = "instances.tif"
+POLYGON_NAMES = ("instances.gpkg", "instances.geojson")
+SHAPEFILE_NAME = "instances.shp"
+NO_CLICKS = ScenePoints((), np.zeros((0, 2)), ())
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """What decides the masks of a scene, besides scene, points and model."""
+
+    window: int
+    """Side of a window, in scene pixels."""
+    largest: int = LARGEST_WINDOW
+    """Side of the widest window an object can get, in scene pixels."""
+    precision: Precision = "float32"
+    """Of the encoder."""
+
+    def __post_init__(self) -> None:
+        if self.largest < 0:
+            raise InputError(
+                f"largest window {self.largest}: give a side in pixels, or 0 for none."
+            )
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which of a run's windows this machine does."""
+
+    number: int = 1
+    """From 1."""
+    of: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of:
+            raise InputError(f"shard {self.number}/{self.of}: give i/n with i from 1 to n.")
+
+
+@dataclass(frozen=True)
+class SceneSummary:
+    """What a finished run found."""
+
+    objects: int
+    empty: int
+    """Objects without a mask."""
+    cut: int
+    """Objects that may go on beyond their largest window."""
+    outside: int
+    """Objects of the point file that are not on the scene."""
+    windows: int
+    """Windows of the lattice that held points."""
+    replaced: tuple[str, ...]
+    """Outputs that were there from before and are new now."""
+
+
+class SceneRun:
+    """One scene, its points and a model: which windows are needed, and what was found there."""
+
+    def __init__(
+        self,
+        model: Segmenter,
+        scene: Scene,
+        prompts: ScenePoints | SceneEverything,
+        settings: SceneSettings,
+    ) -> None:
+        """Plan a run.
+
+        Args:
+            model: any segmenter.
+            scene: open.
+            prompts: the clicks; where nobody has clicked, which masks of a grid are kept.
+            settings: that decide the masks.
+
+        Raises:
+            InputError: a window that cannot be.
+        """
+        self._model = model
+        self._scene = scene
+        self._settings = settings
+        self._points = prompts if isinstance(prompts, ScenePoints) else NO_CLICKS
+        self._everything = prompts if isinstance(prompts, SceneEverything) else None
+        self._tasks: GridTasks | dict[Window, list[SceneObject]] = (
+            GridTasks(scene.grid, side=settings.window, count=prompts.settings.grid)
+            if isinstance(prompts, SceneEverything)
+            else scene_tasks(prompts.objects, scene.grid, side=settings.window)
+        )
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """All windows with points, in the order in which they are done."""
+        return tuple(self._tasks)
+
+    def segment(self, folder: Path, *, shard: Shard, resume: bool) -> Iterator[Window]:
+        """Do the windows of one shard that are not done yet, and give each when it is saved.
+
+        Args:
+            folder: of the run; shards may share one.
+            shard: every n-th window.
+            resume: go on in a folder that exists.
+
+        Raises:
+            InputError: `folder` exists and is not to be resumed, or is of another run.
+        """
+        alone = shard.of == 1 and not resume
+        begin(folder, self.manifest, resume=not alone)
+        for window in self.windows[shard.number - 1 :: shard.of]:
+            path = part_path(folder, window)
+            if not path.is_file():
+                try:
+                    write_part(path, self._segment(window), run=self._id)
+                except (InputError, OSError):
+                    if alone and window == self.windows[0]:
+                        give_up(folder)
+                    raise
+            yield window
+
+    def missing(self, folder: Path) -> list[Window]:
+        """List the windows that are not done."""
+        return [w for w in self.windows if not part_path(folder, w).is_file()]
+
+    def finish(self, folder: Path, *, allow_overlap: bool, shapefile: bool) -> SceneSummary:
+        """Decide who owns which pixel and write the outputs.
+
+        Args:
+            folder: of the run, with all windows done.
+            allow_overlap: keep masks as decoded; the raster then shows the highest logit.
+            shapefile: also write one.
+        """
+        parts = (part_path(folder, window) for window in self.windows)
+        found = [mask for path in parts for mask in read_part(path, run=self._id)]
+        masks: Sequence[SceneMask] = sorted(found, key=lambda mask: mask.index)
+        objects: Sequence[SceneObject] = self._points.objects
+        if self._everything and isinstance(self._tasks, GridTasks):
+            objects, masks = settled(self._tasks, masks, self._everything.settings)
+        maps = [mask.logits for mask in masks]
+        overlaps = Overlaps(maps, within=self._scene.grid.box, exclusive=not allow_overlap)
+        outlines = outline(overlaps, len(objects), self._scene)
+        polygons = (*POLYGON_NAMES, *([SHAPEFILE_NAME] if shapefile else []))
+        replaced = tuple(name for name in (*polygons, LABELS_NAME) if (folder / name).exists())
+        for name in polygons:
+            write_polygons(folder / name, outlines, objects, masks, crs=self._scene.crs)
+        write_labels(folder / LABELS_NAME, overlaps, self._scene)
+        return SceneSummary(
+            objects=len(objects),
+            empty=int((outlines.area_px == 0).sum()),
+            cut=sum(mask.cut for mask in masks),
+            outside=len(self._points.outside),
+            windows=len(self.windows),
+            replaced=replaced,
+        )
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Say what decides the masks, so that two runs are not mixed."""
+        scene = self._scene
+        return {
+            "scene": {
+                "content": sample_hash(scene.path),
+                "size": scene.size,
+                "transform": scene.transform,
+                "crs": scene.crs,
+            },
+            "points": _points_hash(self._points),
+            "model": {
+                "base": base_hash(self._model),
+                "adapter": adapter_hash(self._model),
+                "side": self._model.side,
+            },
+            "stretch": asdict(scene.stretch),
+            "window": self._settings.window,
+            "largest_window": self._settings.largest,
+            "precision": self._settings.precision,
+            "everything": self._everything and self._everything.manifest(),
+        }
+
+    @cached_property
+    def _id(self) -> str:
+        return run_id(self.manifest)
+
+    def _segment(self, window: Window) -> list[SceneMask]:
+        everything = self._everything
+        masks = segment_task(
+            self._model,
+            self._scene,
+            window,
+            self._tasks[window],
+            background=self._points.background,
+            largest=0 if everything else self._settings.largest,
+            precision=self._settings.precision,
+            prototypes=everything.prototypes if everything else None,
+        )
+        if everything is None:
+            return masks
+        return kept(masks, everything.settings, window=window, grid=self._scene.grid)
+
+
+def _points_hash(points: ScenePoints) -> str:
+    """Name a set of prompts by its content."""
+    digest = hashlib.sha256()
+    for scene_object in points.objects:
+        digest.update(_described(scene_object).encode())
+    digest.update(np.ascontiguousarray(points.background).tobytes())
+    return digest.hexdigest()
+
+
+def _described(scene_object: SceneObject) -> str:
+    place = (scene_object.points.tolist(), scene_object.labels.tolist())
+    return repr((scene_object.id, scene_object.category, *place))

@@ -1,0 +1,265 @@
+"""Masks of a scene as maps: polygons with attributes, and a raster of instance numbers."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from errno import ENOSPC
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyogrio
+import rasterio
+import shapely
+from jaxtyping import Bool, Float
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+from rasterio import features
+from rasterio.crs import CRS
+from rasterio.shutil import copy as copy_raster
+
+from pointsam.data.rasters.georeference import DEGREES, ground_areas, move_points, to_map
+from pointsam.data.rasters.scene import CACHE_BYTES, Scene
+from pointsam.data.rasters.scene_points import SceneObject
+from pointsam.data.rasters.vector_files import POLYGONS, read_features
+from pointsam.data.rasters.windows import Box, Grid
+from pointsam.errors import InputError
+from pointsam.files import refuse_existing_file, replacing
+from pointsam.prediction.boxes import minimum_area_rectangle
+from pointsam.prediction.scenes.logit_maps import Overlaps, meet
+from pointsam.prediction.scenes.objects import SceneMask
+
+LAYER = "instances"
+BLOCK = 512
+"""Side of the tiles of the instance raster, in pixels."""
+
+GPKG_OPTIONS = {"VERSION": "1.2"}
+"""Released tools warn of the newest version of the format."""
+
+LEAST_FREE = 2**20
+"""Bytes; a disk with less is full, whatever an error says."""
+
+DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile"}
+
+
+@dataclass(frozen=True, eq=False)
+class Outlines:
+    """One row an object: its polygon and what is known of it."""
+
+    polygons: np.ndarray
+    """Shapely multi-polygons in map coordinates, along pixel edges; empty where the mask is."""
+    area_px: Float[np.ndarray, " objects"]
+    area_m2: Float[np.ndarray, " objects"]
+    """On the ground, whatever the projection stretches; NaN without a coordinate system."""
+
+
+def trace(
+    mask: Bool[np.ndarray, "height width"], *, corner: tuple[int, int] = (0, 0)
+) -> shapely.MultiPolygon:
+    """Outline a mask along its pixels' edges; parts that touch at a corner only are two.
+
+    Args:
+        mask: of one object; may have holes, several parts, or nothing.
+        corner: ``(x, y)`` of its first pixel's outer corner.
+    """
+    found = features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4)
+    parts = [shapely.Polygon(s["coordinates"][0], s["coordinates"][1:]) for s, _ in found]
+    shifted: shapely.MultiPolygon = shapely.transform(
+        shapely.MultiPolygon(parts), lambda points: points + corner
+    )
+    return shifted
+
+
+def outline(overlaps: Overlaps, count: int, scene: Scene) -> Outlines:
+    """Turn the masks of all objects into polygons on the map."""
+    grid = scene.grid
+    pixels = np.empty(count, dtype=object)
+    area_px = np.zeros(count)
+    for index in range(count):
+        box = overlaps.box(index)
+        mask = np.zeros((0, 0), dtype=bool) if box is None else overlaps.mask(index)
+        area_px[index] = mask.sum()
+        corner = (0, 0) if box is None else (box[0] - grid.x, box[1] - grid.y)
+        pixels[index] = trace(mask, corner=corner) if mask.any() else shapely.MultiPolygon()
+    polygons = shapely.transform(pixels, lambda points: to_map(points, scene.transform))
+    return Outlines(polygons, area_px, ground_areas(polygons, scene.crs))
+
+
+def write_polygons(
+    path: Path,
+    outlines: Outlines,
+    objects: Sequence[SceneObject],
+    masks: Sequence[SceneMask],
+    *,
+    crs: str | None,
+) -> None:
+    """Write one feature an object, as GeoPackage, GeoJSON or Shapefile after the file's ending.
+
+    Fields: instance (its number in the raster), point_id, class, score, area_m2, area_px, window
+    (side of the window it was seen in, in pixels) and cut (1 where it may go on beyond).
+
+    GeoJSON names coordinate systems by their code: polygons in one without a code are written in
+    degrees there.
+    """
+    fields = {
+        "instance": np.array([o.index + 1 for o in objects], dtype=np.int64),
+        "point_id": np.array([o.id for o in objects], dtype=np.int64),
+        "class": np.array([o.category for o in objects], dtype=object),
+        "score": np.array([m.score for m in masks], dtype=np.float64).round(4),
+        "area_m2": outlines.area_m2.round(3),
+        "area_px": outlines.area_px,
+        "window": np.array([m.window for m in masks], dtype=np.int32),
+        "cut": np.array([m.cut for m in masks], dtype=np.int32),
+    }
+    geometry = outlines.polygons.copy()
+    if path.suffix == ".geojson":
+        geometry, crs = _with_a_code(geometry, crs)
+    geometry[shapely.is_empty(geometry)] = None
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / path.name
+        layer = LAYER if path.suffix == ".gpkg" else path.stem
+        _write(temporary, geometry, fields, kind="MultiPolygon", crs=crs, layer=layer)
+        for written in sorted(Path(folder).iterdir()):  # a Shapefile is several files
+            written.replace(path.parent / written.name)
+
+
+def write_boxes_of(polygons: Path, path: Path) -> int:
+    """Draw the smallest rectangle around each polygon of a file; write them with its fields.
+
+    Args:
+        polygons: that `write_polygons` wrote, or any vector file of polygons.
+        path: of the new GeoPackage.
+
+    Returns:
+        The number of boxes; features without a shape have none and are left out.
+
+    Raises:
+        InputError: no vector file of polygons, or `path` exists.
+    """
+    refuse_existing_file(path)
+    found = read_features(polygons, kinds=POLYGONS, what="polygons")
+    flat = np.flatnonzero(shapely.area(shapely.convex_hull(found.shapes)) == 0)
+    if len(flat):
+        raise InputError(f"{polygons}: feature {found.ids[flat[0]]} has no area.")
+    corners = [minimum_area_rectangle(shapely.get_coordinates(shape)) for shape in found.shapes]
+    boxes = shapely.polygons(np.stack(corners)) if corners else np.array([], dtype=object)
+    with replacing(path) as temporary:
+        temporary.unlink()  # GDAL makes a file, but does not fill an empty one
+        _write(
+            temporary, boxes, _storable(found.fields), kind="Polygon", crs=found.crs, layer="boxes"
+        )
+    return len(boxes)
+
+
+def _with_a_code(shapes: np.ndarray, crs: str | None) -> tuple[np.ndarray, str | None]:
+    """Move shapes to degrees where their coordinate system is on earth but has no code."""
+    system = None if crs is None else CRS.from_wkt(crs)
+    if system is None or system.to_authority() is not None:
+        return shapes, crs
+    if not (system.is_geographic or system.is_projected):
+        return shapes, crs  # a site's own, tied to no place on earth
+    degrees = CRS.from_user_input(DEGREES)
+    moved = shapely.transform(
+        shapes, lambda points: move_points(points, system, degrees, what="the scene's polygons")
+    )
+    return moved, DEGREES
+
+
+def _storable(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Name fields so that a GeoPackage takes them: its own two names and doubles are not free."""
+    kept: dict[str, np.ndarray] = {}
+    taken = {"fid", "geom"}
+    for name, values in fields.items():
+        free, number = name, 1
+        while free.lower() in taken:
+            number += 1
+            free = f"{name}_{number}"
+        taken.add(free.lower())
+        kept[free] = values
+    return kept
+
+
+def _write(
+    path: Path,
+    shapes: np.ndarray,
+    fields: Mapping[str, np.ndarray],
+    *,
+    kind: str,
+    crs: str | None,
+    layer: str,
+) -> None:
+    """Write shapes and their fields in the format of the path's ending."""
+    with warnings.catch_warnings():
+        # A scene may have no coordinate system, and then neither have its polygons.
+        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+        try:
+            pyogrio.raw.write(
+                str(path),
+                np.array(shapely.to_wkb(shapes), dtype=object),
+                list(fields.values()),
+                list(fields),
+                geometry_type=kind,
+                crs=crs,
+                driver=DRIVERS[path.suffix],
+                dataset_options=GPKG_OPTIONS if path.suffix == ".gpkg" else None,
+                layer=layer,
+            )
+        except (DataSourceError, DataLayerError, FeatureError) as error:
+            # SQLite says of a full disk that a table is missing.
+            if shutil.disk_usage(path.parent).free < LEAST_FREE:
+                raise OSError(ENOSPC, os.strerror(ENOSPC), str(path)) from error
+            raise
+
+
+def write_labels(path: Path, overlaps: Overlaps, scene: Scene) -> None:
+    """Write the instance numbers of all pixels, 0 where there is none, as a tiled GeoTIFF (COG).
+
+    Block by block: its memory does not grow with the scene.
+    """
+    height, width = scene.size
+    profile = {
+        "driver": "GTiff",
+        "count": 1,
+        "dtype": "uint32",
+        "height": height,
+        "width": width,
+        "nodata": 0,
+        "transform": scene.dataset.transform,
+        "crs": scene.dataset.crs,
+    }
+    layout = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate"}
+    layout |= {"sparse_ok": True, "bigtiff": "if_safer"}
+    with (
+        replacing(path) as final,
+        TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder,
+        rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES),
+    ):
+        plain = Path(folder) / path.name
+        with rasterio.open(plain, "w", **profile, **layout) as out:
+            for block in _blocks(scene.grid):
+                labels = overlaps.labels(block)
+                if labels.any():
+                    x, y = block[0] - scene.grid.x, block[1] - scene.grid.y
+                    where = rasterio.windows.Window(x, y, labels.shape[1], labels.shape[0])
+                    out.write(labels, 1, window=where)
+        copy_raster(
+            plain,
+            final,
+            driver="COG",
+            compress="deflate",
+            overview_resampling="nearest",
+            blocksize=BLOCK,
+            bigtiff="if_safer",
+        )
+
+
+def _blocks(grid: Grid) -> list[Box]:
+    """Cut the scene into the tiles of the instance raster."""
+    x0, y0, x1, y1 = grid.box
+    blocks = (
+        meet((x, y, x + BLOCK, y + BLOCK), grid.box)
+        for y in range(y0, y1, BLOCK)
+        for x in range(x0, x1, BLOCK)
+    )
+    return [block for block in blocks if block is not None]
