@@ -27,16 +27,16 @@ from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.cache import FeatureCache
 from pointsam.models.loading.checkpoints import base_hash, load_segmenter
 from pointsam.models.segmenter import Segmenter
+from pointsam.training.collapse_monitor import CollapseMonitor
+from pointsam.training.frozen_features import CachedFrozenFeatures, encoded_frozen_features
 from pointsam.training.loop import make_optimizer, train
 from pointsam.training.ranks import ALONE
 from pointsam.training.result import trainable
-from pointsam.training.schedule import Plan
+from pointsam.training.schedule import Schedule
 from pointsam.training.settings import TrainSettings, train_settings
-from pointsam.training.setup import make_learner
-from pointsam.training.stems import CachedStems, encoded_stems
-from pointsam.training.step import Learner
+from pointsam.training.setup import make_trainer
+from pointsam.training.step import Trainer
 from pointsam.training.views import Views
-from pointsam.training.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Run:
     """What every pass begins with."""
 
     model: Segmenter
-    learner: Learner
+    trainer: Trainer
     views: Views
     settings: TrainSettings
     weights: str
@@ -58,11 +58,15 @@ def main():
     torch.set_num_threads(args.threads)
     every = trainable(read_points(args.points))
     run, preparation = prepare(args, every[: args.first])
-    counts = [min(len(r.instances), run.settings.data.most_instances) for r in every]
+    counts = [min(len(r.instances), run.settings.data.max_instances) for r in every]
     with tempfile.TemporaryDirectory(dir=args.work) as folder:
-        cache = FeatureCache(Path(folder), most_bytes=int(args.cache_size * 1e9))
-        cached = CachedStems(run.model, cache, run.weights)
-        sources = {"fill": cached, "cached": cached, "uncached": partial(encoded_stems, run.model)}
+        cache = FeatureCache(Path(folder), max_bytes=int(args.cache_size * 1e9))
+        cached = CachedFrozenFeatures(run.model, cache, run.weights)
+        sources = {
+            "fill": cached,
+            "cached": cached,
+            "uncached": partial(encoded_frozen_features, run.model),
+        }
         found = []
         for name in args.passes.split(","):
             found.append({"pass": name} | one_pass(run, sources[name], counts))
@@ -110,33 +114,37 @@ def prepare(args, records):
         model, rank=settings.model.rank, first_block=model.first_block, seed=settings.seed
     )
     views = Views(records, folder_images(args.images), settings, stride=model.stride)
-    learner = make_learner(
+    trainer = make_trainer(
         model,
         adapter,
         views,
         settings,
-        stems=partial(encoded_stems, model),
+        frozen_features=partial(encoded_frozen_features, model),
         saved=None,
         ranks=ALONE,
     )
-    return Run(model, learner, views, settings, weights), round(perf_counter() - start, 2)
+    return Run(model, trainer, views, settings, weights), round(perf_counter() - start, 2)
 
 
-def one_pass(run, stems, counts):
+def one_pass(run, frozen_features, counts):
     """Train over all images once; leave adapter and prototypes as they were."""
-    learner, settings = replace(run.learner, stems=stems), run.settings
-    before = learner.adapter.state(), learner.regularizer.state_dict()
-    optimizer = make_optimizer(learner.adapter.parameters(), settings)
-    plan = Plan(len(run.views.records), settings.data.batch_size, settings.schedule, settings.seed)
+    trainer, settings = replace(run.trainer, frozen_features=frozen_features), run.settings
+    before = trainer.adapter.state(), trainer.regularizer.state_dict()
+    optimizer = make_optimizer(trainer.adapter.parameters(), settings)
+    schedule = Schedule(
+        len(run.views.records), settings.data.batch_size, settings.schedule, settings.seed
+    )
     taken, objects, parts = [], [], []
     start = perf_counter()
-    for progress in train(learner, optimizer, run.views, plan, Watch(settings.watch), settings):
+    for progress in train(
+        trainer, optimizer, run.views, schedule, CollapseMonitor(settings.monitor), settings
+    ):
         taken.append(perf_counter() - start)
         objects.append(progress.report.instances)
         parts.append(progress.seconds)
         start = perf_counter()
-    learner.adapter.load_state(before[0])
-    learner.regularizer.load_state_dict(before[1])
+    trainer.adapter.load_state(before[0])
+    trainer.regularizer.load_state_dict(before[1])
     names = sorted({name for part in parts for name in part})
     return {
         "images": len(taken),

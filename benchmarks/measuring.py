@@ -154,7 +154,7 @@ def _machine():
         if line.startswith("model name")
     ]
     return {
-        "processor": cpu[0] if cpu else platform.machine(),
+        "CPU": cpu[0] if cpu else platform.machine(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
         "load_at_end": round(os.getloadavg()[0], 1),

@@ -5,7 +5,7 @@
 
 Each call measures one case in its own process, since a process's peak memory never falls, and
 prints one JSON line. Random weights cost what trained ones cost; nothing is downloaded. Beside
-wall time stands the processor time of all threads, which a busy machine changes less.
+wall time stands the CPU time of all threads, which a busy machine changes less.
 """
 
 import argparse
@@ -30,11 +30,11 @@ from pointsam.models.loading.checkpoints import load_segmenter
 from pointsam.models.loading.official_sam2 import HIERA_BY_DEPTHS
 from pointsam.models.segmenter import Segmenter
 from pointsam.prompts import PointPrompts
+from pointsam.training.frozen_features import encoded_frozen_features
 from pointsam.training.prototypes import PrototypeRegularizer
 from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.settings import train_settings
-from pointsam.training.stems import encoded_stems
-from pointsam.training.step import Learner
+from pointsam.training.step import Trainer
 
 VIT = {
     "b": {},
@@ -122,32 +122,32 @@ def drawn_sample(model: Segmenter, *, objects: int) -> Sample:
 
 
 def seconds(action: Callable[[], object], *, times: int) -> dict[str, float]:
-    """Medians of wall and processor time over some calls, after one that is not counted."""
+    """Medians of wall and CPU time over some calls, after one that is not counted."""
     action()
-    wall, processor = [], []
+    wall, CPU = [], []
     for _ in range(times):
         start = time.perf_counter(), time.process_time()
         action()
         wall.append(time.perf_counter() - start[0])
-        processor.append(time.process_time() - start[1])
+        CPU.append(time.process_time() - start[1])
     return {
         "wall_s": round(statistics.median(wall), 2),
-        "processor_s": round(statistics.median(processor), 2),
+        "processor_s": round(statistics.median(CPU), 2),
     }
 
 
-def make_learner(model: Segmenter, *, precision: str) -> Learner:
+def make_trainer(model: Segmenter, *, precision: str) -> Trainer:
     """What `pointsam train` steps with, on random target prototypes."""
-    settings = train_settings({"teacher": {"least_iou_prediction": 0.0}}, source="benchmark")
+    settings = train_settings({"teacher": {"min_iou_prediction": 0.0}}, source="benchmark")
     adapter = attach_adapter(model, rank=4, first_block=model.first_block, seed=0)
     average = AdapterAverage(adapter, decay=settings.schedule.average_decay)
-    return Learner(
+    return Trainer(
         model=model,
         adapter=adapter,
         average=average,
-        stems=partial(encoded_stems, model),
+        frozen_features=partial(encoded_frozen_features, model),
         teacher=Teacher(model, adapter, settings.teacher, average=average),
-        regularizer=PrototypeRegularizer(torch.randn(8, 256), capacity=128, least_clusters=8),
+        regularizer=PrototypeRegularizer(torch.randn(8, 256), capacity=128, min_clusters=8),
         weights=settings.loss,
         precision=precision,
     )
@@ -172,9 +172,9 @@ def main() -> None:
     sample = drawn_sample(model, objects=args.objects)
     result = vars(args) | {"parameters": sum(p.numel() for p in model.parameters())}
     if args.train:
-        learner = make_learner(model, precision=args.precision)
+        trainer = make_trainer(model, precision=args.precision)
         view = training_sample(sample, seed=0, view=0)
-        step = partial(learner.step, [view], measured=False)
+        step = partial(trainer.step, [view], measured=False)
         result["step"] = seconds(step, times=args.times)
     else:
         with torch.no_grad():

@@ -164,7 +164,7 @@ def origin(reports):
         lines.append(f"{report['command']}  # {report['commit']}, load at the end {load}")
     machine = reports.reports[0]["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    said = f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+    said = f"{machine['CPU']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
     return f"{said}Python {machine['python']}, {versions}.\n\n```sh\n" + "\n".join(lines) + "\n```"
 
 

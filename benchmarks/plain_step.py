@@ -22,8 +22,8 @@ from pointsam.prompts import calibrate_negatives
 from pointsam.training import pseudo_labels
 from pointsam.training.losses import dice_loss, focal_loss, iou_head_loss
 from pointsam.training.prototypes import PrototypeRegularizer, point_features
+from pointsam.training.report import PartTimer
 from pointsam.training.settings import LossSettings, TeacherSettings
-from pointsam.training.timing import PartTimer
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +43,14 @@ class PlainStep:
 
     def step(self, view):
         """Leave the gradient of one view on the adapter; give the weighted losses."""
-        targets, believed = self.label(view.sample)
+        targets, accepted = self.label(view.sample)
         with self.timer.part("encode strong"):
             image = self.encode(view.strong_pixels, graph=not self.cut)
         with self.timer.part("decode strong"):
-            low_res, sureness = library_decode(self.model, image, view.sample.prompts[believed])
+            low_res, sureness = library_decode(self.model, image, view.sample.prompts[accepted])
             logits = self.shown(low_res)
         with self.timer.part("losses"):
-            losses = self.losses(logits, sureness, targets[believed], view.sample.frame)
+            losses = self.losses(logits, sureness, targets[accepted], view.sample.frame)
         if self.regularizer is not None:
             with self.timer.part("prototypes"):
                 features = point_features(image[0], view.sample.frame, view.sample.prompts)
@@ -64,7 +64,7 @@ class PlainStep:
 
     @torch.no_grad()
     def label(self, sample):
-        """Give the teacher's masks and which are believed; the image is encoded twice."""
+        """Give the teacher's masks and which are accepted; the image is encoded twice."""
         with self.adapter.disabled():
             with self.timer.part("encode weak"):
                 image = self.encode(sample.pixels, graph=False)
@@ -75,7 +75,7 @@ class PlainStep:
                 prompts = calibrate_negatives(
                     sample.prompts,
                     rivals_one_by_one(masks, iou_threshold=self.teacher.iou_threshold),
-                    most_negatives=self.teacher.most_negatives,
+                    max_negatives=self.teacher.max_negatives,
                 )
             with self.timer.part("encode weak again"):
                 image = self.encode(sample.pixels, graph=False)
@@ -83,8 +83,8 @@ class PlainStep:
                 low_res, sureness = library_decode(self.model, image, prompts)
                 targets = threshold(self.shown(low_res))
         with self.timer.part("calibrate"):
-            believed = pseudo_labels.believable(threshold(low_res), sample.prompts)
-            return targets, believed & (sureness >= self.teacher.least_iou_prediction)
+            accepted = pseudo_labels.agree_with_clicks(threshold(low_res), sample.prompts)
+            return targets, accepted & (sureness >= self.teacher.min_iou_prediction)
 
     def encode(self, pixels, *, graph):
         """Give the image embedding, with a graph from the pixels on where asked for."""

@@ -4,7 +4,7 @@
     python benchmarks/step.py --model mobile_sam --objects 10,50,200 --rows plain,ours,cached
 
 Every row runs in a process of its own, one after the other, on the same drawn image with one point
-an object. So that N objects are N in every row, each pseudo-mask is believed (random weights earn
+an object. So that N objects are N in every row, each pseudo-mask is accepted (random weights earn
 no belief). The random ViT-B costs what a trained one costs; nothing is downloaded.
 """
 
@@ -23,7 +23,7 @@ import torch
 from measuring import Parts, median, median_parts, peak_gib, run_case, write_report
 from PIL import Image
 
-from models import make_learner, make_model
+from models import make_model, make_trainer
 from pointsam.data.augment import training_sample
 from pointsam.data.dataset import folder_images, load_sample
 from pointsam.data.records import ImageRecord, InstanceRecord
@@ -33,11 +33,11 @@ from pointsam.prompts import POSITIVE
 from pointsam.training import pseudo_labels
 from pointsam.training import step as step_module
 from pointsam.training.backward import ChunkedBackward
+from pointsam.training.frozen_features import CachedFrozenFeatures
 from pointsam.training.loop import make_optimizer
 from pointsam.training.prototypes import PrototypeRegularizer
 from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.settings import train_settings
-from pointsam.training.stems import CachedStems
 
 
 @dataclass(frozen=True)
@@ -116,31 +116,31 @@ def measure(case):
     row, parts = ROWS[case["row"]], Parts()
     model = make_model(case["model"], side=case["side"])
     model.checkpointing = row.checkpointing
-    learner = make_learner(model, precision=row.precision)
+    trainer = make_trainer(model, precision=row.precision)
     settings = train_settings({}, source="benchmark")
-    teacher = settings.teacher.model_copy(update={"least_iou_prediction": float("-inf")})
-    learner = replace(
-        learner, teacher=Teacher(model, learner.adapter, teacher, average=learner.average)
+    teacher = settings.teacher.model_copy(update={"min_iou_prediction": float("-inf")})
+    trainer = replace(
+        trainer, teacher=Teacher(model, trainer.adapter, teacher, average=trainer.average)
     )
-    optimizer = make_optimizer(learner.adapter.parameters(), settings)
-    learner.regularizer.push(torch.randn(128, 256))
-    learner.regularizer.refresh()
+    optimizer = make_optimizer(trainer.adapter.parameters(), settings)
+    trainer.regularizer.push(torch.randn(128, 256))
+    trainer.regularizer.refresh()
     found = {"parameters": sum(p.numel() for p in model.parameters()), "before_gib": peak_gib()}
     contested = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as hooks:
         record = draw_image(Path(folder), objects=case["objects"], side=case["side"])
         if row.plain:
-            step = plain_step(learner, teacher, settings.loss, row, parts)
+            step = plain_step(trainer, teacher, settings.loss, row, parts)
         else:
-            step = our_step(learner, row, parts, hooks, cache=Path(folder) / "cache")
+            step = our_step(trainer, row, parts, hooks, cache=Path(folder) / "cache")
         for module in (joint, plain):
             noting = note_rivals(module.calibrate_negatives, contested)
             hooks.enter_context(patch.object(module, "calibrate_negatives", noting))
-        hooks.enter_context(patch.object(pseudo_labels, "believable", everyone))
+        hooks.enter_context(patch.object(pseudo_labels, "agree_with_clicks", everyone))
         runs = []
         for _ in range(1 + case["repeats"]):
             with parts.part("rest"):
-                one_step(step, record, Path(folder), learner, optimizer, parts)
+                one_step(step, record, Path(folder), trainer, optimizer, parts)
             runs.append(parts.take())
     return found | {
         "seconds": median([sum(run.values()) for run in runs[1:]]),
@@ -151,39 +151,41 @@ def measure(case):
     }
 
 
-def one_step(step, record, folder, learner, optimizer, parts):
+def one_step(step, record, folder, trainer, optimizer, parts):
     """Load, step, and move the adapter, as the loop does it."""
     with parts.part("load"):
-        model = learner.model
+        model = trainer.model
         sample = load_sample(record, folder_images(folder), side=model.side, stride=model.stride)
         view = training_sample(sample, seed=0, view=0)
     step(view)
     with parts.part("optimizer"):
         optimizer.step()
-        learner.average.follow()
+        trainer.average.follow()
 
 
-def plain_step(learner, teacher, weights, row, parts):
+def plain_step(trainer, teacher, weights, row, parts):
     """Give the plain formulation over the same model and adapter."""
     built = plain.PlainStep(
-        learner.model,
-        learner.adapter,
+        trainer.model,
+        trainer.adapter,
         teacher,
         weights,
-        learner.regularizer,
+        trainer.regularizer,
         cut=row.cut,
         timer=parts,
     )
     return built.step
 
 
-def our_step(learner, row, parts, hooks, *, cache):
+def our_step(trainer, row, parts, hooks, *, cache):
     """Give the library's step, with the functions that make up its parts timed."""
-    model, stems = learner.model, learner.stems
+    model, frozen_features = trainer.model, trainer.frozen_features
     if row.cached:
-        features = FeatureCache(cache, most_bytes=10**9)
-        stems = CachedStems(model, features, "benchmark")
-    learner = replace(learner, stems=parts.timed(stems, lambda views, look: f"encode {look}"))
+        features = FeatureCache(cache, max_bytes=10**9)
+        frozen_features = CachedFrozenFeatures(model, features, "benchmark")
+    trainer = replace(
+        trainer, frozen_features=parts.timed(frozen_features, lambda views, look: f"encode {look}")
+    )
 
     def pass_of(kind):
         # The teacher's pass has no graph, the student's has one.
@@ -206,15 +208,15 @@ def our_step(learner, row, parts, hooks, *, cache):
     for owner, name, part in timed:
         wrapped = parts.timed(getattr(owner, name), part)
         hooks.enter_context(patch.object(owner, name, wrapped))
-    return lambda view: learner.step([view], measured=False)
+    return lambda view: trainer.step([view], measured=False)
 
 
 def note_rivals(calibrate, contested):
     """Wrap the calibration rule: it notes how many instances had rivals."""
 
-    def noting(prompts, rivals, *, most_negatives):
+    def noting(prompts, rivals, *, max_negatives):
         contested.append(int(rivals.any(dim=1).sum()))
-        return calibrate(prompts, rivals, most_negatives=most_negatives)
+        return calibrate(prompts, rivals, max_negatives=max_negatives)
 
     return noting
 

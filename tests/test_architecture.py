@@ -14,24 +14,69 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 LAYERS = [  # a room may import from itself and from lower rows, not from its neighbours
     {"errors"},
     {"files", "frames", "randomness"},
-    {"coco_masks", "masks"},
-    {"config", "prompts", "figures"},
+    {"prompts", "figures"},
+    {"masks"},
     {"data", "models"},
-    {"training", "evaluation", "prediction"},
+    {"export"},
+    {"labelling", "evaluation", "prediction"},
+    {"training"},
+    {"server"},
     {"demo"},
     {"cli"},
     {"__init__", "__main__"},
 ]
-HEIGHT = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
+INSIDE = {  # the same inside a room, for its files and sub-rooms
+    "data": [
+        {"records"},
+        {"coco", "sample"},
+        {"rasters"},
+        {"augment", "dataset", "synthetic"},
+        {"clicks"},
+        {"prepare"},
+        {"scene_dataset"},
+    ],
+    "models": [
+        {"cache", "choice"},
+        {"segmenter"},
+        {"decoders", "adapters"},
+        {"encoding", "calibration"},
+        {"families", "segment"},
+        {"loading"},
+    ],
+    "prediction": [
+        {"automatic", "predictor", "rectangles"},
+        {"scenes"},
+        {"images", "boxes"},
+    ],
+}
 
 
-def room_of(path: Path) -> str:
-    """The first name below the package: a folder or a single file."""
-    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+def heights(layers: list[set[str]]) -> dict[str, int]:
+    return {room: height for height, rooms in enumerate(layers) for room in rooms}
 
 
-def imported_rooms(path: Path) -> Iterator[str]:
-    """Rooms of this package that a file imports from, also inside functions."""
+HEIGHT = heights(LAYERS)
+MAX_FUNCTION = 40
+"""Lines of a function, its docstring not counted."""
+STILL_LONG = {
+    "_prepare",
+    "_segment",
+    "add_parser",
+    "demonstrate",
+    "make_trainer",
+    "run",
+    "run_scene",
+    "train",
+}
+
+
+def parts_of(path: Path) -> tuple[str, ...]:
+    """The names below the package: folders, then the file without its ending."""
+    return path.relative_to(SOURCE).with_suffix("").parts
+
+
+def imported(path: Path) -> Iterator[tuple[str, ...]]:
+    """Modules of this package that a file imports, also inside functions, as names below it."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
@@ -41,26 +86,76 @@ def imported_rooms(path: Path) -> Iterator[str]:
         else:
             continue
         for name in names:
-            package, _, inside = name.partition(".")
+            package, *inside = name.split(".")
             if package == "pointsam" and inside:
-                yield inside.split(".")[0]
+                yield tuple(inside)
+
+
+def arrows() -> dict[tuple[str, str], int]:
+    """Count the imports from one room to another, and between the parts of a room."""
+    found: dict[tuple[str, str], int] = {}
+    for path in MODULES:
+        own = parts_of(path)
+        for other in imported(path):
+            ends = (own[0], other[0])
+            if own[0] == other[0] and own[0] in INSIDE and min(len(own), len(other)) > 1:
+                ends = (f"{own[0]}/{own[1]}", f"{other[0]}/{other[1]}")
+            if ends[0] != ends[1]:
+                found[ends] = found.get(ends, 0) + 1
+    return found
+
+
+def drawing() -> str:
+    """Draw the arrows as text, the highest rooms first (``python tests/test_architecture.py``)."""
+    lines: dict[str, list[str]] = {}
+    for (start, end), count in sorted(arrows().items()):
+        lines.setdefault(start, []).append(f"{end} ({count})")
+    order = sorted(lines, key=lambda room: -HEIGHT.get(room.split("/")[0], -1))
+    return "\n".join(f"{room:<24} -> {', '.join(lines[room])}" for room in order)
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Name every function of a file with its number of lines, docstring not counted."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node, clean=False)
+            described = text.count("\n") + 1 if text else 0
+            yield node.name, node.end_lineno - node.lineno + 1 - described
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_imports_point_down(path):
-    own = room_of(path)
-    for room in imported_rooms(path):
-        assert room in HEIGHT, f"{room} has no row in LAYERS"
-        assert room == own or HEIGHT[room] < HEIGHT[own], f"{own} imports {room}"
+    own = parts_of(path)
+    for other in imported(path):
+        assert other[0] in HEIGHT, f"{other[0]} has no row in LAYERS"
+        if other[0] != own[0]:
+            assert HEIGHT[other[0]] < HEIGHT[own[0]], f"{own[0]} imports {other[0]}"
+        elif own[0] in INSIDE and len(own) > 1 and len(other) > 1 and own[1] != other[1]:
+            rows = heights(INSIDE[own[0]])
+            assert rows[other[1]] < rows[own[1]], f"{own[0]}: {own[1]} imports {other[1]}"
 
 
-def test_every_room_has_a_row():
-    assert {room_of(path) for path in MODULES} <= HEIGHT.keys()
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_every_room_has_a_row(path):
+    own = parts_of(path)
+    assert own[0] in HEIGHT
+    if own[0] in INSIDE and own[1] != "__init__":
+        assert own[1] in heights(INSIDE[own[0]]), f"{own[1]} has no row in INSIDE[{own[0]!r}]"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_file_stays_under_300_lines(path):
     assert len(path.read_text().splitlines()) < 300
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_function_stays_within_40_lines(path):
+    long = [
+        (name, lines)
+        for name, lines in functions(path)
+        if lines > MAX_FUNCTION and name not in STILL_LONG
+    ]
+    assert not long
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
@@ -71,19 +166,23 @@ def test_annotations_are_not_postponed(path):
 
 def test_the_package_exports_a_dozen_names_at_most():
     for path in SOURCE.rglob("__init__.py"):
-        names = list(imported_rooms(path))
-        assert len(names) <= 12, path
+        assert len(list(imported(path))) <= 12, path
 
 
 def test_no_file_names_this_machine_or_a_registry():
     hosts = ["pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".com", "npmjs" + ".org"]
     places = [r"(?<![\w.])/" + name + r"/\w" for name in ("work", "root", "home/[a-z]+")]
     forbidden = re.compile("|".join([*map(re.escape, hosts), *places]))
-    text = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".sh", ".json", ".cfg", ""}
-    folders = ["src", "tests", "docs", "configs", "scripts", "benchmarks", ".ci"]
+    text = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".sh", ".json", ".cfg", ".js", ".css"}
+    text |= {".html", ".ipynb", ".svg", ".model3", ""}
+    folders = ["src", "tests", "docs", "configs", "scripts", "benchmarks", ".ci", "qgis"]
     files = [path for path in ROOT.iterdir() if path.is_file() and path.name != ".git"]
     files += [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
     for path in files:
         if path.suffix in text and "__pycache__" not in path.parts:
             found = forbidden.search(path.read_text(errors="replace"))
             assert found is None, f"{path} names {found.group()}"
+
+
+if __name__ == "__main__":
+    print(drawing())

@@ -7,7 +7,7 @@ import pytest
 import torch
 from benchmarks.plain_step import PlainStep, library_decode, rivals_one_by_one
 from tests.models.tiny_models import drawn_prompts, pixels, small_segmenter
-from tests.training.drawn import learner, settings, stir, view
+from tests.training.drawn import settings, stir, trainer, view
 
 from pointsam.masks import pairwise_iou
 from pointsam.models.calibration import decode_jointly
@@ -26,9 +26,9 @@ def test_plain_step_has_our_losses_and_gradients(family, cut):
     # Any overlap makes rivals, and three mutual rivals borrow two points each: no padding, which
     # the library attends to and ours does not.
     chosen = settings(teacher={"iou_threshold": 0.0})
-    believing = chosen.teacher.model_copy(update={"least_iou_prediction": float("-inf")})
+    believing = chosen.teacher.model_copy(update={"min_iou_prediction": float("-inf")})
     chosen = chosen.model_copy(update={"teacher": believing})
-    ours = learner(small_segmenter(family).double(), chosen)
+    ours = trainer(small_segmenter(family).double(), chosen)
     stir(ours)
     for _ in range(2):
         ours.regularizer.push(torch.randn(2, 256, dtype=torch.float64))
@@ -45,7 +45,7 @@ def test_plain_step_has_our_losses_and_gradients(family, cut):
         cut=cut,
     )
     assert all_are_rivals(ours, given, chosen)
-    with patch.object(pseudo_labels, "believable", everyone):
+    with patch.object(pseudo_labels, "agree_with_clicks", everyone):
         losses = plain.step(given)
         expected = [p.grad.clone() for p in ours.adapter.parameters()]
         report = ours.step([given], measured=False)
@@ -61,7 +61,7 @@ def test_plain_step_has_our_losses_and_gradients(family, cut):
 
 def step_far(built, given):
     """Move the adapter so far along a gradient that the adapted masks are not the frozen ones."""
-    with patch.object(pseudo_labels, "believable", everyone):
+    with patch.object(pseudo_labels, "agree_with_clicks", everyone):
         built.step([given], measured=False)
     with torch.no_grad():
         for parameter in built.adapter.parameters():
@@ -77,13 +77,13 @@ def one_point_each(given):
 
 def all_are_rivals(built, given, chosen):
     with torch.no_grad(), built.adapter.disabled():
-        embedding = built.model.encode_adapted(built.stems([given], "weak"))
+        embedding = built.model.encode_adapted(built.frozen_features([given], "weak"))
     joint = decode_jointly(
         built.model,
         embedding,
         given.sample.prompts,
         iou_threshold=chosen.teacher.iou_threshold,
-        most_negatives=chosen.teacher.most_negatives,
+        max_negatives=chosen.teacher.max_negatives,
     )
     return joint.rivals.sum() == len(joint.rivals) * (len(joint.rivals) - 1)
 

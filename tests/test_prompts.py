@@ -78,7 +78,7 @@ def test_rivals_exchange_their_positive_points():
     prompts = PointPrompts.from_rows(
         [[(0.0, 0.0, 1), (9.0, 9.0, 0)], [(4.0, 0.0, 1)], [(50.0, 50.0, 1)]]
     )
-    calibrated = calibrate_negatives(prompts, rivals(3, (0, 1)), most_negatives=3)
+    calibrated = calibrate_negatives(prompts, rivals(3, (0, 1)), max_negatives=3)
     assert real_points(calibrated) == [
         [(0.0, 0.0, POSITIVE), (9.0, 9.0, NEGATIVE), (4.0, 0.0, NEGATIVE)],
         [(4.0, 0.0, POSITIVE), (0.0, 0.0, NEGATIVE)],
@@ -90,19 +90,19 @@ def test_the_nearest_points_are_lent():
     prompts = PointPrompts.from_rows(
         [[(0.0, 0.0, 1)], [(8.0, 0.0, 1), (3.0, 0.0, 1)], [(0.0, 5.0, 1)], [(0.0, 4.0, 1)]]
     )
-    calibrated = calibrate_negatives(prompts, rivals(4, (0, 1), (0, 2), (0, 3)), most_negatives=2)
+    calibrated = calibrate_negatives(prompts, rivals(4, (0, 1), (0, 2), (0, 3)), max_negatives=2)
     assert real_points(calibrated)[0] == [(0.0, 0.0, 1), (3.0, 0.0, 0), (0.0, 4.0, 0)]
 
 
 def test_of_points_equally_near_the_first_instance_lends():
     prompts = PointPrompts.from_rows([[(0.0, 0.0, 1)], [(0.0, 2.0, 1)], [(2.0, 0.0, 1)]])
-    calibrated = calibrate_negatives(prompts, rivals(3, (0, 1), (0, 2)), most_negatives=1)
+    calibrated = calibrate_negatives(prompts, rivals(3, (0, 1), (0, 2)), max_negatives=1)
     assert real_points(calibrated)[0] == [(0.0, 0.0, 1), (0.0, 2.0, 0)]
 
 
 def test_prompts_without_rivals_stay_as_they_are():
     prompts = PointPrompts.from_rows(ROWS)
-    assert calibrate_negatives(prompts, rivals(3), most_negatives=3) is prompts
+    assert calibrate_negatives(prompts, rivals(3), max_negatives=3) is prompts
 
 
 def test_padding_between_points_is_closed_up():
@@ -110,7 +110,7 @@ def test_padding_between_points_is_closed_up():
         torch.tensor([[[1.0, 1], [0, 0], [2, 2]], [[5, 5], [0, 0], [0, 0]]]),
         torch.tensor([[1, PADDING, 1], [1, PADDING, PADDING]]),
     )
-    calibrated = calibrate_negatives(prompts, rivals(2, (0, 1)), most_negatives=1)
+    calibrated = calibrate_negatives(prompts, rivals(2, (0, 1)), max_negatives=1)
     assert calibrated.labels.tolist() == [[1, 1, 0], [1, 0, PADDING]]
     assert real_points(calibrated)[1] == [(5.0, 5.0, 1), (2.0, 2.0, 0)]
 
@@ -128,7 +128,7 @@ def test_calibration_agrees_with_a_plain_loop(seed, most):
     upper = (torch.rand(count, count, generator=generator) < 0.5).triu(1)
     matrix = upper | upper.T
     found = real_points(
-        calibrate_negatives(PointPrompts.from_rows(rows), matrix, most_negatives=most)
+        calibrate_negatives(PointPrompts.from_rows(rows), matrix, max_negatives=most)
     )
     for index, own in enumerate(rows):
         mine = [(x, y) for x, y, label in own if label == POSITIVE]

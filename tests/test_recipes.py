@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pointsam.training.schedule import Plan
+from pointsam.training.schedule import Schedule
 from pointsam.training.settings import read_settings, train_settings
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ def test_the_settings_are_the_published_ones(name):
     settings = train_settings(read_settings(CONFIGS / f"{name}.yaml"), source=name)
     assert settings.model.first_block == published.block
     assert settings.prototypes.bank == published.bank
-    assert settings.data.most_instances == published.most
+    assert settings.data.max_instances == published.most
     assert settings.schedule.epochs == published.epochs
     assert (settings.model.rank, settings.model.side, settings.seed) == (4, 1024, 1337)
     assert (settings.schedule.optimizer, settings.schedule.lr) == ("adam", 5e-4)
@@ -48,7 +48,7 @@ def test_the_settings_are_the_published_ones(name):
 def test_epochs_of_the_schedule_are_the_published_steps(name):
     published = PUBLISHED[name]
     settings = train_settings(read_settings(CONFIGS / f"{name}.yaml"), source=name)
-    plan = Plan(published.images, 1, settings.schedule, settings.seed)
+    plan = Schedule(published.images, 1, settings.schedule, settings.seed)
     assert plan.lr(249) == pytest.approx(5e-4, rel=1e-3)
     assert plan.lr(240) < 4.9e-4
     for falls, step in enumerate(published.falls, start=1):

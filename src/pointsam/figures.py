@@ -35,7 +35,7 @@ LONGEST_SIDE = 640
 FILL_OPACITY = 0.45
 OUTLINE_WIDTH = 2
 MARK_RADIUS = 7
-LEAST_RADIUS = 3
+MIN_RADIUS = 3
 MARKED_SHARE = 0.03
 """Of a panel, at most: many marks are drawn smaller, so that they do not hide small masks."""
 TITLE_SIZE = 18
@@ -160,7 +160,7 @@ def _mark_points(
 def _mark_radius(picture: Image.Image, *, count: int) -> int:
     """Give the largest radius at which all marks together leave enough of the picture free."""
     each = MARKED_SHARE * picture.width * picture.height / max(1, count)
-    return int(np.clip(np.sqrt(each / np.pi), LEAST_RADIUS, MARK_RADIUS))
+    return int(np.clip(np.sqrt(each / np.pi), MIN_RADIUS, MARK_RADIUS))
 
 
 def _stamp(

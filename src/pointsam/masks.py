@@ -6,8 +6,10 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
-from pointsam.frames import ModelFrame
+from pointsam.frames import LOW_RES_STRIDE, ModelFrame
+from pointsam.prompts import POSITIVE, PointPrompts
 
 _AT_ONCE = 16
 """Instances whose logits are brought to the image frame at once."""
@@ -23,7 +25,7 @@ def masks_in_image(
 ) -> Bool[Tensor, "instances height width"]:
     """Decide masks in the image frame, some at a time because logits are large there.
 
-    The result is in the processor's memory.
+    The result is in the CPU's memory.
     """
     parts = low_res_logits.split(_AT_ONCE)
     return torch.cat([threshold(frame.logits_to_image(part)).cpu() for part in parts])
@@ -38,6 +40,33 @@ def pairwise_iou(
     area = pixels.sum(dim=1)
     either = area[:, None] + area[None, :] - both
     return both / either.clamp(min=1)
+
+
+def agree_with_clicks(
+    masks: Bool[Tensor, "instances rows cols"], prompts: PointPrompts
+) -> Bool[Tensor, " instances"]:
+    """Say which masks agree with all the clicks that are known about them.
+
+    A mask must hold its own positive points, to a low-res pixel, and no positive point of
+    another instance: instances do not overlap, so a mask that holds a neighbour's click is wrong,
+    whatever the model thinks of it. Without this, a mask that floods its neighbours teaches
+    flooding.
+
+    Args:
+        masks: in the low-res frame.
+        prompts: the annotator's, in the model frame; best on the CPU.
+    """
+    if not len(prompts):
+        return masks.new_zeros(0)
+    points, owner = prompts.positives()
+    cells = (points / LOW_RES_STRIDE).long().clamp(0, masks.shape[-1] - 1)
+    col, row = cells.to(masks.device, non_blocking=True).unbind(-1)
+    holds = masks[:, row, col]
+    nearly_holds = F.max_pool2d(masks[:, None].float(), 3, stride=1, padding=1)[:, 0, row, col] > 0
+    own = owner[None, :] == torch.arange(len(masks), device=owner.device)[:, None]
+    own = own.to(masks.device, non_blocking=True)
+    has_positive = (prompts.labels == POSITIVE).any(dim=1).to(masks.device, non_blocking=True)
+    return has_positive & (nearly_holds | ~own).all(dim=1) & ~(holds & ~own).any(dim=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,7 +79,7 @@ def calibrate_negatives(
     prompts: PointPrompts,
     rivals: Bool[Tensor, "instances instances"],
     *,
-    most_negatives: int,
+    max_negatives: int,
 ) -> PointPrompts:
     """Give each instance, as negatives, positive points of the masks it runs into.
 
@@ -90,7 +90,7 @@ def calibrate_negatives(
     Args:
         prompts: what the annotator gave; its points come first in the result, unchanged.
         rivals: symmetric, no instance its own rival.
-        most_negatives: rivals' points an instance receives, the nearest to its own positives.
+        max_negatives: rivals' points an instance receives, the nearest to its own positives.
 
     Returns:
         Prompts no wider than the busiest instance needs, PADDING after the others.
@@ -110,7 +110,7 @@ def calibrate_negatives(
         if len(candidates) and len(mine):
             # Stable: of two points equally near, the first instance's is lent.
             nearness = torch.cdist(candidates, mine).amin(dim=1).argsort(stable=True)
-            candidates = candidates[nearness[:most_negatives]]
+            candidates = candidates[nearness[:max_negatives]]
         borrowed = own_labels.new_full((len(candidates),), NEGATIVE)
         points.append(torch.cat([own_points[real], candidates]))
         labels.append(torch.cat([own_labels[real], borrowed]))

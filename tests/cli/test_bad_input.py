@@ -144,7 +144,7 @@ def test_masks_without_points(refused, drawn):
 
 @pytest.fixture(scope="module")
 def nan_weights(tmp_path_factory):
-    file = Path(checkpoints.__file__).parent / "weights" / "mobile_sam_fp16.safetensors"
+    file = Path(checkpoints.__file__).parents[1] / "weights" / "mobile_sam_fp16.safetensors"
     state = load_file(file)
     state["image_encoder.neck.0.weight"][0] = torch.nan
     path = tmp_path_factory.mktemp("weights") / "broken.safetensors"

@@ -74,10 +74,10 @@ def clicks(tmp_path):
 def train(images, clicks, output, *more):
     return main(
         ["train", "--images", str(images), "--points", str(clicks), "--output", str(output),
-         "--side", str(SIDE), "--set", "teacher.least_iou_prediction=0",
-         "--set", "prototypes.bank=8", "--set", "prototypes.least_clusters=2",
-         "--set", "watch.least_share=0", "--set", "watch.least_agreement=0",
-         "--set", "watch.most_area_change=1e9",
+         "--side", str(SIDE), "--set", "teacher.min_iou_prediction=0",
+         "--set", "prototypes.bank=8", "--set", "prototypes.min_clusters=2",
+         "--set", "monitor.min_share=0", "--set", "monitor.min_agreement=0",
+         "--set", "monitor.max_area_change=1e9",
          "--epochs", "0.5", "--threads", "1", *map(str, more)]
     )  # fmt: skip
 

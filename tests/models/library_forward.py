@@ -45,8 +45,8 @@ def library_masks(
 
 def _hq_masks(library, pixels, prompts, *, multimask):
     """SAM-HQ by its paper's code, step by step: the library's forward loses the cells that its
-    transformer returns (see pointsam.models.decoders.sam_hq). Its IoU predictions are not touched by
-    that and must agree.
+    transformer returns (see pointsam.models.decoders.sam_hq). Its IoU predictions are not touched
+    by that and must agree.
     """
     vision = library.vision_encoder(pixels)
     decoder = library.mask_decoder

@@ -8,7 +8,7 @@ PIXELS = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
 
 
 def opened(folder, **options):
-    return FeatureCache(folder, **{"most_bytes": 10**9, "dtype": torch.float32, **options})
+    return FeatureCache(folder, **{"max_bytes": 10**9, "dtype": torch.float32, **options})
 
 
 def test_what_is_read_is_what_was_written(tmp_path):
@@ -64,7 +64,7 @@ def test_damaged_entry_is_none_and_can_be_written_again(tmp_path):
 
 
 def test_size_is_bounded_and_the_oldest_leave(tmp_path):
-    cache = opened(tmp_path, most_bytes=20_000)
+    cache = opened(tmp_path, max_bytes=20_000)
     names = [f"{index:02d}" * 20 for index in range(8)]
     for index, name in enumerate(names):
         cache.write(name, (torch.ones(1000),))
@@ -85,14 +85,14 @@ def test_clear_leaves_what_is_not_its_own(tmp_path):
 
 
 def test_processes_that_share_a_folder_keep_its_size_together(tmp_path):
-    caches = [opened(tmp_path, most_bytes=100_000) for _ in range(3)]
+    caches = [opened(tmp_path, max_bytes=100_000) for _ in range(3)]
     for index in range(60):
         caches[index % 3].write(f"{index:02d}" * 20, (torch.ones(1000),))
     assert 80_000 < caches[0].use().size <= 120_000
 
 
 def test_entries_that_another_process_deletes_are_no_fault(tmp_path, monkeypatch):
-    cache = opened(tmp_path, most_bytes=20_000)
+    cache = opened(tmp_path, max_bytes=20_000)
     stat = type(tmp_path).stat
     for index in range(4):
         cache.write(f"{index:02d}" * 20, (torch.ones(1000),))

@@ -28,7 +28,7 @@ class Counted:
 
         self.model.encode = counted
         if folder is not None:
-            cache = FeatureCache(folder, most_bytes=10**9, dtype=dtype)
+            cache = FeatureCache(folder, max_bytes=10**9, dtype=dtype)
             self.model.kept = KeptEmbeddings(cache, base_hash(self.model))
 
     def embedding(self, image=IMAGE, precision="float32"):

@@ -8,7 +8,7 @@ from scipy import ndimage
 from torch import nn
 from torch.nn import functional as F
 
-from pointsam.models.segmenter import Embedding, ImageTerms, MaskLogits, Segmenter, Stem
+from pointsam.models.segmenter import Embedding, FrozenFeatures, ImageTerms, MaskLogits, Segmenter
 
 SIDE = 64
 
@@ -28,7 +28,7 @@ class ColourModel(Segmenter):
 
     def encode_frozen(self, pixels):
         self.encoded += len(pixels)
-        return Stem((F.avg_pool2d(pixels, 4),))
+        return FrozenFeatures((F.avg_pool2d(pixels, 4),))
 
     def encode_adapted(self, stem):
         return Embedding(stem.tensors[0])

@@ -7,13 +7,13 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pointsam.evaluation.box_scores import rotated_iou
 from pointsam.prediction.boxes import (
     Trim,
-    minimum_area_rectangle,
     oriented_box,
-    rotated_iou,
     trimmed,
 )
+from pointsam.prediction.rectangles import minimum_area_rectangle
 
 NO_POINTS = np.zeros((0, 2))
 AS_IT_IS = Trim()

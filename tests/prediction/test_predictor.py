@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from colour_model import ColourModel
-from some_adapter import save_some_adapter
 from tests.models.tiny_models import small_mobile_sam
+from tests.prediction.colour_model import ColourModel
+from tests.prediction.some_adapter import save_some_adapter
 
 import pointsam
 from pointsam import InputError, Predictor, load

@@ -16,11 +16,11 @@ from pointsam.frames import ModelFrame
 from pointsam.models.adapters.lora import AdapterAverage, attach_adapter
 from pointsam.models.segmenter import Segmenter
 from pointsam.prompts import PointPrompts
+from pointsam.training.frozen_features import encoded_frozen_features
 from pointsam.training.prototypes import PrototypeRegularizer
 from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.settings import TrainSettings, train_settings
-from pointsam.training.stems import encoded_stems
-from pointsam.training.step import Learner
+from pointsam.training.step import Trainer
 
 SIDE = 128
 
@@ -28,9 +28,9 @@ SIDE = 128
 def settings(**values: object) -> TrainSettings:
     small = {
         "model": {"side": SIDE},
-        "teacher": {"least_iou_prediction": 0.0},
-        "prototypes": {"bank": 4, "least_clusters": 2, "images": 4, "interval": 3},
-        "watch": {"interval": 2},
+        "teacher": {"min_iou_prediction": 0.0},
+        "prototypes": {"bank": 4, "min_clusters": 2, "images": 4, "interval": 3},
+        "monitor": {"interval": 2},
         "schedule": {"epochs": 2},
     }
     return train_settings({**small, **values}, source="test")
@@ -63,27 +63,27 @@ def view(image_id: int, instances: int) -> TrainingSample:
     return training_sample(sample(image_id, instances), seed=0, view=0)
 
 
-def learner(model: Segmenter, chosen: TrainSettings) -> Learner:
-    """A learner over `model`; the regularizer's targets are drawn."""
+def trainer(model: Segmenter, chosen: TrainSettings) -> Trainer:
+    """A trainer over `model`; the regularizer's targets are drawn."""
     adapter = attach_adapter(model, rank=2, first_block=model.first_block, seed=1)
     regularizer = None
     if chosen.loss.prototype:
         target = torch.randn(3, 256, generator=torch.Generator().manual_seed(5))
-        regularizer = PrototypeRegularizer(target.to(model.dtype), capacity=4, least_clusters=2)
+        regularizer = PrototypeRegularizer(target.to(model.dtype), capacity=4, min_clusters=2)
     average = AdapterAverage(adapter, decay=chosen.schedule.average_decay)
     supervised = chosen.regime == "supervised"
-    return Learner(
+    return Trainer(
         model=model,
         adapter=adapter,
         average=average,
-        stems=partial(encoded_stems, model),
+        frozen_features=partial(encoded_frozen_features, model),
         teacher=None if supervised else Teacher(model, adapter, chosen.teacher, average=average),
         regularizer=regularizer,
         weights=chosen.loss,
     )
 
 
-def stir(built: Learner, seed: int = 0) -> None:
+def stir(built: Trainer, seed: int = 0) -> None:
     """Move the adapter off zero, both of its factors, within the entries it may use."""
     generator = torch.Generator().manual_seed(seed)
     state = built.adapter.state()

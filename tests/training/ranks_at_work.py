@@ -11,15 +11,15 @@ from pathlib import Path
 
 import torch
 from tests.models.tiny_models import small_mobile_sam
-from tests.training.drawn import learner, settings, stir, view, without_masks
+from tests.training.drawn import settings, stir, trainer, view, without_masks
 
 from pointsam.errors import InputError
 from pointsam.prompts import PointPrompts
 from pointsam.training import pseudo_labels
+from pointsam.training.collapse_monitor import CollapseMonitor
 from pointsam.training.loop import train
 from pointsam.training.ranks import Ranks, joined_ranks
-from pointsam.training.schedule import Plan
-from pointsam.training.watch import Watch
+from pointsam.training.schedule import Schedule
 
 INSTANCES = (2, 5, 3, 4)
 BATCH = 3
@@ -75,30 +75,30 @@ def trained(ranks: Ranks) -> dict:
         data={"batch_size": BATCH},
     )
     # The IoU head of a model with drawn weights may say anything, also less than zero.
-    teacher = chosen.teacher.model_copy(update={"least_iou_prediction": -1000.0})
+    teacher = chosen.teacher.model_copy(update={"min_iou_prediction": -1000.0})
     chosen = chosen.model_copy(update={"teacher": teacher})
-    built = learner(small_mobile_sam().double(), chosen)
+    built = trainer(small_mobile_sam().double(), chosen)
     object.__setattr__(built, "ranks", ranks)
     stir(built)
     optimizer = torch.optim.SGD(built.adapter.parameters())
-    plan = Plan(len(INSTANCES), BATCH, chosen.schedule, chosen.seed)
-    watch = Watch(chosen.watch)
+    schedule = Schedule(len(INSTANCES), BATCH, chosen.schedule, chosen.seed)
+    monitor = CollapseMonitor(chosen.monitor)
     reports = []
     for progress in train(
         built,
         optimizer,
         lambda index, epoch: without_masks(view(index, INSTANCES[index])),
-        plan,
-        watch,
+        schedule,
+        monitor,
         chosen,
     ):
         report = progress.report
-        reports.append([report.losses, report.gradient_norms, report.instances, report.believed])
+        reports.append([report.losses, report.gradient_norms, report.instances, report.accepted])
     return {
         "adapter": built.adapter.state(),
         "bank": built.regularizer.state_dict(),
         "reports": reports,
-        "watch": watch.state(),
+        "monitor": monitor.state(),
     }
 
 
@@ -120,7 +120,7 @@ class BlindRanks(Ranks):
 
 
 def all_but_the_second(masks: torch.Tensor, prompts: PointPrompts) -> torch.Tensor:
-    """Believe masks of a model with drawn weights, which flood and would never be believed."""
+    """Believe masks of a model with drawn weights, which flood and would never be accepted."""
     return torch.arange(len(masks)) != 1
 
 
@@ -142,7 +142,7 @@ def exchanged(ranks: Ranks) -> dict:
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
-    pseudo_labels.believable = all_but_the_second
+    pseudo_labels.agree_with_clicks = all_but_the_second
     with joined_ranks("cpu", timeout=60) as ranks:
         held = {
             "plain": trained(ranks),

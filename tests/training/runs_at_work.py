@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from pointsam.cli.main import main
-from pointsam.training.step import Learner
+from pointsam.training.step import Trainer
 
 DYING_STEP = 2
 
@@ -28,7 +28,7 @@ def command(folder: Path, output: str, *more: str) -> list[str]:
 
 def die_in_time() -> None:
     """Let the second process be killed as it begins a step."""
-    step, seen = Learner.step, []
+    step, seen = Trainer.step, []
 
     def mortal(self, *args, **kwargs):
         if self.ranks.rank == 1 and len(seen) == DYING_STEP:
@@ -36,20 +36,20 @@ def die_in_time() -> None:
         seen.append(1)
         return step(self, *args, **kwargs)
 
-    Learner.step = mortal
+    Trainer.step = mortal
 
 
 def run(folder: Path) -> None:
     torch.set_num_threads(1)
     strict = (
-        "watch.interval=1",
-        "watch.window=2",
-        "watch.least_agreement=1",
-        "watch.least_share=1",
+        "monitor.interval=1",
+        "monitor.window=2",
+        "monitor.min_agreement=1",
+        "monitor.min_share=1",
     )
     changes = [word for value in strict for word in ("--set", value)]
     codes = [
-        main(command(folder, "collapsed", *changes, "--set", "teacher.least_iou_prediction=1")),
+        main(command(folder, "collapsed", *changes, "--set", "teacher.min_iou_prediction=1")),
         main(command(folder, "whole")),
     ]
     (folder / f"codes-{os.environ['RANK']}").write_text(repr(codes))

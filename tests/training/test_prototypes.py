@@ -58,8 +58,8 @@ def test_a_map_of_another_frame_is_refused():
 
 def test_target_prototypes_are_the_means_of_the_partition():
     features = normal(60, 5).requires_grad_()
-    labels = coarsest_partition(features, least_clusters=4)
-    target = target_prototypes(features, least_clusters=4)
+    labels = coarsest_partition(features, min_clusters=4)
+    target = target_prototypes(features, min_clusters=4)
     assert not target.requires_grad
     assert len(target) >= 4
     for label, prototype in enumerate(target):
@@ -188,7 +188,7 @@ def test_half_precision_features_are_summed_in_the_type_of_the_target():
 
 
 def refreshed(capacity=48):
-    regularizer = PrototypeRegularizer(normal(9, 5), capacity=capacity, least_clusters=4)
+    regularizer = PrototypeRegularizer(normal(9, 5), capacity=capacity, min_clusters=4)
     regularizer.push(normal(capacity + 5, 5, seed=1))
     regularizer.refresh()
     return regularizer
@@ -197,7 +197,7 @@ def refreshed(capacity=48):
 def test_refresh_clusters_the_bank_and_pairs_at_least_cost():
     regularizer = refreshed()
     clusters = regularizer.clusters
-    labels = coarsest_partition(regularizer.bank.features, least_clusters=4)
+    labels = coarsest_partition(regularizer.bank.features, min_clusters=4)
     assert len(clusters.sums) >= 4
     for label, total in enumerate(clusters.sums):
         torch.testing.assert_close(total, regularizer.bank.features[labels == label].sum(dim=0))
@@ -216,7 +216,7 @@ def test_refresh_waits_for_a_full_bank():
 def test_a_restored_regularizer_goes_on_exactly():
     first = refreshed()
     second = PrototypeRegularizer(torch.zeros(9, 5, dtype=torch.float64), capacity=48)
-    second.least_clusters = 4
+    second.min_clusters = 4
     second.load_state_dict(first.state_dict())
     for step in range(3):
         live = normal(7, 5, seed=10 + step)

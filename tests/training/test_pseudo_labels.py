@@ -1,10 +1,10 @@
 import pytest
 import torch
 from tests.models.tiny_models import small_mobile_sam
-from tests.training.drawn import learner, settings, stir, view
+from tests.training.drawn import settings, stir, trainer, view
 
+from pointsam.masks import agree_with_clicks
 from pointsam.prompts import PointPrompts
-from pointsam.training.pseudo_labels import believable
 
 
 def square(x, y, size, side=16):
@@ -20,41 +20,41 @@ def clicks(*points):
 
 def test_mask_that_holds_its_click_and_no_other_is_believed():
     masks = torch.stack([square(0, 0, 4), square(8, 8, 4)])
-    assert believable(masks, clicks((1, 1), (9, 9))).tolist() == [True, True]
+    assert agree_with_clicks(masks, clicks((1, 1), (9, 9))).tolist() == [True, True]
 
 
 def test_mask_that_floods_its_neighbour_is_not_believed():
     masks = torch.stack([square(0, 0, 12), square(8, 8, 4)])
-    assert believable(masks, clicks((1, 1), (9, 9))).tolist() == [False, True]
+    assert agree_with_clicks(masks, clicks((1, 1), (9, 9))).tolist() == [False, True]
 
 
 def test_mask_away_from_its_click_is_not_believed():
     masks = torch.stack([square(4, 4, 4), square(8, 8, 4)])
-    assert believable(masks, clicks((1, 1), (9, 9))).tolist() == [False, True]
+    assert agree_with_clicks(masks, clicks((1, 1), (9, 9))).tolist() == [False, True]
 
 
 def test_click_beside_the_border_still_counts():
     masks = square(4, 4, 4)[None]
-    assert believable(masks, clicks((3, 4))).tolist() == [True]
-    assert believable(masks, clicks((2, 4))).tolist() == [False]
+    assert agree_with_clicks(masks, clicks((3, 4))).tolist() == [True]
+    assert agree_with_clicks(masks, clicks((2, 4))).tolist() == [False]
 
 
 def test_negative_points_of_others_say_nothing():
     masks = torch.stack([square(0, 0, 4), square(8, 8, 4)])
     prompts = PointPrompts.from_rows([[(4.0, 4.0, 1)], [(36.0, 36.0, 1), (8.0, 8.0, 0)]])
-    assert believable(masks, prompts).tolist() == [True, True]
+    assert agree_with_clicks(masks, prompts).tolist() == [True, True]
 
 
 def test_no_instances_give_no_beliefs():
     masks = torch.zeros(0, 16, 16, dtype=torch.bool)
-    assert believable(masks, PointPrompts.from_rows([])).tolist() == []
+    assert agree_with_clicks(masks, PointPrompts.from_rows([])).tolist() == []
 
 
 @pytest.mark.parametrize("weights", ["average", "live", "frozen"])
 def test_teacher_uses_the_weights_it_is_told_to(weights):
-    built = learner(small_mobile_sam(), settings(teacher={"weights": weights}))
+    built = trainer(small_mobile_sam(), settings(teacher={"weights": weights}))
     given = view(1, 3)
-    stem = built.stems([given], "weak")
+    stem = built.frozen_features([given], "weak")
     frozen = built.teacher.label_frozen(stem, [given.sample])[0].joint.low_res_logits
     stir(built)
     for name, tensor in built.adapter.state().items():

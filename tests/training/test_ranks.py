@@ -30,12 +30,12 @@ def two(tmp_path_factory):
 @pytest.fixture(scope="module")
 def one():
     """What one process holds after the same steps."""
-    believable = pseudo_labels.believable
-    pseudo_labels.believable = ranks_at_work.all_but_the_second
+    agree_with_clicks = pseudo_labels.agree_with_clicks
+    pseudo_labels.agree_with_clicks = ranks_at_work.all_but_the_second
     try:
         return trained(ALONE)
     finally:
-        pseudo_labels.believable = believable
+        pseudo_labels.agree_with_clicks = agree_with_clicks
 
 
 def difference(found, expected):
@@ -73,7 +73,7 @@ def test_reports_and_measurements_are_over_all_images(one, two):
             assert found[0] == pytest.approx(losses, rel=1e-6)
             assert found[1] == pytest.approx(norms, rel=1e-9)
             assert found[2:] == counts
-        for found, expected in zip(held["plain"]["watch"], one["watch"], strict=True):
+        for found, expected in zip(held["plain"]["monitor"], one["monitor"], strict=True):
             assert found == pytest.approx(expected)
     # All terms were on, and some steps left one of the two processes without an image.
     last = one["reports"][-1]

@@ -12,10 +12,10 @@ from pointsam.errors import InputError
 from pointsam.models.adapters.card import read_card
 from pointsam.models.cache import FeatureCache
 from pointsam.models.loading.checkpoints import load_adapter, load_segmenter
+from pointsam.training.collapse_monitor import CollapseMonitor, RunCollapsedError
 from pointsam.training.log import RunLog, read_log
 from pointsam.training.run import RunInputs, run_training
 from pointsam.training.state import TrainState
-from pointsam.training.watch import RunCollapsedError, Watch
 
 
 @pytest.fixture
@@ -109,18 +109,18 @@ def test_no_instances_is_refused_by_name(inputs):
 
 def test_collapse_stops_the_run_and_keeps_the_last_good_adapter(inputs, monkeypatch):
     good = elsewhere(inputs, "good")
-    chosen = settings(watch={"interval": 1, "window": 2})
+    chosen = settings(monitor={"interval": 1, "window": 2})
     run_training(good, chosen)
 
     # From the third step on, the measurement says that the masks have withered.
-    add = Watch.add
+    add = CollapseMonitor.add
     seen = []
 
     def withered(self, measurement):
         seen.append(measurement)
         add(self, replace(measurement, agreement=0.0) if len(seen) > 2 else measurement)
 
-    monkeypatch.setattr(Watch, "add", withered)
+    monkeypatch.setattr(CollapseMonitor, "add", withered)
     with pytest.raises(RunCollapsedError, match="holds the last good adapter"):
         run_training(inputs, chosen, save_every=1)
     assert read_card(inputs.output).data["steps"] == 2
@@ -165,7 +165,7 @@ def test_saved_state_holds_no_code(inputs):
 
 def test_cached_runs_in_float32_equal_the_uncached_one_to_the_bit(inputs, tmp_path):
     run_training(inputs, settings(data={"views": 2}, schedule={"epochs": 4}))
-    cache = FeatureCache(tmp_path / "cache", most_bytes=10**9, dtype=torch.float32)
+    cache = FeatureCache(tmp_path / "cache", max_bytes=10**9, dtype=torch.float32)
     for name in ("filling", "reading"):
         cached = replace(elsewhere(inputs, name), cache=cache)
         run_training(cached, settings(data={"views": 2}, schedule={"epochs": 4}))
@@ -177,7 +177,7 @@ def test_cached_runs_in_float32_equal_the_uncached_one_to_the_bit(inputs, tmp_pa
 def test_cached_runs_in_float16_start_with_nearly_the_same_gradient(inputs, tmp_path):
     run_training(inputs, settings())
     cached = replace(
-        elsewhere(inputs, "cached"), cache=FeatureCache(tmp_path / "c", most_bytes=10**9)
+        elsewhere(inputs, "cached"), cache=FeatureCache(tmp_path / "c", max_bytes=10**9)
     )
     run_training(cached, settings())
     for term in ("focal", "dice", "iou"):
@@ -188,7 +188,7 @@ def test_cached_runs_in_float16_start_with_nearly_the_same_gradient(inputs, tmp_
 
 
 def test_a_memory_bank_that_cannot_fill_warns(inputs, caplog):
-    run_training(inputs, settings(prototypes={"bank": 128, "least_clusters": 2, "images": 4}))
+    run_training(inputs, settings(prototypes={"bank": 128, "min_clusters": 2, "images": 4}))
     assert "memory bank of 128 point features can't fill: the run sees about 24" in caplog.text
 
 

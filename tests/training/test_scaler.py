@@ -3,23 +3,23 @@ from dataclasses import replace
 import pytest
 import torch
 from tests.models.tiny_models import small_mobile_sam
-from tests.training.drawn import learner, settings, stir, view, write_dataset
+from tests.training.drawn import settings, stir, trainer, view, write_dataset
 
 from pointsam.data.dataset import folder_images
 from pointsam.errors import InputError
+from pointsam.training.collapse_monitor import CollapseMonitor
 from pointsam.training.loop import make_optimizer, train
 from pointsam.training.run import RunInputs, run_training
 from pointsam.training.scaler import LossScaler
-from pointsam.training.schedule import Plan
+from pointsam.training.schedule import Schedule
 from pointsam.training.state import TrainState, read_state
-from pointsam.training.watch import Watch
 
 GOOD, BAD = torch.ones(3), torch.tensor([1.0, torch.inf, 0.0])
 CHOSEN = settings(regime="supervised", schedule={"epochs": 6, "lr": 1e-3})
 
 
 def make(**values):
-    built = learner(small_mobile_sam(), CHOSEN)
+    built = trainer(small_mobile_sam(), CHOSEN)
     stir(built)
     return replace(built, **values)
 
@@ -95,21 +95,24 @@ def test_steps_that_overflow_change_nothing_and_soon_end(tmp_path):
     built = make(precision="float16", scaler=LossScaler(2.0**30))
     optimizer = make_optimizer(built.adapter.parameters(), CHOSEN)
     before = built.adapter.state()
-    plan, watch = Plan(4, 1, CHOSEN.schedule, CHOSEN.seed), Watch(CHOSEN.watch)
+    schedule, monitor = (
+        Schedule(4, 1, CHOSEN.schedule, CHOSEN.seed),
+        CollapseMonitor(CHOSEN.monitor),
+    )
     skipped = []
-    for progress in train(built, optimizer, lambda i, e: view(i, 2), plan, watch, CHOSEN):
+    for progress in train(built, optimizer, lambda i, e: view(i, 2), schedule, monitor, CHOSEN):
         skipped.append(progress.report.skipped)
         changed = any(not torch.equal(before[n], t) for n, t in built.adapter.state().items())
         assert changed == (not all(skipped))
     assert skipped[0]
     assert not skipped[-1]
     assert built.scaler.scale == 2.0 ** (30 - sum(skipped))
-    state = TrainState(built, optimizer, watch)
+    state = TrainState(built, optimizer, monitor)
     state.save(tmp_path / "state.pt", step=24, data_key="key")
     resumed = make(precision="float16", scaler=LossScaler())
     again = make_optimizer(resumed.adapter.parameters(), CHOSEN)
     saved = read_state(tmp_path / "state.pt", data_key="key")
-    assert TrainState(resumed, again, Watch(CHOSEN.watch)).restore(saved) == 24
+    assert TrainState(resumed, again, CollapseMonitor(CHOSEN.monitor)).restore(saved) == 24
     assert resumed.scaler.state_dict() == built.scaler.state_dict()
 
 

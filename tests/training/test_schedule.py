@@ -1,15 +1,15 @@
 import pytest
 
-from pointsam.training.schedule import Plan
+from pointsam.training.schedule import Schedule
 from pointsam.training.settings import ScheduleSettings
 
 
-def plan(images=10, batch_size=3, **schedule):
-    return Plan(images, batch_size, ScheduleSettings(**schedule), seed=7)
+def schedule(images=10, batch_size=3, **schedule):
+    return Schedule(images, batch_size, ScheduleSettings(**schedule), seed=7)
 
 
 def test_each_pass_sees_each_image_once_in_an_order_of_its_own():
-    given = plan(epochs=2)
+    given = schedule(epochs=2)
     assert given.steps_per_epoch == 4
     passes = [
         [image for step in range(4 * e, 4 * e + 4) for image in given.batch(step)] for e in (0, 1)
@@ -19,17 +19,17 @@ def test_each_pass_sees_each_image_once_in_an_order_of_its_own():
 
 
 def test_order_does_not_depend_on_what_was_asked_before():
-    given = plan()
-    assert given.batch(5) == [plan().batch(step) for step in range(6)][5]
+    given = schedule()
+    assert given.batch(5) == [schedule().batch(step) for step in range(6)][5]
 
 
 def test_part_of_a_pass_is_a_whole_run():
-    assert plan(images=520, batch_size=1, epochs=0.5).steps == 260
-    assert plan(images=2, batch_size=1, epochs=0.1).steps == 1
+    assert schedule(images=520, batch_size=1, epochs=0.5).steps == 260
+    assert schedule(images=2, batch_size=1, epochs=0.1).steps == 1
 
 
 def test_rate_rises_over_the_warm_up_and_falls_tenfold():
-    given = plan(images=10, batch_size=1, lr=1.0, warmup_epochs=0.5, decay_epochs=(2.0, 3.0))
+    given = schedule(images=10, batch_size=1, lr=1.0, warmup_epochs=0.5, decay_epochs=(2.0, 3.0))
     assert given.lr(0) == pytest.approx(0.2)
     assert given.lr(4) == 1.0
     assert given.lr(19) == 1.0
@@ -38,4 +38,4 @@ def test_rate_rises_over_the_warm_up_and_falls_tenfold():
 
 
 def test_no_warm_up_starts_at_the_full_rate():
-    assert plan(lr=1.0, warmup_epochs=0).lr(0) == 1.0
+    assert schedule(lr=1.0, warmup_epochs=0).lr(0) == 1.0

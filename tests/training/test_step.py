@@ -1,7 +1,7 @@
 import pytest
 import torch
 from tests.models.tiny_models import small_mobile_sam
-from tests.training.drawn import learner, settings, stir, view, without_masks
+from tests.training.drawn import settings, stir, trainer, view, without_masks
 
 from pointsam.models.segmenter import chunks
 from pointsam.training.losses import dice_loss, focal_loss, iou_head_loss
@@ -13,7 +13,7 @@ def gradients(built):
 
 def make(regime="supervised", dtype=torch.float64, **values):
     chosen = settings(regime=regime, **values)
-    built = learner(small_mobile_sam().to(dtype), chosen)
+    built = trainer(small_mobile_sam().to(dtype), chosen)
     stir(built)
     return built
 
@@ -26,7 +26,7 @@ def test_chunked_step_equals_one_plain_backward():
 
     for parameter in built.adapter.parameters():
         parameter.grad = None
-    embedding = built.model.encode_adapted(built.stems([given], "strong"))
+    embedding = built.model.encode_adapted(built.frozen_features([given], "strong"))
     decoded = built.model.decode(embedding, given.sample.prompts)
     logits, valid = decoded.low_res_logits[:, 0], given.sample.frame.low_res_valid()
     masks = given.low_res_masks
@@ -118,14 +118,14 @@ def test_gradient_leaves_keys_alone():
 
 def test_nothing_below_the_first_adapted_block_keeps_a_graph():
     built = make()
-    stem = built.stems([view(1, 3)], "strong")
+    stem = built.frozen_features([view(1, 3)], "strong")
     assert not any(tensor.requires_grad for tensor in stem.tensors)
 
 
 def test_a_step_that_believes_nothing_has_zero_gradient():
-    built = make(regime="pointsam", teacher={"least_iou_prediction": 1.0})
+    built = make(regime="pointsam", teacher={"min_iou_prediction": 1.0})
     report = built.step([without_masks(view(1, 3))], measured=False)
-    assert report.believed == 0
+    assert report.accepted == 0
     assert report.losses["total"] == 0
     assert not any(g.any() for g in gradients(built))
 

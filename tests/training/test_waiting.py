@@ -3,20 +3,20 @@ from dataclasses import replace
 import pytest
 import torch
 from tests.models.tiny_models import small_mobile_sam, small_segmenter
-from tests.training.drawn import learner, settings, stir, view, without_masks, write_dataset
+from tests.training.drawn import settings, stir, trainer, view, without_masks, write_dataset
 from tests.training.waiting import counted_waits
 
 from pointsam.data.dataset import folder_images
 from pointsam.training import pseudo_labels
+from pointsam.training.collapse_monitor import CollapseMonitor
 from pointsam.training.loop import make_optimizer, train
-from pointsam.training.schedule import Plan
+from pointsam.training.schedule import Schedule
 from pointsam.training.views import Views
-from pointsam.training.watch import Watch
 
 TRUSTING = settings(
     teacher={"weights": "average"},
     data={"batch_size": 2},
-    watch={"interval": 100},
+    monitor={"interval": 100},
     prototypes={"interval": 100},
 )
 
@@ -26,24 +26,24 @@ def trusting(monkeypatch):
     """A teacher that believes all masks, whatever a model with drawn weights says of them."""
     monkeypatch.setattr(
         pseudo_labels,
-        "believable",
+        "agree_with_clicks",
         lambda masks, prompts: masks.new_ones(len(masks), dtype=torch.bool),
     )
-    teacher = TRUSTING.teacher.model_copy(update={"least_iou_prediction": -1000.0})
+    teacher = TRUSTING.teacher.model_copy(update={"min_iou_prediction": -1000.0})
     return TRUSTING.model_copy(update={"teacher": teacher})
 
 
 @pytest.mark.parametrize("family", ["mobile_sam", "sam", "sam_hq", "sam2"])
 def test_a_step_waits_for_rivals_and_for_what_is_believed_and_for_nothing_else(trusting, family):
-    built = learner(small_segmenter(family), trusting)
+    built = trainer(small_segmenter(family), trusting)
     stir(built)
     built.regularizer.push(torch.randn(4, 256))
     steps = train(
         built,
         make_optimizer(built.adapter.parameters(), trusting),
         lambda index, epoch: without_masks(view(index, 2 + index)),
-        Plan(4, 2, trusting.schedule, trusting.seed),
-        Watch(trusting.watch),
+        Schedule(4, 2, trusting.schedule, trusting.seed),
+        CollapseMonitor(trusting.monitor),
         trusting,
     )
     next(steps)
@@ -52,7 +52,7 @@ def test_a_step_waits_for_rivals_and_for_what_is_believed_and_for_nothing_else(t
         waited = list(places)
         assert report.losses["focal"] > 0
         assert report.losses["prototype"] > 0
-        assert report.believed == report.instances > 0
+        assert report.accepted == report.instances > 0
     images = 2
     assert waited == ["cpu in decode_jointly"] * images + ["cpu in _targets"]
     # The numbers of the report come over together, when they are asked for.

@@ -1,8 +1,8 @@
 """Counts where a step would wait for a GPU, on a machine that has none.
 
-Tensors that hang on the model's weights are taken to lie on the GPU; what is made on the processor
+Tensors that hang on the model's weights are taken to lie on the GPU; what is made on the CPU
 and never meets them is not. Reading a value of the first, or asking how many of them are true,
-would stop the processor until the GPU has caught up.
+would stop the CPU until the GPU has caught up.
 """
 
 import traceback

@@ -73,7 +73,7 @@ def open_cache(args: argparse.Namespace) -> "FeatureCache | None":
         raise InputError(f"--cache-size {args.cache_size}: give a size in gigabytes.")
     return FeatureCache(
         args.cache,
-        most_bytes=int(args.cache_size * 1e9),
+        max_bytes=int(args.cache_size * 1e9),
         dtype=getattr(torch, args.cache_precision),
     )
 
@@ -90,7 +90,7 @@ def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
         default="float32",
         help="of the encoder (default: %(default)s)",
     )
-    machine.add_argument("--threads", type=int, help="processor threads; all cores if not given")
+    machine.add_argument("--threads", type=int, help="CPU threads; all cores if not given")
 
 
 def add_skip_broken(parser: argparse._ArgumentGroup) -> None:
@@ -103,7 +103,7 @@ def add_skip_broken(parser: argparse._ArgumentGroup) -> None:
 
 
 def set_threads(count: int | None) -> None:
-    """Use this many processor threads; None leaves the choice to torch.
+    """Use this many CPU threads; None leaves the choice to torch.
 
     Raises:
         InputError: less than one.

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
 
     if not args.folder.is_dir():
         raise FileNotFoundError(f"no cache folder {args.folder}.")
-    cache = FeatureCache(args.folder, most_bytes=2**63)
+    cache = FeatureCache(args.folder, max_bytes=2**63)
     used = cache.clear() if args.clear else cache.use()
     done = "deleted" if args.clear else "held"
     print(f"{args.folder}: {used.entries} entries, {used.size / 1e9:.2f} GB {done}")

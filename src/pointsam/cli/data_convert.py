@@ -114,7 +114,7 @@ def _add_label_arguments(parser: argparse.ArgumentParser) -> None:
         "--ignore", action="append", default=[], metavar="VALUE", help="read as background"
     )
     parser.add_argument(
-        "--least-area", type=int, default=1, metavar="PX", help="leave smaller instances out"
+        "--min-area", type=int, default=1, metavar="PX", help="leave smaller instances out"
     )
 
 
@@ -132,7 +132,7 @@ def _add_polygon_arguments(parser: argparse.ArgumentParser) -> None:
         "--category", default="object", help="of polygons without a class (default: object)"
     )
     parser.add_argument(
-        "--least-area", type=int, default=1, metavar="PX", help="leave smaller parts out"
+        "--min-area", type=int, default=1, metavar="PX", help="leave smaller parts out"
     )
 
 
@@ -152,7 +152,7 @@ def run_polygons(args: argparse.Namespace) -> int:
             folder,
             side=args.chip,
             overlap=args.overlap,
-            least_area=args.least_area,
+            min_area=args.min_area,
         )
         for _ in tqdm(chips, unit="chip", delay=1, leave=False):
             pass
@@ -166,7 +166,7 @@ def run_polygons(args: argparse.Namespace) -> int:
 
 def run_whu(args: argparse.Namespace) -> int:
     """Convert split by split; those that are done are kept."""
-    from pointsam.data.whu import whu_rule, whu_splits
+    from pointsam.data.prepare.conversion import whu_rule, whu_splits
 
     folder = args.output or args.root / "annotations"
     for split, tiles in whu_splits(args.root).items():
@@ -195,7 +195,7 @@ def run_labels(args: argparse.Namespace) -> int:
         classes=tuple((name, _value(text)) for name, _, text in classes),
         background=_value(args.background),
         ignored=tuple(map(_value, args.ignore)),
-        least_area=args.least_area,
+        min_area=args.min_area,
         form="rle" if args.rle else "polygons",
     )
     tiles = pair_tiles(args.images, args.labels, suffix=args.suffix)

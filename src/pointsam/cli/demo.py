@@ -59,7 +59,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)"
     )
-    parser.add_argument("--threads", type=int, help="processor threads; all cores if not given")
+    parser.add_argument("--threads", type=int, help="CPU threads; all cores if not given")
     parser.set_defaults(run=run)
 
 

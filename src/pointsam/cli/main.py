@@ -106,7 +106,7 @@ def _ask_for_large_pages() -> None:
     """Let torch lay its tensors on large pages, where the user has not decided.
 
     The system clears memory page by page each time a large tensor is made: with pages of 4 KiB a
-    tenth to a third of the time of an encode or decode on a processor went there. Torch reads
+    tenth to a third of the time of an encode or decode on a CPU went there. Torch reads
     this at its first tensor; Linux alone heeds it.
 
     Source: PyTorch, c10/core/alignment and CPUAllocator (``THP_MEM_ALLOC_ENABLE``).

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pointsam.cli.arguments import add_model_arguments, add_skip_broken, refuse_options
 from pointsam.cli.clicks import click, clicked_image
-from pointsam.cli.predict_everything import (
+from pointsam.cli.predict_automatic import (
     EVERYTHING_DEFAULTS,
-    add_everything_arguments,
+    add_automatic_arguments,
     everything,
     read_images,
 )
@@ -46,7 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="prompt with the boxes that the point file carries beside its points",
     )
     add_model_arguments(parser)
-    add_everything_arguments(parser)
+    add_automatic_arguments(parser)
     add_scene_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -127,7 +127,7 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
 
     refuse_other_stretch(folder, args.adapter)
     usual = TeacherSettings()
-    joint = JointDecoding(usual.iou_threshold, usual.most_negatives) if args.joint else None
+    joint = JointDecoding(usual.iou_threshold, usual.max_negatives) if args.joint else None
     model = open_model(args)
     clicked = partial(
         predict_image,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pointsam.data.rasters.stretching import Stretch
     from pointsam.data.records import ImageRecord
     from pointsam.models.adapters.card import AdapterCard
-    from pointsam.prediction.scenes.automatic import SceneEverything
+    from pointsam.prediction.scenes.automatic import SceneAutomatic
     from pointsam.prediction.scenes.run import SceneSummary, Shard
 
 SCENE_DEFAULTS = {
@@ -97,7 +97,7 @@ def run_scene(args: argparse.Namespace) -> int:
         prompts = (
             scene_points(_record(args, scene), scene.grid)
             if args.grid is None
-            else _everything(args)
+            else _automatic(args)
         )
         model = open_model(args)
         window = (
@@ -164,14 +164,14 @@ def displayed(
     return None, replace(trained, bands=bands)
 
 
-def _everything(args: argparse.Namespace) -> "SceneEverything":
+def _automatic(args: argparse.Namespace) -> "SceneAutomatic":
     """Give what is kept of a scene that nobody has clicked on."""
-    from pointsam.cli.predict_everything import everything_settings
+    from pointsam.cli.predict_automatic import automatic_settings
     from pointsam.prediction.images.automatic import load_prototypes
-    from pointsam.prediction.scenes.automatic import SceneEverything
+    from pointsam.prediction.scenes.automatic import SceneAutomatic
 
     prototypes = load_prototypes(args.adapter) if args.adapter else None
-    return SceneEverything(everything_settings(args), prototypes)
+    return SceneAutomatic(automatic_settings(args), prototypes)
 
 
 def _report(summary: "SceneSummary", output: Path) -> None:

@@ -91,13 +91,13 @@ def _add_settings(settings: "argparse._ArgumentGroup") -> None:
         action="append",
         default=[],
         metavar="STAGE.NAME=VALUE",
-        help="any other setting, e.g. teacher.most_negatives=0 (repeatable)",
+        help="any other setting, e.g. teacher.max_negatives=0 (repeatable)",
     )
 
 
 def _add_machine(machine: "argparse._ArgumentGroup") -> None:
     machine.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
-    machine.add_argument("--threads", type=int, help="processor threads; all cores if not given")
+    machine.add_argument("--threads", type=int, help="CPU threads; all cores if not given")
     machine.add_argument(
         "--checkpointing",
         action="store_const",
@@ -147,9 +147,9 @@ def _train(args: argparse.Namespace, device: str, ranks: "Ranks") -> int:
     from pointsam.cli.arguments import open_cache, set_threads
     from pointsam.errors import InputError
     from pointsam.files import refuse_existing
+    from pointsam.training.collapse_monitor import RunCollapsedError
     from pointsam.training.run import run_training
     from pointsam.training.settings import train_settings
-    from pointsam.training.watch import RunCollapsedError
 
     if args.save_every < 1:
         raise InputError(f"--save-every {args.save_every}: give at least 1 step.")

@@ -1,0 +1,1 @@
+"""Scores: masks, boxes, held-out clicks."""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from jaxtyping import Bool, Float
 
-from pointsam.data.prepare.oriented_boxes import ImageBoxes, OrientedBox
+from pointsam.data.prepare.oriented_boxes import Corners, ImageBoxes, OrientedBox
 from pointsam.errors import InputError
-from pointsam.prediction.boxes import rotated_iou
 
 AP_IOU = 0.5
 """A detection is right above this IoU."""
@@ -135,3 +135,24 @@ def _paired_iou(
         if not box.difficult
     ]
     return np.array(values, dtype=float)
+
+
+def rotated_iou(
+    boxes: Sequence[Corners], others: Sequence[Corners]
+) -> Float[np.ndarray, "boxes others"]:
+    """Give the IoU of every two convex quadrangles, by exact clipping of those that may meet."""
+    iou = np.zeros((len(boxes), len(others)))
+    if not len(boxes) or not len(others):
+        return iou
+    mine, theirs = _quadrangles(boxes), _quadrangles(others)
+    rows, cols = shapely.STRtree(theirs).query(mine, predicate="intersects")
+    both = shapely.area(shapely.intersection(mine[rows], theirs[cols]))
+    either = shapely.area(mine)[rows] + shapely.area(theirs)[cols] - both
+    iou[rows, cols] = np.divide(both, either, out=np.zeros_like(both), where=either > 0)
+    return iou
+
+
+def _quadrangles(boxes: Sequence[Corners]) -> np.ndarray:
+    """Make polygons; corners in no order around the box, as some labels have, give their hull."""
+    polygons = shapely.polygons(np.stack(boxes))
+    return np.asarray(np.where(shapely.is_valid(polygons), polygons, shapely.convex_hull(polygons)))

@@ -17,12 +17,10 @@ from pointsam.data.dataset import ImageSource, load_sample
 from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.figures import draw_panel, save_picture, side_by_side, stack
-from pointsam.masks import masks_in_image, overlap_rate, threshold
-from pointsam.models.encoding import encode_with
+from pointsam.masks import agree_with_clicks, masks_in_image, overlap_rate, threshold
+from pointsam.models.adapters.lora import Adapter, AdapterState
+from pointsam.models.encoding import Precision, encode_with
 from pointsam.models.segmenter import Segmenter
-from pointsam.training.pseudo_labels import believable
-from pointsam.training.settings import Precision
-from pointsam.training.step import Learner
 
 FIGURE_NAME = "held_out.png"
 _DRAWN = 3
@@ -62,25 +60,34 @@ class _Answer:
 
 @torch.no_grad()
 def compare_held_out(
-    learner: Learner, records: Sequence[ImageRecord], images: ImageSource, *, figure: Path
+    model: Segmenter,
+    adapter: Adapter,
+    records: Sequence[ImageRecord],
+    images: ImageSource,
+    *,
+    adapted: AdapterState,
+    precision: Precision,
+    figure: Path,
 ) -> HeldOut:
-    """Segment held-out clicks without and with the averaged adapter.
+    """Segment held-out clicks without and with the trained adapter.
 
     Args:
-        learner: at the end of its run.
+        model: with `adapter` on it.
+        adapter: that was trained.
         records: with clicks that the run did not see; at least one instance each.
         images: gives their pixels.
+        adapted: the adapter's weights that are the result of the run.
+        precision: of the encoder.
         figure: PNG to write: direct beside adapted.
     """
-    model, precision = learner.model, learner.precision
     rows: list[tuple[Sample, _Answer, _Answer]] = []
     for record in records:
         sample = load_sample(record, images, side=model.side, stride=model.stride)
-        with learner.adapter.disabled():
+        with adapter.disabled():
             direct = _answer(model, sample, precision=precision)
-        with learner.adapter.holding(learner.average.state):
-            adapted = _answer(model, sample, precision=precision)
-        rows.append((sample, direct, adapted))
+        with adapter.holding(adapted):
+            with_adapter = _answer(model, sample, precision=precision)
+        rows.append((sample, direct, with_adapter))
     _draw(rows, images, records, figure)
     return HeldOut(
         images=len(rows),
@@ -104,7 +111,9 @@ def _answer(model: Segmenter, sample: Sample, *, precision: Precision) -> _Answe
 
 
 def _agreeing(rows: Sequence[tuple[Sample, _Answer]]) -> float:
-    return _mean(torch.cat([believable(a.masks, sample.prompts).float() for sample, a in rows]))
+    return _mean(
+        torch.cat([agree_with_clicks(a.masks, sample.prompts).float() for sample, a in rows])
+    )
 
 
 def _overlap(answers: Sequence[_Answer]) -> float:

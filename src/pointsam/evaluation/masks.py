@@ -14,10 +14,9 @@ from pointsam.data.records import Dataset, ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError
 from pointsam.masks import count_pixels, masks_in_image, overlap_rate
-from pointsam.models.encoding import encode_with
+from pointsam.models.encoding import Precision, encode_with
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prompts import PointPrompts
-from pointsam.training.settings import Precision
 
 METRICS = ("iou", "f1", "precision", "recall")
 

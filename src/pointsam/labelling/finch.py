@@ -39,9 +39,9 @@ def finch(features: Float[Tensor, "features channels"]) -> list[Int[Tensor, " fe
 
 
 def coarsest_partition(
-    features: Float[Tensor, "features channels"], *, least_clusters: int = 8
+    features: Float[Tensor, "features channels"], *, min_clusters: int = 8
 ) -> Int[Tensor, " features"]:
-    """Give the coarsest FINCH partition that still has `least_clusters` clusters.
+    """Give the coarsest FINCH partition that still has `min_clusters` clusters.
 
     Where not even the finest has as many, the finest is given.
 
@@ -51,7 +51,7 @@ def coarsest_partition(
     partitions = finch(features)
     if not partitions:
         return torch.zeros(0, dtype=torch.long, device=features.device)
-    rich_enough = [labels for labels in partitions if int(labels.max()) + 1 >= least_clusters]
+    rich_enough = [labels for labels in partitions if int(labels.max()) + 1 >= min_clusters]
     return rich_enough[-1] if rich_enough else partitions[0]
 
 

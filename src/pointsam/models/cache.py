@@ -48,21 +48,19 @@ class _Entry:
 class FeatureCache:
     """A folder of tensors, bounded in size, shared by any number of runs at once."""
 
-    def __init__(
-        self, folder: Path, *, most_bytes: int, dtype: torch.dtype = torch.float16
-    ) -> None:
+    def __init__(self, folder: Path, *, max_bytes: int, dtype: torch.dtype = torch.float16) -> None:
         """Open a folder; it is made where it is missing.
 
         Args:
             folder: of the entries.
-            most_bytes: the least recently used entries leave when more is stored.
+            max_bytes: the least recently used entries leave when more is stored.
             dtype: numbers are stored in; float32 changes none of a float32 model.
         """
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file; a cache is a folder.")
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._most_bytes = most_bytes
+        self._most_bytes = max_bytes
         self._dtype = dtype
         self._size = self.use().size
         self._uncounted = 0

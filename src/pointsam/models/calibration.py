@@ -20,7 +20,7 @@ class JointMasks:
     prompts: PointPrompts
     """What the masks were decoded from: the annotator's points and the rivals' lent ones."""
     rivals: Bool[Tensor, "instances instances"]
-    """Whose first masks ran into each other; on the processor."""
+    """Whose first masks ran into each other; on the CPU."""
 
 
 @torch.no_grad()
@@ -30,7 +30,7 @@ def decode_jointly(
     prompts: PointPrompts,
     *,
     iou_threshold: float,
-    most_negatives: int,
+    max_negatives: int,
 ) -> JointMasks:
     """Decode the instances of one image, calibrate their prompts, decode the rivals again.
 
@@ -39,18 +39,18 @@ def decode_jointly(
     Args:
         model: any segmenter.
         embedding: of one image.
-        prompts: in the model frame, best on the processor.
+        prompts: in the model frame, best on the CPU.
         iou_threshold: low-res masks that overlap by more than this IoU are rivals.
-        most_negatives: rivals' points that an instance receives; 0 switches calibration off.
+        max_negatives: rivals' points that an instance receives; 0 switches calibration off.
     """
     first = model.decode(embedding, prompts)
     logits, iou_prediction = first.low_res_logits[:, 0], first.iou_prediction[:, 0]
-    # Who lends points to whom is settled on the processor: a GPU is waited for once, not once an
+    # Who lends points to whom is settled on the CPU: a GPU is waited for once, not once an
     # instance.
     rivals = find_rivals(pairwise_iou(threshold(logits)), iou_threshold=iou_threshold).cpu()
-    if not most_negatives or not rivals.any():
+    if not max_negatives or not rivals.any():
         return JointMasks(logits, iou_prediction, prompts, rivals)
-    calibrated = calibrate_negatives(prompts.to("cpu"), rivals, most_negatives=most_negatives)
+    calibrated = calibrate_negatives(prompts.to("cpu"), rivals, max_negatives=max_negatives)
     [contested] = rivals.any(dim=1).nonzero(as_tuple=True)
     second: MaskLogits = model.decode(embedding, calibrated[contested])
     contested = contested.to(logits.device, non_blocking=True)

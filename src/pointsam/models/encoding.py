@@ -1,6 +1,7 @@
 """An image to its embedding: in half precision where that is faster, from the cache where it is."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import UInt8
@@ -8,7 +9,9 @@ from torch import Tensor
 
 from pointsam.models.adapters.lora import adapter_hash
 from pointsam.models.segmenter import Embedding, Segmenter
-from pointsam.training.settings import Precision
+
+Precision = Literal["float32", "bfloat16", "float16"]
+"""What an encoder computes in."""
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 """The contract every SAM family keeps, so that training, scores and prediction know none.
 
-The way of one image: ``normalise`` -> ``encode_frozen`` -> Stem -> ``encode_adapted`` ->
+The way of one image: ``normalise`` -> ``encode_frozen`` -> FrozenFeatures -> ``encode_adapted`` ->
 Embedding -> ``prepare`` (once an image) -> ImageTerms -> ``decode_chunk`` (for some instances)
 -> MaskLogits. ``decode`` does the last two for all instances.
 """
@@ -24,7 +24,7 @@ PIXEL_STD = (58.395, 57.12, 57.375)
 
 
 @dataclass(frozen=True, eq=False)
-class Stem:
+class FrozenFeatures:
     """What the frozen part of the encoder gives: the same at every step, so it can be kept."""
 
     tensors: tuple[Tensor, ...]
@@ -92,7 +92,7 @@ class Segmenter(nn.Module, ABC):
     first_block: int
     """First block of the encoder that an adapter may change; what is below is frozen."""
     chunk_size: int = 4
-    """Most instances decoded at once; small chunks stay in a processor's cache."""
+    """Most instances decoded at once; small chunks stay in a CPU's cache."""
     kept: KeptEmbeddings | None = None
     """Where prediction and scores keep final embeddings; None encodes every image anew."""
     checkpointing: bool = False
@@ -135,11 +135,11 @@ class Segmenter(nn.Module, ABC):
         return pixels
 
     @abstractmethod
-    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> Stem:
+    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> FrozenFeatures:
         """Run the encoder up to the first block that an adapter may change; no gradient."""
 
     @abstractmethod
-    def encode_adapted(self, stem: Stem) -> Embedding:
+    def encode_adapted(self, stem: FrozenFeatures) -> Embedding:
         """Run the rest of the encoder, with gradient where the adapter has weights."""
 
     @abstractmethod
@@ -199,7 +199,7 @@ class Segmenter(nn.Module, ABC):
 
         An instance's mask does not depend on the others that are asked for with it, up to
         rounding: SAM attends to padding, so a chunk never holds any. Prompts may lie on the
-        processor while the model is on a GPU, which then need not be waited for.
+        CPU while the model is on a GPU, which then need not be waited for.
         """
         terms = self.prepare(embedding)
         low_res = self.side // 4

@@ -21,6 +21,9 @@ from pointsam.prompts import POSITIVE, PointPrompts
 
 Factor = Literal["iou", "stability", "similarity"]
 
+ANYTHING = "object"
+"""Category of what was found without being asked for."""
+
 STABILITY_OFFSET = 1.0
 """Logits by which the threshold is moved either way.
 
@@ -32,18 +35,18 @@ DECODED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
-class EverythingSettings:
+class AutomaticSettings:
     """Which masks of a grid are kept."""
 
     grid: int = 32
     """Points along the longer side of the image; as far apart along the other."""
-    least_iou: float = 0.7
+    min_iou: float = 0.7
     """SAM's own estimate of a mask's IoU, at least."""
-    least_stability: float = 0.85
+    min_stability: float = 0.85
     """IoU of the mask at a higher and at a lower threshold, at least."""
-    most_overlap: float = 0.7
+    max_overlap: float = 0.7
     """IoU of two masks above which the lower-ranked one is a duplicate."""
-    most_area: float = 0.5
+    max_area: float = 0.5
     """Share of the image above which a mask is no object."""
     rank_by: tuple[Factor, ...] = ("iou", "stability", "similarity")
     """Factors whose product ranks masks; similarity counts where prototypes are known."""
@@ -51,7 +54,7 @@ class EverythingSettings:
     def __post_init__(self) -> None:
         if self.grid < 1:
             raise InputError(f"grid {self.grid}: give at least 1 point along the longer side.")
-        for name in ("least_iou", "least_stability", "most_overlap", "most_area"):
+        for name in ("min_iou", "min_stability", "max_overlap", "max_area"):
             if not 0 <= getattr(self, name) <= 1:
                 limit = name.replace("_", "-")
                 raise InputError(f"{limit} is a share in [0, 1], got {getattr(self, name)}.")
@@ -60,7 +63,7 @@ class EverythingSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Everything:
+class AutomaticMasks:
     """Masks of one image that nobody asked for one by one, the best first."""
 
     low_res_logits: Float[Tensor, "masks rows cols"]
@@ -73,9 +76,9 @@ class Everything:
     rank: Float[Tensor, " masks"]
     """Product of the factors masks are ranked by."""
 
-    def __getitem__(self, masks: Tensor) -> "Everything":
+    def __getitem__(self, masks: Tensor) -> "AutomaticMasks":
         """Keep these masks."""
-        return Everything(
+        return AutomaticMasks(
             self.low_res_logits[masks],
             self.points[masks],
             self.iou_prediction[masks],
@@ -86,14 +89,14 @@ class Everything:
 
 
 @torch.no_grad()
-def segment_everything(
+def automatic_masks(
     model: Segmenter,
     embedding: Embedding,
     frame: ModelFrame,
-    settings: EverythingSettings,
+    settings: AutomaticSettings,
     *,
     prototypes: Float[Tensor, "prototypes channels"] | None,
-) -> Everything:
+) -> AutomaticMasks:
     """Prompt one image with a grid and keep the good masks, each once.
 
     Args:
@@ -120,7 +123,7 @@ def segment_everything(
     together = _join(found)
     best_first = together[together.rank.argsort(descending=True, stable=True)]
     inside = threshold(best_first.low_res_logits) & frame.low_res_valid().to(model.device)
-    return best_first[~duplicates(inside, most_overlap=settings.most_overlap)]
+    return best_first[~duplicates(inside, max_overlap=settings.max_overlap)]
 
 
 def grid_points(frame: ModelFrame, count: int) -> Float[Tensor, "points 2"]:
@@ -180,7 +183,7 @@ def similarity(
 
 
 def duplicates(
-    masks: Bool[Tensor, "masks rows cols"], *, most_overlap: float
+    masks: Bool[Tensor, "masks rows cols"], *, max_overlap: float
 ) -> Bool[Tensor, " masks"]:
     """Mark the masks that overlap a kept one that stands before them: greedy suppression.
 
@@ -189,10 +192,10 @@ def duplicates(
 
     Args:
         masks: the best first.
-        most_overlap: IoU above which two masks are one object.
+        max_overlap: IoU above which two masks are one object.
     """
     before = torch.ones(len(masks), len(masks), device=masks.device, dtype=torch.bool).triu(1)
-    covers = (pairwise_iou(masks) > most_overlap) & before
+    covers = (pairwise_iou(masks) > max_overlap) & before
     marked = torch.zeros(len(masks), dtype=torch.bool, device=masks.device)
     while True:
         again = (covers & ~marked[:, None]).any(dim=0)
@@ -209,36 +212,36 @@ def _judged(
     features: Float[Tensor, "channels down across"],
     prototypes: Float[Tensor, "prototypes _"] | None,
     rank_by: Sequence[Factor],
-) -> Everything:
+) -> AutomaticMasks:
     """Put the three factors and their product beside the masks."""
     stable = stability(low_res_logits)
     alike = similarity(features, threshold(low_res_logits), prototypes=prototypes)
     factors = {"iou": iou_prediction, "stability": stable, "similarity": alike}
     rank = torch.stack([factors[name].clamp(min=0) for name in rank_by]).prod(dim=0)
-    return Everything(low_res_logits, points, iou_prediction, stable, alike, rank)
+    return AutomaticMasks(low_res_logits, points, iou_prediction, stable, alike, rank)
 
 
 def _worth_keeping(
-    masks: Everything, frame: ModelFrame, settings: EverythingSettings
+    masks: AutomaticMasks, frame: ModelFrame, settings: AutomaticSettings
 ) -> Int[Tensor, " kept"]:
     """Number the masks that pass the limits of score, stability and size."""
     valid = frame.low_res_valid().to(masks.rank.device)
     area = (threshold(masks.low_res_logits) & valid).sum(dim=(1, 2))
     return (
         (
-            (masks.iou_prediction >= settings.least_iou)
-            & (masks.stability >= settings.least_stability)
+            (masks.iou_prediction >= settings.min_iou)
+            & (masks.stability >= settings.min_stability)
             & (area > 0)
-            & (area <= settings.most_area * valid.sum())
+            & (area <= settings.max_area * valid.sum())
         )
         .nonzero()
         .flatten()
     )
 
 
-def _join(parts: Sequence[Everything]) -> Everything:
+def _join(parts: Sequence[AutomaticMasks]) -> AutomaticMasks:
     """Put the masks of several chunks together."""
-    return Everything(
+    return AutomaticMasks(
         torch.cat([part.low_res_logits for part in parts]),
         torch.cat([part.points for part in parts]),
         torch.cat([part.iou_prediction for part in parts]),

@@ -9,18 +9,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import shapely
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from pointsam.data.coco.masks import rasterise
-from pointsam.data.prepare.oriented_boxes import ImageBoxes, OrientedBox, label_names
+from pointsam.data.prepare.oriented_boxes import Corners, ImageBoxes, OrientedBox, label_names
 from pointsam.data.records import ImageRecord
+from pointsam.prediction.rectangles import minimum_area_rectangle
 from pointsam.prediction.scenes.logit_maps import clicked_part
 from pointsam.prompts import POSITIVE
-
-Corners = Float[np.ndarray, "4 2"]
-"""``(x, y)`` of a rectangle's corners in order around it."""
 
 
 @dataclass(frozen=True)
@@ -92,37 +89,6 @@ def boxes_of(
     return drawn, empty
 
 
-def minimum_area_rectangle(points: Float[np.ndarray, "points 2"]) -> Corners:
-    """Find the rectangle of least area around points.
-
-    One of its sides lies along a side of their convex hull, so each of those is tried.
-
-    Args:
-        points: not all on one line.
-
-    Returns:
-        Corners clockwise as one sees them (y grows down); the first side is the longest.
-
-    Source: Freeman and Shapira, "Determining the minimum-area encasing rectangle for an arbitrary
-        closed curve" (1975).
-    """
-    hull = shapely.get_coordinates(shapely.convex_hull(shapely.MultiPoint(points)))
-    sides = np.diff(hull, axis=0)
-    along = sides / np.linalg.norm(sides, axis=1, keepdims=True)
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    u, v = hull @ along.T, hull @ across.T
-    low, high = np.stack([u.min(0), v.min(0)]), np.stack([u.max(0), v.max(0)])
-    # Of equal areas the first direction that is nearest to an axis: the answer is one.
-    areas = (high - low).prod(axis=0)
-    smallest = np.flatnonzero(areas <= areas.min() * (1 + 1e-9))
-    best = smallest[np.argmin(np.abs(along[smallest]).min(axis=1).round(9))]
-    u0, v0 = low[:, best]
-    u1, v1 = high[:, best]
-    turned = np.array([[u0, v0], [u1, v0], [u1, v1], [u0, v1]])
-    corners: Corners = turned @ np.stack([along[best], across[best]])
-    return corners if u1 - u0 >= v1 - v0 else np.roll(corners, -1, axis=0)
-
-
 def trimmed(
     mask: Bool[np.ndarray, "height width"],
     *,
@@ -138,27 +104,6 @@ def trimmed(
     if trim.one_part:
         kept = _one_part(kept, cells)
     return kept if kept.any() else mask
-
-
-def rotated_iou(
-    boxes: Sequence[Corners], others: Sequence[Corners]
-) -> Float[np.ndarray, "boxes others"]:
-    """Give the IoU of every two convex quadrangles, by exact clipping of those that may meet."""
-    iou = np.zeros((len(boxes), len(others)))
-    if not len(boxes) or not len(others):
-        return iou
-    mine, theirs = _quadrangles(boxes), _quadrangles(others)
-    rows, cols = shapely.STRtree(theirs).query(mine, predicate="intersects")
-    both = shapely.area(shapely.intersection(mine[rows], theirs[cols]))
-    either = shapely.area(mine)[rows] + shapely.area(theirs)[cols] - both
-    iou[rows, cols] = np.divide(both, either, out=np.zeros_like(both), where=either > 0)
-    return iou
-
-
-def _quadrangles(boxes: Sequence[Corners]) -> np.ndarray:
-    """Make polygons; corners in no order around the box, as some labels have, give their hull."""
-    polygons = shapely.polygons(np.stack(boxes))
-    return np.asarray(np.where(shapely.is_valid(polygons), polygons, shapely.convex_hull(polygons)))
 
 
 def _without_bridges(

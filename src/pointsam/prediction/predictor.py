@@ -16,11 +16,10 @@ from pointsam.frames import ModelFrame
 from pointsam.masks import masks_in_image
 from pointsam.models.adapters.card import read_card
 from pointsam.models.adapters.lora import Adapter
-from pointsam.models.encoding import encode_with
+from pointsam.models.encoding import Precision, encode_with
 from pointsam.models.loading.checkpoints import EMBEDDED, load_adapter, load_segmenter
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prompts import PADDING, POSITIVE, PointPrompts
-from pointsam.training.settings import Precision
 
 USUAL_SIDE = 1024
 """Side of the model's input where no adapter says otherwise, in pixels."""

@@ -11,7 +11,7 @@ from pointsam.data.sample import Sample
 from pointsam.figures import draw_panel, save_picture, side_by_side, stack
 from pointsam.frames import ModelFrame
 from pointsam.masks import masks_in_image
-from pointsam.training.step import Learner
+from pointsam.training.step import Trainer
 from pointsam.training.views import Views
 
 IMAGES = 3
@@ -19,7 +19,7 @@ IMAGES = 3
 
 
 @torch.no_grad()
-def draw_epoch(learner: Learner, views: Views, epoch: int, folder: Path) -> Path:
+def draw_epoch(trainer: Trainer, views: Views, epoch: int, folder: Path) -> Path:
     """Draw the teacher's masks of weak views beside the student's of strong views.
 
     Both are decoded by the code that prediction uses. In the supervised regime the annotated
@@ -32,16 +32,16 @@ def draw_epoch(learner: Learner, views: Views, epoch: int, folder: Path) -> Path
     for index in range(min(IMAGES, len(views.records))):
         view = views(index, epoch)
         sample = view.sample
-        if learner.teacher is not None:
-            [label] = learner.teacher.label(learner.stems([view], "weak"), [sample])
+        if trainer.teacher is not None:
+            [label] = trainer.teacher.label(trainer.frozen_features([view], "weak"), [sample])
             target, prompts = label.joint.low_res_logits, label.joint.prompts
-            title = f"teacher, weak view: {int(label.believed.sum())}/{len(prompts)} believed"
+            title = f"teacher, weak view: {int(label.accepted.sum())}/{len(prompts)} accepted"
         else:
             assert view.low_res_masks is not None
             target, prompts = view.low_res_masks.float() - 0.5, sample.prompts
             title = "annotated masks"
-        embedding = learner.model.encode_adapted(learner.stems([view], "strong"))
-        student = learner.model.decode(embedding, sample.prompts.to(learner.model.device))
+        embedding = trainer.model.encode_adapted(trainer.frozen_features([view], "strong"))
+        student = trainer.model.decode(embedding, sample.prompts.to(trainer.model.device))
         rows.append(
             side_by_side(
                 [

@@ -16,7 +16,7 @@ PARTS = (
     "load",
     "encode weak",
     "label",
-    "watch",
+    "monitor",
     "encode strong",
     "decode",
     "backward",
@@ -28,7 +28,7 @@ COLUMNS = (
     "epoch",
     "lr",
     "instances",
-    "believed",
+    "accepted",
     *(f"loss {term}" for term in TERMS),
     *(f"gradient {term}" for term in TERMS[1:]),
     *(f"pseudo-mask {name}" for name in WATCHED),
@@ -77,12 +77,12 @@ def as_row(progress: Progress) -> dict[str, Any]:
         "epoch": progress.epoch,
         "lr": progress.lr,
         "instances": report.instances,
-        "believed": report.believed,
+        "accepted": report.accepted,
     }
     row |= {f"loss {term}": value for term, value in report.losses.items()}
     row |= {f"gradient {term}": value for term, value in report.gradient_norms.items()}
-    if report.watched is not None:
-        row |= {f"pseudo-mask {name}": value for name, value in asdict(report.watched).items()}
+    if report.monitored is not None:
+        row |= {f"pseudo-mask {name}": value for name, value in asdict(report.monitored).items()}
     return row | {f"seconds {part}": value for part, value in progress.seconds.items()}
 
 

@@ -8,12 +8,12 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from pointsam.data.sample import TrainingSample
+from pointsam.training.collapse_monitor import CollapseMonitor
 from pointsam.training.prototypes import PredictedClusters
 from pointsam.training.report import StepReport
-from pointsam.training.schedule import Plan
+from pointsam.training.schedule import Schedule
 from pointsam.training.settings import TrainSettings
-from pointsam.training.step import Learner
-from pointsam.training.watch import Watch
+from pointsam.training.step import Trainer
 
 ViewSource = Callable[[int, int], TrainingSample]
 """Gives a view of an image: its place in the data and the number of the pass."""
@@ -32,11 +32,11 @@ class Progress:
 
 
 def train(
-    learner: Learner,
+    trainer: Trainer,
     optimizer: torch.optim.Optimizer,
     views: ViewSource,
-    plan: Plan,
-    watch: Watch,
+    schedule: Schedule,
+    monitor: CollapseMonitor,
     settings: TrainSettings,
     *,
     start: int = 0,
@@ -47,11 +47,11 @@ def train(
     are made while the current one runs; every draw is addressed, so this changes none.
 
     Args:
-        learner: with the model, the adapter and the teacher.
+        trainer: with the model, the adapter and the teacher.
         optimizer: over the adapter's parameters.
         views: makes a view of an image.
-        plan: which images and which rate a step has.
-        watch: judges the pseudo-masks at measured steps.
+        schedule: which images and which rate a step has.
+        monitor: judges the pseudo-masks at measured steps.
         settings: of the run.
         start: first step, where a killed run goes on.
 
@@ -60,34 +60,36 @@ def train(
     """
 
     def load(step: int) -> list[TrainingSample]:
-        share = learner.ranks.share(plan.batch(step))
-        return [views(index, plan.epoch(step)) for index in share]
+        share = trainer.ranks.share(schedule.batch(step))
+        return [views(index, schedule.epoch(step)) for index in share]
 
     with ThreadPoolExecutor(max_workers=1) as loader:
         coming: Future[list[TrainingSample]] = loader.submit(load, start)
-        for step in range(start, plan.steps):
-            with learner.timer.part("load"):
+        for step in range(start, schedule.steps):
+            with trainer.timer.part("load"):
                 batch = coming.result()
-            if step + 1 < plan.steps:
+            if step + 1 < schedule.steps:
                 coming = loader.submit(load, step + 1)
-            _refresh_prototypes(learner, step, interval=settings.prototypes.interval)
-            report = learner.step(
+            _refresh_prototypes(trainer, step, interval=settings.prototypes.interval)
+            report = trainer.step(
                 batch,
-                measured=step % settings.watch.interval == 0,
-                images=len(plan.batch(step)),
+                measured=step % settings.monitor.interval == 0,
+                images=len(schedule.batch(step)),
             )
             for group in optimizer.param_groups:
-                group["lr"] = plan.lr(step)
+                group["lr"] = schedule.lr(step)
             if not report.skipped:
-                with learner.timer.part("optimizer"):
+                with trainer.timer.part("optimizer"):
                     if settings.schedule.clip_norm is not None:
-                        clip_grad_norm_(learner.adapter.parameters(), settings.schedule.clip_norm)
+                        clip_grad_norm_(trainer.adapter.parameters(), settings.schedule.clip_norm)
                     optimizer.step()
-                    learner.average.follow()
-            if report.watched is not None:
-                watch.add(report.watched)
-            yield Progress(step, plan.epoch(step), plan.lr(step), report, learner.timer.take())
-            watch.check()
+                    trainer.average.follow()
+            if report.monitored is not None:
+                monitor.add(report.monitored)
+            yield Progress(
+                step, schedule.epoch(step), schedule.lr(step), report, trainer.timer.take()
+            )
+            monitor.check()
 
 
 def make_optimizer(
@@ -99,15 +101,15 @@ def make_optimizer(
     return kind(parameters, lr=schedule.lr, weight_decay=schedule.weight_decay)
 
 
-def _refresh_prototypes(learner: Learner, step: int, *, interval: int) -> None:
+def _refresh_prototypes(trainer: Trainer, step: int, *, interval: int) -> None:
     """Cluster and match anew, at the interval or as soon as the bank has filled."""
-    regularizer = learner.regularizer
+    regularizer = trainer.regularizer
     if regularizer is None or not regularizer.bank.full:
         return
     if regularizer.clusters is None or step % interval == 0:
         clusters = regularizer.refresh()
         # Sums on a GPU may differ in their last bit, and then so may the clusters.
         regularizer.clusters = PredictedClusters(
-            sums=learner.ranks.from_first(clusters.sums),
-            target_of=learner.ranks.from_first(clusters.target_of),
+            sums=trainer.ranks.from_first(clusters.sums),
+            target_of=trainer.ranks.from_first(clusters.target_of),
         )

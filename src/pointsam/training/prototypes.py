@@ -25,7 +25,7 @@ from pointsam.frames import ModelFrame
 from pointsam.labelling.finch import cluster_means, cluster_sums, coarsest_partition
 from pointsam.prompts import PointPrompts
 
-LEAST_CLUSTERS = 8
+MIN_CLUSTERS = 8
 """Fewest clusters that a partition must have to give prototypes."""
 
 
@@ -39,7 +39,7 @@ def point_features(
     Args:
         feature_map: one cell every ``frame.stride`` pixels of the model frame.
         frame: of this image.
-        prompts: in the model frame; best on the processor.
+        prompts: in the model frame; best on the CPU.
 
     Raises:
         ValueError: the map is not this frame's, or a point lies outside the model frame.
@@ -56,11 +56,11 @@ def point_features(
 
 
 def target_prototypes(
-    features: Float[Tensor, "features channels"], *, least_clusters: int = LEAST_CLUSTERS
+    features: Float[Tensor, "features channels"], *, min_clusters: int = MIN_CLUSTERS
 ) -> Float[Tensor, "target channels"]:
     """Give the cluster centres of the frozen model's point features; no gradient."""
     features = features.detach()
-    return cluster_means(features, coarsest_partition(features, least_clusters=least_clusters))
+    return cluster_means(features, coarsest_partition(features, min_clusters=min_clusters))
 
 
 def match_prototypes(
@@ -171,12 +171,12 @@ class PrototypeRegularizer:
         target: Float[Tensor, "target channels"],
         *,
         capacity: int,
-        least_clusters: int = LEAST_CLUSTERS,
+        min_clusters: int = MIN_CLUSTERS,
     ) -> None:
         """Start with an empty bank of `capacity` features and no clusters."""
         self.target = target.detach()
         self.bank = MemoryBank(capacity=capacity, like=self.target)
-        self.least_clusters = least_clusters
+        self.min_clusters = min_clusters
         self.clusters: PredictedClusters | None = None
 
     def push(self, features: Float[Tensor, "live channels"]) -> None:
@@ -199,7 +199,7 @@ class PrototypeRegularizer:
                 "refresh() waits until it is full."
             )
         features = self.bank.features
-        labels = coarsest_partition(features, least_clusters=self.least_clusters)
+        labels = coarsest_partition(features, min_clusters=self.min_clusters)
         sums, counts = cluster_sums(features, labels)
         rows, cols = match_prototypes(sums, self.target)
         target_of = torch.full_like(counts, -1)

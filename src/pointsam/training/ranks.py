@@ -65,7 +65,7 @@ class Ranks:
             return values
         values = values.clone()
         if values.is_cuda:
-            # Who waits on a GPU for a lost process waits long; on the processor it is noticed.
+            # Who waits on a GPU for a lost process waits long; on the CPU it is noticed.
             self.wait()
         with self._noticing():
             dist.all_reduce(values)
@@ -78,7 +78,7 @@ class Ranks:
         """
         if self.count == 1:
             return rows
-        # The numbers go from processor to processor: a GPU does not wait for them.
+        # The numbers go from CPU to CPU: a GPU does not wait for them.
         sizes = [torch.zeros(1, dtype=torch.long) for _ in range(self.count)]
         with self._noticing():
             dist.all_gather(sizes, torch.tensor([len(rows)]))
@@ -172,7 +172,7 @@ def launched_ranks() -> Ranks:
 
 
 def device_of_rank(device: str) -> str:
-    """Give each process of a machine its own GPU; a processor is shared.
+    """Give each process of a machine its own GPU; a CPU is shared.
 
     Args:
         device: as chosen for the run, ``cuda`` without a number or ``cpu``.

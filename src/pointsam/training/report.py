@@ -1,12 +1,16 @@
-"""What a step saw: numbers that stay on the device until somebody asks."""
+"""What a step saw, and where its seconds went."""
 
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from time import perf_counter
 
 from jaxtyping import Float
 from torch import Tensor
 
-from pointsam.training.watch import Measurement
+from pointsam.training.collapse_monitor import Measurement
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,10 +22,10 @@ class StepReport:
 
     terms: tuple[str, ...]
     sums: Float[Tensor, " numbers"]
-    """The weighted terms, then instances, then believed instances."""
+    """The weighted terms, then instances, then accepted instances."""
     norms: Float[Tensor, " terms"] | None = None
     """Of each term's gradient on the adapter's weights; only at measured steps."""
-    watched: Measurement | None = None
+    monitored: Measurement | None = None
     """The teacher beside the frozen model; only at measured steps of a run with a teacher."""
     skipped: bool = False
     """Whether float16 overflowed: the gradient is no number and must not be used."""
@@ -38,8 +42,8 @@ class StepReport:
         return int(self._numbers[-2])
 
     @property
-    def believed(self) -> int:
-        """Count those with a target: believed pseudo-masks, or annotated masks with a pixel."""
+    def accepted(self) -> int:
+        """Count those with a target: accepted pseudo-masks, or annotated masks with a pixel."""
         return int(self._numbers[-1])
 
     @cached_property
@@ -53,3 +57,28 @@ class StepReport:
     def _numbers(self) -> list[float]:
         numbers: list[float] = self.sums.tolist()
         return numbers
+
+
+class PartTimer:
+    """Adds up the wall time of named parts.
+
+    On a GPU, whose work is queued, a part's time is that of queueing it; profile there.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Count the block's seconds under `name`."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[name] += perf_counter() - start
+
+    def take(self) -> dict[str, float]:
+        """Give the seconds since the last call, and begin anew."""
+        taken = dict(self._seconds)
+        self._seconds.clear()
+        return taken

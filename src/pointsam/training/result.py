@@ -20,7 +20,7 @@ from pointsam.models.loading.checkpoints import base_hash
 from pointsam.models.segmenter import Segmenter
 from pointsam.prompts import POSITIVE
 from pointsam.training.settings import TrainSettings
-from pointsam.training.step import Learner
+from pointsam.training.step import Trainer
 
 _LIBRARIES = ("pointsam", "torch", "transformers", "peft", "numpy", "pillow")
 
@@ -70,17 +70,17 @@ class AdapterWriter:
         """Write what a run measured of itself at its end into the card that is there."""
         read_card(self.folder).model_copy(update={"scores": dict(scores)}).save(self.folder)
 
-    def save(self, learner: Learner, *, step: int) -> None:
+    def save(self, trainer: Trainer, *, step: int) -> None:
         """Write the averaged adapter after `step` steps; each file is replaced in one go."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".adapter.") as name:
-            with learner.adapter.holding(learner.average.state):
-                learner.adapter.save(Path(name))
+            with trainer.adapter.holding(trainer.average.state):
+                trainer.adapter.save(Path(name))
             for file in sorted(Path(name).iterdir()):
                 file.replace(self.folder / file.name)
-        if learner.regularizer is not None:
+        if trainer.regularizer is not None:
             with replacing(self.folder / PROTOTYPES_NAME) as temporary:
-                save_file({"prototypes": learner.regularizer.target.cpu()}, temporary)
+                save_file({"prototypes": trainer.regularizer.target.cpu()}, temporary)
         data = {**self.card.data, "steps": step}
         self.card.model_copy(update={"data": data}).save(self.folder)
 

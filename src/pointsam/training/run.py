@@ -21,19 +21,19 @@ from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.cache import FeatureCache
 from pointsam.models.loading.checkpoints import load_segmenter
 from pointsam.models.segmenter import Segmenter
+from pointsam.training.collapse_monitor import CollapseMonitor, RunCollapsedError
 from pointsam.training.figure import draw_epoch
+from pointsam.training.frozen_features import CachedFrozenFeatures, encoded_frozen_features
 from pointsam.training.log import RunLog
 from pointsam.training.loop import Progress, make_optimizer, train
 from pointsam.training.ranks import ALONE, RankLostError, Ranks
 from pointsam.training.result import AdapterWriter, data_key, trainable
-from pointsam.training.schedule import Plan
+from pointsam.training.schedule import Schedule
 from pointsam.training.settings import TrainSettings, write_settings
-from pointsam.training.setup import make_learner
+from pointsam.training.setup import make_trainer
 from pointsam.training.state import STATE_NAME, TrainState, read_state
-from pointsam.training.stems import CachedStems, encoded_stems
-from pointsam.training.step import StemSource
+from pointsam.training.step import FrozenFeatureSource
 from pointsam.training.views import Views
-from pointsam.training.watch import RunCollapsedError, Watch
 
 SETTINGS_NAME = "settings.yaml"
 
@@ -105,17 +105,17 @@ def _write_down(run: "_Run", start: int, *, save_every: int) -> None:
     """Train, and keep log, state, adapter and figures."""
     output = run.writer.folder
     log = RunLog(output, start=start)
-    bar = tqdm(total=run.plan.steps, initial=start, desc="adapting", unit="step", smoothing=0.1)
+    bar = tqdm(total=run.schedule.steps, initial=start, desc="adapting", unit="step", smoothing=0.1)
     try:
         for progress in run.steps(start):
             log.write(progress)
             _show(bar, progress)
             done = progress.step + 1
-            epoch_ends = done % run.plan.steps_per_epoch == 0 or done == run.plan.steps
+            epoch_ends = done % run.schedule.steps_per_epoch == 0 or done == run.schedule.steps
             if epoch_ends or done % save_every == 0:
                 run.save(done)
             if epoch_ends:
-                draw_epoch(run.state.learner, run.views, progress.epoch, output / "figures")
+                draw_epoch(run.state.trainer, run.views, progress.epoch, output / "figures")
     finally:
         bar.close()
         log.close()
@@ -123,10 +123,19 @@ def _write_down(run: "_Run", start: int, *, save_every: int) -> None:
 
 def _hold_up(run: "_Run", inputs: RunInputs) -> HeldOut | None:
     """Compare direct and adapted model on what was held out, and write it down."""
-    if not inputs.held_out or not run.state.watch.healthy:
+    if not inputs.held_out or not run.state.monitor.healthy:
         return None
     figure = run.writer.folder / "figures" / FIGURE_NAME
-    found = compare_held_out(run.state.learner, inputs.held_out, inputs.images, figure=figure)
+    trainer = run.state.trainer
+    found = compare_held_out(
+        trainer.model,
+        trainer.adapter,
+        inputs.held_out,
+        inputs.images,
+        adapted=trainer.average.state,
+        precision=trainer.precision,
+        figure=figure,
+    )
     run.writer.add_scores(found.scores())
     return found
 
@@ -145,7 +154,7 @@ class _Run:
     """The parts of a run, and what it keeps in its folder."""
 
     settings: TrainSettings
-    plan: Plan
+    schedule: Schedule
     views: Views
     state: TrainState
     writer: AdapterWriter
@@ -154,29 +163,29 @@ class _Run:
 
     def begin(self) -> int:
         """Make the folder, whole or not at all."""
-        if not self.state.learner.ranks.first:
+        if not self.state.trainer.ranks.first:
             return 0
         with new_folder(self.writer.folder) as folder:
             write_settings(self.settings, folder / SETTINGS_NAME)
-            replace(self.writer, folder=folder).save(self.state.learner, step=0)
+            replace(self.writer, folder=folder).save(self.state.trainer, step=0)
             self.state.save(folder / STATE_NAME, step=0, data_key=self.key)
         return 0
 
     def save(self, step: int) -> None:
         """Keep the state, and the adapter where it is a good one."""
-        if self.state.watch.healthy:
-            self.writer.save(self.state.learner, step=step)
+        if self.state.monitor.healthy:
+            self.writer.save(self.state.trainer, step=step)
         self.state.save(self.writer.folder / STATE_NAME, step=step, data_key=self.key)
 
     def steps(self, start: int) -> Iterator[Progress]:
         """Train from a step on."""
         state = self.state
         return train(
-            state.learner,
+            state.trainer,
             state.optimizer,
             self.views,
-            self.plan,
-            state.watch,
+            self.schedule,
+            state.monitor,
             self.settings,
             start=start,
         )
@@ -218,21 +227,21 @@ def _prepare(
     )
     pinned = inputs.device.startswith("cuda")
     views = Views(records, inputs.images, settings, stride=model.stride, pinned=pinned)
-    learner = make_learner(
+    trainer = make_trainer(
         model,
         adapter,
         views,
         settings,
-        stems=_stem_source(model, inputs.cache, writer.card.base_hash),
+        frozen_features=_frozen_feature_source(model, inputs.cache, writer.card.base_hash),
         saved=saved,
         ranks=ranks,
     )
     optimizer = make_optimizer(adapter.parameters(), settings)
     run = _Run(
         settings=settings,
-        plan=Plan(len(records), settings.data.batch_size, settings.schedule, settings.seed),
+        schedule=Schedule(len(records), settings.data.batch_size, settings.schedule, settings.seed),
         views=views,
-        state=TrainState(learner, optimizer, Watch(settings.watch)),
+        state=TrainState(trainer, optimizer, CollapseMonitor(settings.monitor)),
         writer=writer,
         key=key,
     )
@@ -250,18 +259,20 @@ def _refuse_idle_ranks(settings: TrainSettings, ranks: Ranks) -> None:
 
 
 def _refuse_slow_float16(settings: TrainSettings, device: str) -> None:
-    """Refuse a precision that a processor has no arithmetic for."""
+    """Refuse a precision that a CPU has no arithmetic for."""
     if settings.precision == "float16" and device.startswith("cpu"):
         raise InputError(
-            "precision float16 is for GPUs; on a processor use bfloat16, which needs no loss "
+            "precision float16 is for GPUs; on a CPU use bfloat16, which needs no loss "
             "scaling, or float32."
         )
 
 
-def _stem_source(model: Segmenter, cache: FeatureCache | None, weights: str) -> StemSource:
+def _frozen_feature_source(
+    model: Segmenter, cache: FeatureCache | None, weights: str
+) -> FrozenFeatureSource:
     if cache is None:
-        return partial(encoded_stems, model)
-    return CachedStems(model, cache, weights)
+        return partial(encoded_frozen_features, model)
+    return CachedFrozenFeatures(model, cache, weights)
 
 
 def _show(bar: "tqdm[Never]", progress: Progress) -> None:
@@ -269,7 +280,7 @@ def _show(bar: "tqdm[Never]", progress: Progress) -> None:
     report = progress.report
     bar.set_postfix(
         loss=f"{report.losses['total']:.3f}",
-        believed=f"{report.believed}/{report.instances}",
+        accepted=f"{report.accepted}/{report.instances}",
         refresh=False,
     )
     bar.update()

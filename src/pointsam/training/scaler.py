@@ -26,7 +26,7 @@ class LossScaler:
     def accept(self, gradient: Tensor) -> bool:
         """Say whether a step's gradient can be used, and adapt the factor to the answer.
 
-        On a GPU this waits for the gradient: whether to step is decided on the processor.
+        On a GPU this waits for the gradient: whether to step is decided on the CPU.
         """
         if not bool(torch.isfinite(gradient).all()):
             self.scale /= 2

@@ -10,12 +10,12 @@ from pointsam.training.settings import ScheduleSettings
 
 
 @dataclass(frozen=True)
-class Plan:
+class Schedule:
     """The steps of a run over `images` images; nothing in it depends on what came before."""
 
     images: int
     batch_size: int
-    schedule: ScheduleSettings
+    settings: ScheduleSettings
     seed: int
 
     @property
@@ -26,7 +26,7 @@ class Plan:
     @property
     def steps(self) -> int:
         """Optimizer steps of the whole run."""
-        return max(1, round(self.schedule.epochs * self.steps_per_epoch))
+        return max(1, round(self.settings.epochs * self.steps_per_epoch))
 
     def epoch(self, step: int) -> int:
         """Number the pass, from 0, that a step belongs to."""
@@ -42,7 +42,7 @@ class Plan:
     def lr(self, step: int) -> float:
         """Give the learning rate: linear warm-up, then tenfold falls."""
         done = (step + 1) / self.steps_per_epoch
-        warmup = self.schedule.warmup_epochs
-        falls = sum(done > epoch for epoch in self.schedule.decay_epochs)
+        warmup = self.settings.warmup_epochs
+        falls = sum(done > epoch for epoch in self.settings.decay_epochs)
         rise = min(1.0, done / warmup) if warmup else 1.0
-        return self.schedule.lr * rise * 0.1**falls
+        return self.settings.lr * rise * 0.1**falls

@@ -8,15 +8,36 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pointsam.errors import InputError, in_words
 from pointsam.files import replacing
+from pointsam.models.encoding import Precision
 
 Regime = Literal["pointsam", "self-training", "supervised"]
-Precision = Literal["float32", "bfloat16", "float16"]
 
 
 class Settings(BaseModel):
     """What all stages share: nothing changes after reading, nothing unknown is read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_former_names(cls, given: Any) -> Any:
+        """Accept the settings' former names: ``least_...``, ``most_...``, ``watch``."""
+        if not isinstance(given, dict):
+            return given
+        return {_present_name(str(name), cls, given): value for name, value in given.items()}
+
+
+def _present_name(name: str, stage: type[Settings], given: dict[str, Any]) -> str:
+    """Give today's name of a setting; a name that is given under both spellings stays unknown."""
+    for former, present in _FORMER_NAMES.items():
+        if name.startswith(former) and name not in stage.model_fields:
+            renamed = present + name.removeprefix(former)
+            if renamed in stage.model_fields and renamed not in given:
+                return renamed
+    return name
+
+
+_FORMER_NAMES = {"least_": "min_", "most_": "max_", "watch": "monitor"}
 
 
 class ModelSettings(Settings):
@@ -39,7 +60,7 @@ class DataSettings(Settings):
 
     batch_size: int = Field(1, ge=1, description="images in one optimizer step")
     views: int = Field(4, ge=1, description="pre-drawn weak and strong views of each image")
-    most_instances: int = Field(
+    max_instances: int = Field(
         50, ge=1, description="instances of one image used in one step; drawn anew each epoch"
     )
 
@@ -62,7 +83,7 @@ class ScheduleSettings(Settings):
 
 
 class TeacherSettings(Settings):
-    """Where pseudo-labels come from and which of them are believed.
+    """Where pseudo-labels come from and which of them are accepted.
 
     The frozen teacher cannot follow a student astray, so it is the usual one; the paper's is the
     student itself, ``live``. Measured side by side in docs/results.md.
@@ -72,10 +93,10 @@ class TeacherSettings(Settings):
         "frozen", description="slow average of the student, the student itself, or the frozen SAM"
     )
     iou_threshold: float = Field(0.1, ge=0, le=1, description="masks above this IoU are rivals")
-    most_negatives: int = Field(
+    max_negatives: int = Field(
         3, ge=0, description="rivals' points lent to an instance; 0 switches calibration off"
     )
-    least_iou_prediction: float = Field(
+    min_iou_prediction: float = Field(
         0.5, ge=0, le=1, description="masks the teacher itself rates lower are not trained on"
     )
 
@@ -95,23 +116,23 @@ class PrototypeSettings(Settings):
 
     bank: int = Field(128, ge=1, description="point features in the memory bank")
     interval: int = Field(30, ge=1, description="steps between two clusterings and matchings")
-    least_clusters: int = Field(8, ge=1, description="of the FINCH partition that is used")
+    min_clusters: int = Field(8, ge=1, description="of the FINCH partition that is used")
     images: int = Field(128, ge=1, description="images the target prototypes are made from")
 
 
-class WatchSettings(Settings):
+class MonitorSettings(Settings):
     """When a run is measured against the frozen model, and when it is stopped."""
 
     interval: int = Field(10, ge=1, description="steps between two measurements")
     window: int = Field(6, ge=2, description="measurements that are judged together")
-    least_agreement: float = Field(
+    min_agreement: float = Field(
         0.4, ge=0, le=1, description="median IoU with the frozen model's masks"
     )
-    most_area_change: float = Field(
+    max_area_change: float = Field(
         4.0, gt=1, description="factor of the median mask area, either way"
     )
-    least_share: float = Field(
-        0.25, ge=0, le=1, description="share of instances with a pseudo-mask that is believed"
+    min_share: float = Field(
+        0.25, ge=0, le=1, description="share of instances with a pseudo-mask that is accepted"
     )
 
 
@@ -127,7 +148,7 @@ class TrainSettings(Settings):
     teacher: TeacherSettings = TeacherSettings()
     loss: LossSettings = LossSettings()
     prototypes: PrototypeSettings = PrototypeSettings()
-    watch: WatchSettings = WatchSettings()
+    monitor: MonitorSettings = MonitorSettings()
 
     @model_validator(mode="before")
     @classmethod
@@ -135,7 +156,7 @@ class TrainSettings(Settings):
         """Self-training is the frozen SAM's masks: no calibration, no prototypes."""
         if isinstance(given, dict) and given.get("regime", "pointsam") != "pointsam":
             fixed = {
-                "teacher": {"weights": "frozen", "most_negatives": 0},
+                "teacher": {"weights": "frozen", "max_negatives": 0},
                 "loss": {"prototype": 0.0},
             }
             # What is no mapping is left as it is, to be refused.

@@ -1,4 +1,4 @@
-"""From settings to what a step needs: teacher, target prototypes, learner."""
+"""From settings to what a step needs: teacher, target prototypes, trainer."""
 
 import logging
 from typing import Any
@@ -17,22 +17,22 @@ from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.ranks import Ranks
 from pointsam.training.scaler import LossScaler
 from pointsam.training.settings import TrainSettings
-from pointsam.training.step import Learner, StemSource
+from pointsam.training.step import FrozenFeatureSource, Trainer
 from pointsam.training.views import Views
 
 _logger = logging.getLogger(__name__)
 
 
-def make_learner(
+def make_trainer(
     model: Segmenter,
     adapter: Adapter,
     views: Views,
     settings: TrainSettings,
     *,
-    stems: StemSource,
+    frozen_features: FrozenFeatureSource,
     saved: dict[str, Any] | None,
     ranks: Ranks,
-) -> Learner:
+) -> Trainer:
     """Put together what a step needs.
 
     Args:
@@ -40,20 +40,20 @@ def make_learner(
         adapter: still changing nothing, or about to be loaded from `saved`.
         views: of the training images.
         settings: of the run.
-        stems: gives the frozen part's output.
+        frozen_features: gives the frozen part's output.
         saved: state of the run to go on with; it holds the target prototypes.
         ranks: the processes of the run.
     """
     regularizer = None
     if settings.loss.prototype:
         if saved is None:
-            target = _frozen_prototypes(model, adapter, views, settings, stems, ranks)
+            target = _frozen_prototypes(model, adapter, views, settings, frozen_features, ranks)
         else:
             target = saved["prototypes"]["target"].to(model.device)
         regularizer = PrototypeRegularizer(
             target,
             capacity=settings.prototypes.bank,
-            least_clusters=settings.prototypes.least_clusters,
+            min_clusters=settings.prototypes.min_clusters,
         )
         if ranks.first:
             _warn_of_idle_bank(views, settings)
@@ -63,11 +63,11 @@ def make_learner(
         if settings.regime == "supervised"
         else Teacher(model, adapter, settings.teacher, average=average)
     )
-    return Learner(
+    return Trainer(
         model=model,
         adapter=adapter,
         average=average,
-        stems=stems,
+        frozen_features=frozen_features,
         teacher=teacher,
         regularizer=regularizer,
         weights=settings.loss,
@@ -79,7 +79,7 @@ def make_learner(
 
 def _warn_of_idle_bank(views: Views, settings: TrainSettings) -> None:
     """Say so where the memory bank can't fill: the prototype term would stay zero unnoticed."""
-    most = settings.data.most_instances
+    most = settings.data.max_instances
     instances = sum(min(len(record.instances), most) for record in views.records)
     expected = int(instances * settings.schedule.epochs)
     if expected < settings.prototypes.bank:
@@ -97,7 +97,7 @@ def _frozen_prototypes(
     adapter: Adapter,
     views: Views,
     settings: TrainSettings,
-    stems: StemSource,
+    frozen_features: FrozenFeatureSource,
     ranks: Ranks,
 ) -> Float[Tensor, "target channels"]:
     """Cluster the frozen model's point features of some training images.
@@ -117,16 +117,16 @@ def _frozen_prototypes(
     ):
         view = views(index, 0)
         with adapter.disabled():
-            embedding = model.encode_adapted(stems([view], "weak"))
+            embedding = model.encode_adapted(frozen_features([view], "weak"))
         [feature_map] = model.feature_map(embedding)
         features.append(point_features(feature_map, view.sample.frame, view.sample.prompts))
     found = ranks.gather(torch.cat(features)[: None if own else 0])
     with ranks.agreeing():
-        if len(found) < settings.prototypes.least_clusters:
+        if len(found) < settings.prototypes.min_clusters:
             raise InputError(
                 f"{len(found)} positive points are too few for "
-                f"{settings.prototypes.least_clusters} prototypes: give more points, lower "
-                "prototypes.least_clusters, or set loss.prototype to 0."
+                f"{settings.prototypes.min_clusters} prototypes: give more points, lower "
+                "prototypes.min_clusters, or set loss.prototype to 0."
             )
-    target = target_prototypes(found, least_clusters=settings.prototypes.least_clusters)
+    target = target_prototypes(found, min_clusters=settings.prototypes.min_clusters)
     return ranks.from_first(target)

@@ -11,8 +11,8 @@ from torch import Tensor
 from pointsam.errors import InputError
 from pointsam.files import replacing
 from pointsam.models.loading.state_files import read_tensors
-from pointsam.training.step import Learner
-from pointsam.training.watch import Watch
+from pointsam.training.collapse_monitor import CollapseMonitor
+from pointsam.training.step import Trainer
 
 STATE_NAME = "state.pt"
 
@@ -25,40 +25,40 @@ class TrainState:
     step, so neither is here.
     """
 
-    learner: Learner
+    trainer: Trainer
     optimizer: torch.optim.Optimizer
-    watch: Watch
+    monitor: CollapseMonitor
 
     def save(self, path: Path, *, step: int, data_key: str) -> None:
         """Write the state after `step` finished steps; the file is replaced in one go."""
-        regularizer = self.learner.regularizer
+        regularizer = self.trainer.regularizer
         state = {
             "step": step,
             "data_key": data_key,
-            "adapter": self.learner.adapter.state(),
+            "adapter": self.trainer.adapter.state(),
             "optimizer": self.optimizer.state_dict(),
-            "average": self.learner.average.state,
+            "average": self.trainer.average.state,
             "prototypes": regularizer.state_dict() if regularizer else None,
-            "watch": self.watch.state(),
-            "scaler": self.learner.scaler.state_dict() if self.learner.scaler else None,
+            "monitor": self.monitor.state(),
+            "scaler": self.trainer.scaler.state_dict() if self.trainer.scaler else None,
         }
         with replacing(path) as temporary:
             torch.save(state, temporary)
 
     def restore(self, state: dict[str, Any]) -> int:
         """Take a state up that `read_state` gave; give the number of finished steps."""
-        self.learner.adapter.load_state(state["adapter"])
+        self.trainer.adapter.load_state(state["adapter"])
         self.optimizer.load_state_dict(state["optimizer"])
-        device = self.learner.model.device
-        self.learner.average.state = {
+        device = self.trainer.model.device
+        self.trainer.average.state = {
             name: tensor.to(device) for name, tensor in state["average"].items()
         }
-        regularizer = self.learner.regularizer
+        regularizer = self.trainer.regularizer
         if regularizer is not None and state["prototypes"] is not None:
             regularizer.load_state_dict(state["prototypes"])
-        self.watch.load_state(state["watch"])
-        if self.learner.scaler is not None:
-            self.learner.scaler.load_state_dict(state["scaler"])
+        self.monitor.load_state(state["monitor"])
+        if self.trainer.scaler is not None:
+            self.trainer.scaler.load_state_dict(state["scaler"])
         return int(state["step"])
 
 

@@ -16,21 +16,21 @@ from torch import Tensor
 
 from pointsam.data.sample import TrainingSample
 from pointsam.models.adapters.lora import Adapter, AdapterAverage
-from pointsam.models.segmenter import Embedding, ImageTerms, Segmenter, Stem, chunks
+from pointsam.models.encoding import Precision
+from pointsam.models.segmenter import Embedding, FrozenFeatures, ImageTerms, Segmenter, chunks
 from pointsam.prompts import PointPrompts
 from pointsam.training.backward import ChunkedBackward, set_gradient
+from pointsam.training.collapse_monitor import Measurement, measure
 from pointsam.training.losses import dice_loss, focal_loss, iou_head_loss
 from pointsam.training.prototypes import PrototypeRegularizer, point_features
 from pointsam.training.pseudo_labels import PseudoLabels, Teacher
 from pointsam.training.ranks import ALONE, Ranks
-from pointsam.training.report import StepReport
+from pointsam.training.report import PartTimer, StepReport
 from pointsam.training.scaler import LossScaler
-from pointsam.training.settings import LossSettings, Precision
-from pointsam.training.timing import PartTimer
-from pointsam.training.watch import Measurement, measure
+from pointsam.training.settings import LossSettings
 
 Look = Literal["weak", "strong"]
-StemSource = Callable[[Sequence[TrainingSample], Look], Stem]
+FrozenFeatureSource = Callable[[Sequence[TrainingSample], Look], FrozenFeatures]
 """Gives the frozen part's output for some views: computed, or read from a cache."""
 
 
@@ -39,19 +39,19 @@ class Target:
     """What the student's masks of one image should be."""
 
     masks: Bool[Tensor, "instances rows cols"]
-    believed: Bool[Tensor, " instances"]
-    """On the processor, which has to know how many instances it sends to the decoder."""
+    accepted: Bool[Tensor, " instances"]
+    """On the CPU, which has to know how many instances it sends to the decoder."""
 
 
 @dataclass(frozen=True, eq=False)
-class Learner:
+class Trainer:
     """All that a step needs; `step` leaves the gradient on the adapter's parameters."""
 
     model: Segmenter
     adapter: Adapter
     average: AdapterAverage
     """Slow average of the adapter: the result of the run."""
-    stems: StemSource
+    frozen_features: FrozenFeatureSource
     teacher: Teacher | None
     """None in the supervised regime, which reads annotated masks."""
     regularizer: PrototypeRegularizer | None
@@ -82,11 +82,11 @@ class Learner:
         scale = self.scaler.scale if self.scaler is not None else 1.0
         backward = ChunkedBackward(split=measured, scale=scale)
         with self._autocast():
-            targets, watched = self._targets(batch, measured=measured)
+            targets, monitored = self._targets(batch, measured=measured)
             embedding = None
             if batch:
                 with self.timer.part("encode strong"):
-                    embedding = self.model.encode_adapted(self.stems(batch, "strong"))
+                    embedding = self.model.encode_adapted(self.frozen_features(batch, "strong"))
             sums = self._decode(batch, targets, embedding, backward, images or len(batch))
             if self.regularizer is not None:
                 sums["prototype"] = self._regularize(batch, embedding, backward)
@@ -100,7 +100,7 @@ class Learner:
             terms=self.terms,
             sums=numbers,
             norms=gradient.norm(dim=1) if measured else None,
-            watched=watched,
+            monitored=monitored,
             # All ranks see the same sum, so all skip or none.
             skipped=self.scaler is not None and not self.scaler.accept(gradient),
         )
@@ -109,9 +109,9 @@ class Learner:
         self, sums: dict[str, Tensor], targets: Sequence[Target]
     ) -> Float[Tensor, " numbers"]:
         """Lay out what this rank adds to the report."""
-        instances = sum(len(target.believed) for target in targets)
-        believed = sum(int(target.believed.sum()) for target in targets)
-        counts = torch.tensor([float(instances), float(believed)])
+        instances = sum(len(target.accepted) for target in targets)
+        accepted = sum(int(target.accepted.sum()) for target in targets)
+        counts = torch.tensor([float(instances), float(accepted)])
         losses = torch.stack([sums[name] for name in self.terms])
         return torch.cat([losses, counts.to(losses.device, non_blocking=True)])
 
@@ -145,17 +145,17 @@ class Learner:
         frozen: list[PseudoLabels] = []
         if batch:
             with self.timer.part("encode weak"):
-                stem = self.stems(batch, "weak")
+                stem = self.frozen_features(batch, "weak")
             with self.timer.part("label"):
                 labels = self.teacher.label(stem, samples)
             if measured:
-                with self.timer.part("watch"):
+                with self.timer.part("monitor"):
                     frozen = self.teacher.label_frozen(stem, samples)
-        watched = None
+        monitored = None
         if measured:
             with self.timer.part("exchange"):
-                watched = measure(labels, frozen, device=self.model.device, ranks=self.ranks)
-        return _targets(labels), watched
+                monitored = measure(labels, frozen, device=self.model.device, ranks=self.ranks)
+        return _targets(labels), monitored
 
     def _annotated(self, view: TrainingSample) -> Target:
         if view.low_res_masks is None:
@@ -194,7 +194,7 @@ class Learner:
         Focal is summed over the image's instances, Dice and the IoU head's error are averaged.
         """
         device = self.model.device
-        [kept] = target.believed.nonzero(as_tuple=True)
+        [kept] = target.accepted.nonzero(as_tuple=True)
         prompts: PointPrompts = view.sample.prompts[kept]
         valid = view.sample.frame.low_res_valid().to(device, non_blocking=True)
         weights = self.weights
@@ -241,9 +241,9 @@ class Learner:
 
 
 def _targets(labels: Sequence[PseudoLabels]) -> list[Target]:
-    """Take what the teacher gave; which masks are believed comes over in one copy."""
+    """Take what the teacher gave; which masks are accepted comes over in one copy."""
     if not labels:
         return []
-    believed = torch.cat([label.believed for label in labels]).cpu()
-    parts = believed.split([len(label.believed) for label in labels])
+    accepted = torch.cat([label.accepted for label in labels]).cpu()
+    parts = accepted.split([len(label.accepted) for label in labels])
     return [Target(label.masks, part) for label, part in zip(labels, parts, strict=True)]

@@ -38,7 +38,7 @@ class Views:
         )
         view = training_sample(sample, seed=settings.seed, view=epoch % settings.data.views)
         generator = addressed_generator(settings.seed, "instances", record.id, epoch)
-        view = limit_instances(view, settings.data.most_instances, generator=generator)
+        view = limit_instances(view, settings.data.max_instances, generator=generator)
         return pin(view) if self.pinned else view
 
 

@@ -1,0 +1,1 @@
+"""Clicks: one reader for each format, writers, simulated annotators."""

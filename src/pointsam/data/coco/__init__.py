@@ -1,0 +1,1 @@
+"""COCO files: JSON, annotations, masks as RLE and polygons."""

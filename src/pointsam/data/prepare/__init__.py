@@ -1,0 +1,1 @@
+"""Preparing data sets: conversion, checks, splits, layouts."""

@@ -57,7 +57,7 @@ def read_polygons(path: Path, scene: Path, *, category: str) -> Outlined:
 
 
 def cut_chips(
-    scene: Path, outlined: Outlined, folder: Path, *, side: int, overlap: int, least_area: int = 1
+    scene: Path, outlined: Outlined, folder: Path, *, side: int, overlap: int, min_area: int = 1
 ) -> Iterator[Path]:
     """Write chips with their place on the map to ``images`` and ``masks.json``, chip by chip.
 
@@ -70,7 +70,7 @@ def cut_chips(
         folder: new or empty.
         side: of the chips, in pixels; a smaller scene is one chip.
         overlap: of neighbours, in pixels, smaller than `side`; the last ones overlap more.
-        least_area: parts of fewer pixels are left out.
+        min_area: parts of fewer pixels are left out.
 
     Yields:
         The chips' paths.
@@ -101,7 +101,7 @@ def cut_chips(
                     transform=Affine.translation(left, top),
                     dtype="uint8",
                 ).astype(bool)
-                if mask.sum() >= least_area:
+                if mask.sum() >= min_area:
                     category = names.index(outlined.categories[index]) + 1
                     annotations.append(
                         _annotation(mask, len(annotations) + 1, len(images), category)

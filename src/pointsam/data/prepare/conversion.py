@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsam.data.prepare.label_rasters import LabelRule, find_instances, read_labels
+from pointsam.data.prepare.layouts import LAYOUTS
 from pointsam.data.rasters.images import ENDINGS, image_size, list_images
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing_file, replacing
@@ -184,3 +185,23 @@ def _assemble(entries: list[dict[str, Any]], rule: LabelRule) -> dict[str, Any]:
             numbers |= {"category_id": category, "iscrowd": 0}
             content["annotations"].append(numbers | instance)
     return content
+
+
+def whu_rule(*, rle: bool) -> LabelRule:
+    """Give the rule: every 8-connected component is a building."""
+    return LabelRule(category="building", form="rle" if rle else "polygons")
+
+
+def whu_splits(root: Path) -> dict[str, list[Tile]]:
+    """Find the tiles of the splits that are there.
+
+    Raises:
+        FileNotFoundError: no split is there.
+        InputError: tiles without label rasters.
+    """
+    folders = {split: root / "images" / split for split in LAYOUTS["whu"].splits}
+    found = {split: folder for split, folder in folders.items() if folder.is_dir()}
+    if not found:
+        looked_for = ", ".join(str(folder) for folder in folders.values())
+        raise FileNotFoundError(f"no WHU Building in {root}: looked for {looked_for}.")
+    return {split: pair_tiles(f / "image", f / "label") for split, f in found.items()}

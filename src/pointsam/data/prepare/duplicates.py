@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 BITS = 255
 """Of a hash."""
-MOST_DIFFERENT = 60
+MAX_DIFFERENT = 60
 """Bits in which two views of one thing may differ. Unrelated images differ in 127 on average, with
 a deviation of 8; on NWPU VHR-10 the pairs known to be one scene differ in at most 46, all others
 in 92 or more."""
@@ -40,7 +40,7 @@ def near_pairs(
     for start in range(0, len(first), _ROWS):
         rows = np.where(first[start : start + _ROWS], 1, -1).astype(np.float32)
         different = (first.shape[1] - rows @ signs.T) / 2
-        found.append(np.argwhere(different <= MOST_DIFFERENT) + np.array([start, 0]))
+        found.append(np.argwhere(different <= MAX_DIFFERENT) + np.array([start, 0]))
     return np.concatenate(found)
 
 

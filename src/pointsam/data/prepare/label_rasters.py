@@ -34,7 +34,7 @@ class LabelRule:
     background: int = 0
     ignored: tuple[int, ...] = ()
     """Values that are neither object nor background; read as background."""
-    least_area: int = 1
+    min_area: int = 1
     """Instances of fewer pixels are left out."""
     form: Literal["polygons", "rle"] = "polygons"
 
@@ -87,7 +87,7 @@ def find_instances(labels: Labels, rule: LabelRule) -> list[dict[str, Any]]:
     for number, (category, area, box) in enumerate(
         zip(categories, areas, boxes, strict=True), start=1
     ):
-        if area < rule.least_area:
+        if area < rule.min_area:
             continue
         rows, cols = box
         polygons = outlined.get(number)

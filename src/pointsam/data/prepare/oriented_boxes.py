@@ -25,6 +25,9 @@ DOTA_FIELDS = 9
 DOTA_HEADS = ("imagesource:", "gsd:")
 """What the lines before the boxes begin with."""
 
+Corners = Float[np.ndarray, "4 2"]
+"""``(x, y)`` of a rectangle's corners in order around it."""
+
 
 @dataclass(frozen=True, eq=False)
 class OrientedBox:
@@ -32,7 +35,7 @@ class OrientedBox:
 
     id: int
     category: str
-    corners: Float[np.ndarray, "4 2"]
+    corners: Corners
     """``(x, y)`` at pixel edges: the first pixel reaches from 0 to 1."""
     score: float = 1.0
     difficult: bool = False

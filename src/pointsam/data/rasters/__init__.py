@@ -1,0 +1,1 @@
+"""Pixels in files: images, scenes, windows, stretches, coordinates."""

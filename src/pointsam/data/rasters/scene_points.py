@@ -11,7 +11,7 @@ from pointsam.data.records import ImageRecord, Point
 from pointsam.errors import InputError
 from pointsam.prompts import NEGATIVE, POSITIVE
 
-MOST_BACKGROUND = 8
+MAX_BACKGROUND = 8
 """Background clicks of the scene that serve one object: the nearest in its window."""
 
 
@@ -123,7 +123,7 @@ def points_in_window(
     shown = background[((background >= (x0, y0)) & (background < (x1, y1))).all(axis=1)]
     middle = scene_object.positives.mean(axis=0)
     nearest = np.argsort(((shown - middle) ** 2).sum(axis=1), kind="stable")
-    clicks = shown[nearest[:MOST_BACKGROUND]]
+    clicks = shown[nearest[:MAX_BACKGROUND]]
     points = np.concatenate([scene_object.points, clicks])
     labels = np.concatenate([scene_object.labels, np.full(len(clicks), NEGATIVE)])
     inside = (points >= (x0, y0)).all(axis=1) & (points < (x1, y1)).all(axis=1)

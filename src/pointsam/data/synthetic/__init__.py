@@ -1,0 +1,1 @@
+"""Drawn scenes to try the tool on."""

@@ -1,0 +1,1 @@
+"""SAM families behind one contract."""

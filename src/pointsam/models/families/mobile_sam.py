@@ -11,11 +11,11 @@ from pointsam.models.decoders.sam import decode_instances, image_terms
 from pointsam.models.families.tiny_vit import TinyViT, TinyViTSizes
 from pointsam.models.segmenter import (
     Embedding,
+    FrozenFeatures,
     FusedProjection,
     ImageTerms,
     MaskLogits,
     Segmenter,
-    Stem,
 )
 
 
@@ -47,11 +47,11 @@ class MobileSam(Segmenter):
         self.mask_decoder = SamMaskDecoder(config.mask_decoder_config)
 
     @torch.no_grad()
-    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> Stem:
+    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> FrozenFeatures:
         """Run the blocks at stride 4 and 8, where two thirds of the time go."""
-        return Stem((self.image_encoder.below(pixels, block=self.first_block),))
+        return FrozenFeatures((self.image_encoder.below(pixels, block=self.first_block),))
 
-    def encode_adapted(self, stem: Stem) -> Embedding:
+    def encode_adapted(self, stem: FrozenFeatures) -> Embedding:
         """Run the attention blocks at stride 16 and the neck."""
         [features] = stem.tensors
         image = self.image_encoder.above(features, block=self.first_block, run=self.run_block)

@@ -11,11 +11,11 @@ from pointsam.models.decoders.sam import decode_instances, image_terms
 from pointsam.models.families.vit import embed_patches, fused_projection, require_side, run_layer
 from pointsam.models.segmenter import (
     Embedding,
+    FrozenFeatures,
     FusedProjection,
     ImageTerms,
     MaskLogits,
     Segmenter,
-    Stem,
 )
 
 
@@ -41,14 +41,14 @@ class Sam(Segmenter):
         return root
 
     @torch.no_grad()
-    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> Stem:
+    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> FrozenFeatures:
         """Run the patches and the blocks below ``first_block``."""
         features = embed_patches(self.sam.vision_encoder, pixels)
         for layer in self.sam.vision_encoder.layers[: self.first_block]:
             features = run_layer(layer, features)
-        return Stem((features,))
+        return FrozenFeatures((features,))
 
-    def encode_adapted(self, stem: Stem) -> Embedding:
+    def encode_adapted(self, stem: FrozenFeatures) -> Embedding:
         """Run the other blocks and the neck."""
         [features] = stem.tensors
         for layer in self.sam.vision_encoder.layers[self.first_block :]:

@@ -14,11 +14,11 @@ from pointsam.models.decoders.sam2 import decode_sam2_instances, skip_terms
 from pointsam.models.families.vit import fused_projection, require_side
 from pointsam.models.segmenter import (
     Embedding,
+    FrozenFeatures,
     FusedProjection,
     ImageTerms,
     MaskLogits,
     Segmenter,
-    Stem,
 )
 
 SIDE_MULTIPLE = 32
@@ -50,7 +50,7 @@ class Sam2(Segmenter):
         return root
 
     @torch.no_grad()
-    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> Stem:
+    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> FrozenFeatures:
         """Run the blocks below ``first_block``; the outputs of finished stages come after."""
         features = self._hiera.patch_embed(pixels)
         features = features + self._hiera._get_pos_embed(features.shape[1:3])
@@ -59,9 +59,9 @@ class Sam2(Segmenter):
             features = block(features)
             if index in self._hiera.stage_ends:
                 finished.append(features)
-        return Stem((features, *finished))
+        return FrozenFeatures((features, *finished))
 
-    def encode_adapted(self, stem: Stem) -> Embedding:
+    def encode_adapted(self, stem: FrozenFeatures) -> Embedding:
         """Run the other blocks and the pyramid; finer maps, projected for the decoder, are extras.
 
         The embedding carries SAM 2's mark of an image without memory.

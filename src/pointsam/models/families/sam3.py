@@ -15,11 +15,11 @@ from pointsam.models.decoders.sam import image_terms
 from pointsam.models.decoders.sam2 import decode_sam2_instances, skip_terms
 from pointsam.models.segmenter import (
     Embedding,
+    FrozenFeatures,
     FusedProjection,
     ImageTerms,
     MaskLogits,
     Segmenter,
-    Stem,
 )
 
 
@@ -48,16 +48,16 @@ class Sam3Tracker(Segmenter):
         return root
 
     @torch.no_grad()
-    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> Stem:
+    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> FrozenFeatures:
         """Run the patches and the blocks below ``first_block``."""
         backbone = self.sam.vision_encoder.backbone
         cells = self.side // self.stride
         features = backbone.layer_norm(backbone.embeddings(pixels).unflatten(1, (cells, cells)))
         for layer in backbone.layers[: self.first_block]:
             features = layer(features)
-        return Stem((features,))
+        return FrozenFeatures((features,))
 
-    def encode_adapted(self, stem: Stem) -> Embedding:
+    def encode_adapted(self, stem: FrozenFeatures) -> Embedding:
         """Run the other blocks and the pyramid; the finer maps its decoder reads are extras."""
         [features] = stem.tensors
         for layer in self.sam.vision_encoder.backbone.layers[self.first_block :]:

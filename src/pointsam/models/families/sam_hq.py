@@ -12,11 +12,11 @@ from pointsam.models.decoders.sam_hq import decode_hq_instances, hq_features
 from pointsam.models.families.vit import embed_patches, fused_projection, require_side, run_layer
 from pointsam.models.segmenter import (
     Embedding,
+    FrozenFeatures,
     FusedProjection,
     ImageTerms,
     MaskLogits,
     Segmenter,
-    Stem,
 )
 
 
@@ -43,16 +43,16 @@ class SamHQ(Segmenter):
         return root
 
     @torch.no_grad()
-    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> Stem:
+    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> FrozenFeatures:
         """Run the patches and the blocks below ``first_block``; early features come second."""
         features = embed_patches(self.sam.vision_encoder, pixels)
         early: list[Tensor] = []
         for index, layer in enumerate(self.sam.vision_encoder.layers[: self.first_block]):
             features = run_layer(layer, features)
             early = [features] if index == self._early else early
-        return Stem((features, *early))
+        return FrozenFeatures((features, *early))
 
-    def encode_adapted(self, stem: Stem) -> Embedding:
+    def encode_adapted(self, stem: FrozenFeatures) -> Embedding:
         """Run the other blocks and the neck; the first global block gives the early features."""
         features, *early = stem.tensors
         layers = list(enumerate(self.sam.vision_encoder.layers))

@@ -58,7 +58,7 @@ def load_segmenter(name: str, *, side: int = 1024, device: str = "cpu") -> Segme
     model.requires_grad_(False).eval().to(device)
     for parameter in model.parameters():
         if parameter.ndim == 4:
-            # Measured with MobileSAM on a processor: 1.6 times faster below the attention blocks.
+            # Measured with MobileSAM on a CPU: 1.6 times faster below the attention blocks.
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return model
 

@@ -15,22 +15,18 @@ from pointsam.data.records import ImageRecord, InstanceRecord
 from pointsam.errors import InputError, in_words
 from pointsam.frames import ModelFrame
 from pointsam.models.adapters.card import PROTOTYPES_NAME
-from pointsam.models.encoding import encode_with
+from pointsam.models.encoding import Precision, encode_with
 from pointsam.models.segmenter import Segmenter
-from pointsam.prediction.automatic import EverythingSettings, segment_everything
+from pointsam.prediction.automatic import ANYTHING, AutomaticSettings, automatic_masks
 from pointsam.prediction.images.clicked import ImagePrediction, image_masks
 from pointsam.prompts import POSITIVE
-from pointsam.training.settings import Precision
-
-ANYTHING = "object"
-"""Category of what was found without being asked for."""
 
 
-def predict_everything(
+def predict_automatic(
     model: Segmenter,
     record: ImageRecord,
     folder: Path,
-    settings: EverythingSettings,
+    settings: AutomaticSettings,
     *,
     ids: Iterator[int],
     prototypes: Float[Tensor, "prototypes channels"] | None,
@@ -58,7 +54,7 @@ def predict_everything(
     frame = ModelFrame(record.size, model.side, model.stride)
     pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
     embedding = encode_with(model, [pixels], precision=precision)
-    found = segment_everything(model, embedding, frame, settings, prototypes=prototypes)
+    found = automatic_masks(model, embedding, frame, settings, prototypes=prototypes)
     rles, labels = image_masks(frame, found.low_res_logits)
     points = frame.to_image(found.points).tolist()
     instances = tuple(InstanceRecord(next(ids), ANYTHING, ((x, y, POSITIVE),)) for x, y in points)

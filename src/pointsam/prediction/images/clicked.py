@@ -21,15 +21,14 @@ from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side
 from pointsam.frames import ModelFrame
 from pointsam.masks import threshold
 from pointsam.models.calibration import decode_jointly
-from pointsam.models.encoding import encode_with
+from pointsam.models.encoding import Precision, encode_with
 from pointsam.models.segmenter import Segmenter
 from pointsam.prompts import PointPrompts
-from pointsam.training.settings import Precision
 
 SHOWN_AT_ONCE = 16
 """Instances whose logits are brought to the image frame at once."""
 
-MOST_LABELS = 65535
+MAX_LABELS = 65535
 """Objects that a 16-bit label raster can number."""
 
 
@@ -39,7 +38,7 @@ class JointDecoding:
 
     iou_threshold: float
     """Masks above this IoU are rivals."""
-    most_negatives: int
+    max_negatives: int
     """Rivals' points lent to an instance."""
 
 
@@ -82,10 +81,10 @@ def predict_image(
         FileNotFoundError: the image is missing.
         InputError: it cannot be read, is of another size, has too many instances or no boxes.
     """
-    if len(record.instances) > MOST_LABELS:
+    if len(record.instances) > MAX_LABELS:
         raise InputError(
             f"{record.file_name} has {len(record.instances)} instances, a label raster holds "
-            f"{MOST_LABELS}: split the image."
+            f"{MAX_LABELS}: split the image."
         )
     image = read_image_of(record, folder)
     frame = ModelFrame(record.size, model.side, model.stride)
@@ -103,7 +102,7 @@ def predict_image(
             embedding,
             prompts,
             iou_threshold=joint.iou_threshold,
-            most_negatives=joint.most_negatives,
+            max_negatives=joint.max_negatives,
         )
         logits, scores = masks.low_res_logits, masks.iou_prediction
     rles, labels = image_masks(frame, logits)

@@ -1,0 +1,1 @@
+"""Prediction on scenes of any size, window by window."""

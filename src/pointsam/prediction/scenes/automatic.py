@@ -13,18 +13,17 @@ from torch import Tensor
 
 from pointsam.data.rasters.scene_points import SceneObject
 from pointsam.data.rasters.windows import Grid, Window, check_side, window_start
-from pointsam.prediction.automatic import EverythingSettings
-from pointsam.prediction.images.automatic import ANYTHING
+from pointsam.prediction.automatic import ANYTHING, AutomaticSettings
 from pointsam.prediction.scenes.logit_maps import LogitMap, meet
 from pointsam.prediction.scenes.objects import SceneMask
 from pointsam.prompts import POSITIVE
 
 
 @dataclass(frozen=True, eq=False)
-class SceneEverything:
+class SceneAutomatic:
     """What is kept where nobody has clicked."""
 
-    settings: EverythingSettings
+    settings: AutomaticSettings
     prototypes: Float[Tensor, "prototypes channels"] | None
     """Target prototypes of the adapter."""
 
@@ -90,7 +89,7 @@ class GridTasks(Mapping[Window, list[SceneObject]]):
 
 
 def kept(
-    masks: Sequence[SceneMask], settings: EverythingSettings, *, window: Window, grid: Grid
+    masks: Sequence[SceneMask], settings: AutomaticSettings, *, window: Window, grid: Grid
 ) -> list[SceneMask]:
     """Keep the masks of one window that pass the limits of score, stability and size, each once.
 
@@ -111,15 +110,15 @@ def kept(
         for mask in masks
         if mask.logits is not None
         and not mask.cut
-        and mask.score >= settings.least_iou
-        and mask.stability >= settings.least_stability
-        and _area(mask.logits) <= settings.most_area * visible
+        and mask.score >= settings.min_iou
+        and mask.stability >= settings.min_stability
+        and _area(mask.logits) <= settings.max_area * visible
     ]
     return [mask for _, mask in _best(good, settings)]
 
 
 def settled(
-    tasks: GridTasks, masks: Sequence[SceneMask], settings: EverythingSettings
+    tasks: GridTasks, masks: Sequence[SceneMask], settings: AutomaticSettings
 ) -> tuple[list[SceneObject], list[SceneMask]]:
     """Rank the masks of all windows, drop duplicates, and number what is left from 0.
 
@@ -133,9 +132,7 @@ def settled(
     )
 
 
-def _best(
-    masks: Sequence[SceneMask], settings: EverythingSettings
-) -> list[tuple[float, SceneMask]]:
+def _best(masks: Sequence[SceneMask], settings: AutomaticSettings) -> list[tuple[float, SceneMask]]:
     """Give the masks that are not empty with their rank, the best first, without duplicates."""
     factors = {
         "iou": [mask.score for mask in masks],
@@ -145,7 +142,7 @@ def _best(
     ranks = np.prod([np.clip(factors[name], 0, None) for name in settings.rank_by], axis=0)
     ranked = [(float(ranks[index]), masks[index]) for index in np.argsort(-ranks, kind="stable")]
     drawn = [(rank, mask, mask.logits) for rank, mask in ranked if mask.logits is not None]
-    marked = scene_duplicates([logits for *_, logits in drawn], most_overlap=settings.most_overlap)
+    marked = scene_duplicates([logits for *_, logits in drawn], max_overlap=settings.max_overlap)
     return [
         (rank, mask)
         for (rank, mask, _), duplicate in zip(drawn, marked, strict=True)
@@ -153,21 +150,19 @@ def _best(
     ]
 
 
-def scene_duplicates(
-    maps: Sequence[LogitMap], *, most_overlap: float
-) -> Bool[np.ndarray, " masks"]:
+def scene_duplicates(maps: Sequence[LogitMap], *, max_overlap: float) -> Bool[np.ndarray, " masks"]:
     """Mark the masks that overlap a kept one before them; only those whose boxes meet are drawn.
 
     Args:
         maps: the best first.
-        most_overlap: IoU, in scene pixels, above which two masks are one object.
+        max_overlap: IoU, in scene pixels, above which two masks are one object.
     """
     marked = np.zeros(len(maps), dtype=bool)
     tree = shapely.STRtree([shapely.box(*logits.box) for logits in maps])
     for index, logits in enumerate(maps):
         near = tree.query(shapely.box(*logits.box))
         rivals = [other for other in sorted(near.tolist()) if other < index and not marked[other]]
-        marked[index] = any(_iou(logits, maps[other]) > most_overlap for other in rivals)
+        marked[index] = any(_iou(logits, maps[other]) > max_overlap for other in rivals)
     return marked
 
 

@@ -20,10 +20,10 @@ from pointsam.errors import InputError
 from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side
 from pointsam.prompts import PointPrompts
 
-MOST_OBJECTS = 256
+MAX_OBJECTS = 256
 """In one picture: more could not be told apart, and each holds a mask of the picture's size."""
 
-LEAST_AROUND = 256
+MIN_AROUND = 256
 """Scene pixels along a side of the view around one object, at least."""
 
 _NOWHERE = -1e12
@@ -115,7 +115,7 @@ def window_around(
         )
     corners = np.array(boxes, dtype=float)
     low, high = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
-    side = max(LEAST_AROUND, int(np.ceil(3 * (high - low).max())))
+    side = max(MIN_AROUND, int(np.ceil(3 * (high - low).max())))
     x, y = np.floor((low + high - side) / 2).astype(int).tolist()
     return window_at((x - scene.grid.x, y - scene.grid.y), (side, side), scene)
 
@@ -135,7 +135,7 @@ def draw_part(
         points: of the scene; None draws none.
 
     Raises:
-        InputError: the window shows more than MOST_OBJECTS objects, or the file is damaged.
+        InputError: the window shows more than MAX_OBJECTS objects, or the file is damaged.
     """
     shrink = max(1, max(window.width, window.height) // LONGEST_SIDE)
     width, height = (max(shrink, side - side % shrink) for side in (window.width, window.height))
@@ -174,9 +174,9 @@ def _objects_in(
         inside = (one.positives >= window.box[:2]) & (one.positives < window.box[2:])
         if inside.all(axis=1).any():
             rows.append((shapely.MultiPolygon(), one))
-    if len(rows) > MOST_OBJECTS:
+    if len(rows) > MAX_OBJECTS:
         raise InputError(
-            f"the window shows {len(rows)} objects, more than {MOST_OBJECTS}: give a smaller one."
+            f"the window shows {len(rows)} objects, more than {MAX_OBJECTS}: give a smaller one."
         )
     return rows
 

@@ -18,12 +18,11 @@ from pointsam.data.rasters.scene_points import SceneObject, points_in_window
 from pointsam.data.rasters.windows import Grid, Window, follow, shrink_of, touches
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame
 from pointsam.masks import threshold
-from pointsam.models.encoding import encode_with
+from pointsam.models.encoding import Precision, encode_with
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prediction.automatic import similarity, stability
 from pointsam.prediction.scenes.logit_maps import LogitMap, clicked_extent, crop_logits
 from pointsam.prompts import PointPrompts
-from pointsam.training.settings import Precision
 
 DECODED_AT_ONCE = 64
 """Objects whose full logits are held at once: 17 MB at the usual side."""

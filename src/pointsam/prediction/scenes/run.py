@@ -15,9 +15,10 @@ from pointsam.data.rasters.windows import Window
 from pointsam.errors import InputError
 from pointsam.files import sample_hash
 from pointsam.models.adapters.lora import adapter_hash
+from pointsam.models.encoding import Precision
 from pointsam.models.loading.checkpoints import base_hash
 from pointsam.models.segmenter import Segmenter
-from pointsam.prediction.scenes.automatic import GridTasks, SceneEverything, kept, settled
+from pointsam.prediction.scenes.automatic import GridTasks, SceneAutomatic, kept, settled
 from pointsam.prediction.scenes.logit_maps import Overlaps
 from pointsam.prediction.scenes.objects import LARGEST_WINDOW, SceneMask, segment_task
 from pointsam.prediction.scenes.parts import (
@@ -29,7 +30,6 @@ from pointsam.prediction.scenes.parts import (
     write_part,
 )
 from pointsam.prediction.scenes.vectors import outline, write_labels, write_polygons
-from pointsam.training.settings import Precision
 
 LABELS_NAME = "instances.tif"
 POLYGON_NAMES = ("instances.gpkg", "instances.geojson")
@@ -92,7 +92,7 @@ class SceneRun:
         self,
         model: Segmenter,
         scene: Scene,
-        prompts: ScenePoints | SceneEverything,
+        prompts: ScenePoints | SceneAutomatic,
         settings: SceneSettings,
     ) -> None:
         """Plan a run.
@@ -110,10 +110,10 @@ class SceneRun:
         self._scene = scene
         self._settings = settings
         self._points = prompts if isinstance(prompts, ScenePoints) else NO_CLICKS
-        self._everything = prompts if isinstance(prompts, SceneEverything) else None
+        self._automatic = prompts if isinstance(prompts, SceneAutomatic) else None
         self._tasks: GridTasks | dict[Window, list[SceneObject]] = (
             GridTasks(scene.grid, side=settings.window, count=prompts.settings.grid)
-            if isinstance(prompts, SceneEverything)
+            if isinstance(prompts, SceneAutomatic)
             else scene_tasks(prompts.objects, scene.grid, side=settings.window)
         )
 
@@ -162,8 +162,8 @@ class SceneRun:
         found = [mask for path in parts for mask in read_part(path, run=self._id)]
         masks: Sequence[SceneMask] = sorted(found, key=lambda mask: mask.index)
         objects: Sequence[SceneObject] = self._points.objects
-        if self._everything and isinstance(self._tasks, GridTasks):
-            objects, masks = settled(self._tasks, masks, self._everything.settings)
+        if self._automatic and isinstance(self._tasks, GridTasks):
+            objects, masks = settled(self._tasks, masks, self._automatic.settings)
         maps = [mask.logits for mask in masks]
         overlaps = Overlaps(maps, within=self._scene.grid.box, exclusive=not allow_overlap)
         outlines = outline(overlaps, len(objects), self._scene)
@@ -202,7 +202,7 @@ class SceneRun:
             "window": self._settings.window,
             "largest_window": self._settings.largest,
             "precision": self._settings.precision,
-            "everything": self._everything and self._everything.manifest(),
+            "everything": self._automatic and self._automatic.manifest(),
         }
 
     @cached_property
@@ -210,7 +210,7 @@ class SceneRun:
         return run_id(self.manifest)
 
     def _segment(self, window: Window) -> list[SceneMask]:
-        everything = self._everything
+        everything = self._automatic
         masks = segment_task(
             self._model,
             self._scene,

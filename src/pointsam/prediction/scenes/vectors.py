@@ -26,7 +26,7 @@ from pointsam.data.rasters.vector_files import POLYGONS, read_features
 from pointsam.data.rasters.windows import Box, Grid
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing_file, replacing
-from pointsam.prediction.boxes import minimum_area_rectangle
+from pointsam.prediction.rectangles import minimum_area_rectangle
 from pointsam.prediction.scenes.logit_maps import Overlaps, meet
 from pointsam.prediction.scenes.objects import SceneMask
 
@@ -37,7 +37,7 @@ BLOCK = 512
 GPKG_OPTIONS = {"VERSION": "1.2"}
 """Released tools warn of the newest version of the format."""
 
-LEAST_FREE = 2**20
+MIN_FREE = 2**20
 """Bytes; a disk with less is full, whatever an error says."""
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile"}
@@ -207,7 +207,7 @@ def _write(
             )
         except (DataSourceError, DataLayerError, FeatureError) as error:
             # SQLite says of a full disk that a table is missing.
-            if shutil.disk_usage(path.parent).free < LEAST_FREE:
+            if shutil.disk_usage(path.parent).free < MIN_FREE:
                 raise OSError(ENOSPC, os.strerror(ENOSPC), str(path)) from error
             raise
 

@@ -8,42 +8,42 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pointsam.data.records import Dataset, ImageRecord
     from pointsam.models.segmenter import Segmenter
-    from pointsam.prediction.automatic import EverythingSettings
+    from pointsam.prediction.automatic import AutomaticSettings
     from pointsam.prediction.images.clicked import ImagePrediction
 
 FACTORS = ("iou", "stability", "similarity")
 EVERYTHING_DEFAULTS = {
-    "least_iou": 0.7,
-    "least_stability": 0.85,
-    "most_overlap": 0.7,
+    "min_iou": 0.7,
+    "min_stability": 0.85,
+    "max_overlap": 0.7,
     "rank_by": FACTORS,
 }
 """Of the options below, by their name among the arguments."""
 
 
-def add_everything_arguments(parser: argparse.ArgumentParser) -> None:
+def add_automatic_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe which masks of a grid are kept."""
     group = parser.add_argument_group(
         "without clicks", "with --grid; the score of a mask is the product of what ranks it"
     )
     group.add_argument(
-        "--least-iou",
+        "--min-iou",
         type=float,
-        default=EVERYTHING_DEFAULTS["least_iou"],
+        default=EVERYTHING_DEFAULTS["min_iou"],
         metavar="SHARE",
         help="of SAM's own estimate of a mask's IoU (default: %(default)s)",
     )
     group.add_argument(
-        "--least-stability",
+        "--min-stability",
         type=float,
-        default=EVERYTHING_DEFAULTS["least_stability"],
+        default=EVERYTHING_DEFAULTS["min_stability"],
         metavar="SHARE",
         help="IoU of a mask at a higher and a lower threshold (default: %(default)s)",
     )
     group.add_argument(
-        "--most-overlap",
+        "--max-overlap",
         type=float,
-        default=EVERYTHING_DEFAULTS["most_overlap"],
+        default=EVERYTHING_DEFAULTS["max_overlap"],
         metavar="IOU",
         help="of two masks above which one is a duplicate (default: %(default)s)",
     )
@@ -71,7 +71,7 @@ def read_images(args: argparse.Namespace) -> "tuple[Dataset, Path]":
     from pointsam.data.rasters.images import image_size
     from pointsam.data.records import Dataset, ImageRecord
     from pointsam.errors import InputError
-    from pointsam.prediction.images.automatic import ANYTHING
+    from pointsam.prediction.automatic import ANYTHING
 
     folder: Path = args.images if args.image is None else args.image.parent
     if args.image is None and not folder.is_dir():
@@ -101,32 +101,32 @@ def everything(
     from itertools import count
 
     from pointsam.errors import InputError
-    from pointsam.prediction.images.automatic import load_prototypes, predict_everything
+    from pointsam.prediction.images.automatic import load_prototypes, predict_automatic
 
     if args.joint:
         raise InputError("--joint goes with clicks, not with --grid.")
     return partial(
-        predict_everything,
+        predict_automatic,
         model,
-        settings=everything_settings(args),
+        settings=automatic_settings(args),
         ids=count(1),
         prototypes=load_prototypes(args.adapter) if args.adapter else None,
         precision=args.precision,
     )
 
 
-def everything_settings(args: argparse.Namespace) -> "EverythingSettings":
+def automatic_settings(args: argparse.Namespace) -> "AutomaticSettings":
     """Read which masks are kept.
 
     Raises:
         InputError: a limit that cannot be.
     """
-    from pointsam.prediction.automatic import EverythingSettings
+    from pointsam.prediction.automatic import AutomaticSettings
 
-    return EverythingSettings(
+    return AutomaticSettings(
         grid=args.grid,
-        least_iou=args.least_iou,
-        least_stability=args.least_stability,
-        most_overlap=args.most_overlap,
+        min_iou=args.min_iou,
+        min_stability=args.min_stability,
+        max_overlap=args.max_overlap,
         rank_by=tuple(args.rank_by),
     )

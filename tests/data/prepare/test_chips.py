@@ -98,9 +98,7 @@ def test_a_small_scene_is_one_chip(tmp_path, scene):
 def test_specks_at_a_border_are_left_out(tmp_path, scene):
     outlined = Outlined(np.array([shapely.box(30, 0, 33, 10)]), ["roof"])
     for least, counts in ((1, [1, 1]), (15, [1, 0])):
-        list(
-            cut_chips(scene, outlined, tmp_path / f"{least}", side=32, overlap=0, least_area=least)
-        )
+        list(cut_chips(scene, outlined, tmp_path / f"{least}", side=32, overlap=0, min_area=least))
         images = read_coco(tmp_path / f"{least}/masks.json").images
         assert [len(images[i].instances) for i in (0, 1)] == counts
 

@@ -1,6 +1,6 @@
-"""Everything mode: which factor puts objects before background.
+"""Automatic masks: which factor puts objects before background.
 
-    python benchmarks/everything_nwpu.py --images NWPU/Images \
+    python benchmarks/automatic_nwpu.py --images NWPU/Images \
         --annotations NWPU_instances_val.json --adapter runs/nwpu
 
 Masks of a 32-point grid are ranked by each factor; a mask is right when it has an IoU above 0.5
@@ -26,7 +26,7 @@ from pointsam.data.dataset import draw_masks, read_image_of
 from pointsam.evaluation.box_scores import average_precision
 from pointsam.frames import ModelFrame
 from pointsam.masks import threshold
-from pointsam.prediction.automatic import EverythingSettings, duplicates, segment_everything
+from pointsam.prediction.automatic import AutomaticSettings, automatic_masks, duplicates
 from pointsam.prediction.images.automatic import load_prototypes
 
 RANKINGS = {
@@ -88,14 +88,14 @@ def arguments():
 @torch.no_grad()
 def candidates(model, images, args, prototypes):
     """Give, for each ranking, an image's kept masks: their rank and whether they are right."""
-    settings = EverythingSettings(grid=args.grid, most_overlap=1.0)
-    most_overlap = EverythingSettings().most_overlap
+    settings = AutomaticSettings(grid=args.grid, max_overlap=1.0)
+    max_overlap = AutomaticSettings().max_overlap
     found = {name: [] for name in RANKINGS}
     for image in images:
         frame = ModelFrame(image.size, model.side, model.stride)
         pixels = frame.resize(read_image_of(image, args.images)).copy()
         embedding = model.encode([torch.from_numpy(pixels).permute(2, 0, 1)])
-        masks = segment_everything(model, embedding, frame, settings, prototypes=prototypes)
+        masks = automatic_masks(model, embedding, frame, settings, prototypes=prototypes)
         iou = overlap(frame, masks.low_res_logits, draw_masks([image])[0])
         coarse = threshold(masks.low_res_logits) & frame.low_res_valid()
         factors = {
@@ -106,7 +106,7 @@ def candidates(model, images, args, prototypes):
         for name, names in RANKINGS.items():
             rank = torch.stack([factors[factor].clamp(min=0) for factor in names]).prod(dim=0)
             order = rank.argsort(descending=True, stable=True)
-            order = order[~duplicates(coarse[order], most_overlap=most_overlap)]
+            order = order[~duplicates(coarse[order], max_overlap=max_overlap)]
             found[name].append((rank[order].numpy(), greedy(iou[order].numpy())))
     return found
 

@@ -1,20 +1,20 @@
 import numpy as np
 import pytest
 import torch
-from colour_model import SIDE, ColourModel
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
+from tests.prediction.colour_model import SIDE, ColourModel
 
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
 from pointsam.masks import pairwise_iou
 from pointsam.prediction.automatic import (
-    EverythingSettings,
+    AutomaticSettings,
+    automatic_masks,
     duplicates,
     grid_points,
     mask_features,
-    segment_everything,
     stability,
 )
 from pointsam.prediction.images.automatic import load_prototypes
@@ -28,34 +28,34 @@ def _image():
     return torch.from_numpy(drawn).permute(2, 0, 1).contiguous()
 
 
-def _everything(settings, *, prototypes=None):
+def _automatic(settings, *, prototypes=None):
     model = ColourModel()
     embedding = model.encode([_image()])
     frame = ModelFrame((SIDE, SIDE), side=SIDE)
-    return segment_everything(model, embedding, frame, settings, prototypes=prototypes), embedding
+    return automatic_masks(model, embedding, frame, settings, prototypes=prototypes), embedding
 
 
 def test_each_object_is_found_once_and_the_ground_is_not():
-    found, _ = _everything(EverythingSettings(grid=16))
+    found, _ = _automatic(AutomaticSettings(grid=16))
     areas = sorted((found.low_res_logits > 0).sum(dim=(1, 2)).tolist())
     assert areas == [16, 32]
 
 
 def test_masks_like_the_prototypes_come_first():
-    _, embedding = _everything(EverythingSettings(grid=8))
+    _, embedding = _automatic(AutomaticSettings(grid=8))
     for row, col, area in ((3, 3, 16), (12, 10, 32)):
         prototype = embedding.image[0, :, row, col][None]
-        settings = EverythingSettings(grid=8, rank_by=("similarity",))
-        found, _ = _everything(settings, prototypes=prototype)
+        settings = AutomaticSettings(grid=8, rank_by=("similarity",))
+        found, _ = _automatic(settings, prototypes=prototype)
         assert (found.low_res_logits[0] > 0).sum() == area
         assert found.similarity[0] == pytest.approx(1)
         assert found.rank.tolist() == sorted(found.rank.tolist(), reverse=True)
 
 
 def test_limits_leave_out_what_falls_short():
-    found, _ = _everything(EverythingSettings(grid=8, least_iou=0.95))
+    found, _ = _automatic(AutomaticSettings(grid=8, min_iou=0.95))
     assert len(found.rank) == 0
-    whole, _ = _everything(EverythingSettings(grid=8, most_area=1.0))
+    whole, _ = _automatic(AutomaticSettings(grid=8, max_area=1.0))
     assert len(whole.rank) == 3
 
 
@@ -91,11 +91,11 @@ def test_suppression_is_the_greedy_one(seed):
     for index in range(14):
         if not any(iou[index, other] > 0.5 for other in kept):
             kept.append(index)
-    assert (~duplicates(masks, most_overlap=0.5)).nonzero()[:, 0].tolist() == kept
+    assert (~duplicates(masks, max_overlap=0.5)).nonzero()[:, 0].tolist() == kept
 
 
 def test_suppression_of_nothing_is_nothing():
-    assert len(duplicates(torch.zeros(0, 4, 4, dtype=torch.bool), most_overlap=0.5)) == 0
+    assert len(duplicates(torch.zeros(0, 4, 4, dtype=torch.bool), max_overlap=0.5)) == 0
 
 
 def test_prototypes_come_from_the_adapter_folder(tmp_path):
@@ -111,9 +111,9 @@ def test_prototypes_come_from_the_adapter_folder(tmp_path):
 def test_settings_that_cannot_be_are_refused():
     for values, message in (
         ({"grid": 0}, "grid 0: give at least 1"),
-        ({"least_iou": 2.0}, "least-iou is a share"),
-        ({"most_overlap": float("nan")}, "most-overlap is a share"),
+        ({"min_iou": 2.0}, "min-iou is a share"),
+        ({"max_overlap": float("nan")}, "max-overlap is a share"),
         ({"rank_by": ()}, "at least one factor"),
     ):
         with pytest.raises(InputError, match=message):
-            EverythingSettings(**values)
+            AutomaticSettings(**values)

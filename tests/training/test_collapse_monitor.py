@@ -3,18 +3,23 @@ import torch
 
 from pointsam.models.calibration import JointMasks
 from pointsam.prompts import PointPrompts
+from pointsam.training.collapse_monitor import (
+    CollapseMonitor,
+    Measurement,
+    RunCollapsedError,
+    measure,
+)
 from pointsam.training.pseudo_labels import PseudoLabels
-from pointsam.training.settings import WatchSettings
-from pointsam.training.watch import Measurement, RunCollapsedError, Watch, measure
+from pointsam.training.settings import MonitorSettings
 
 GOOD = Measurement(count=9, share=0.9, median_area=100.0, area_change=1.0, agreement=0.9)
 
 
-def watched(*measurements, window=3):
-    watch = Watch(WatchSettings(window=window))
+def monitored(*measurements, window=3):
+    monitor = CollapseMonitor(MonitorSettings(window=window))
     for measurement in measurements:
-        watch.add(measurement)
-    return watch
+        monitor.add(measurement)
+    return monitor
 
 
 def changed(**values):
@@ -27,44 +32,44 @@ def changed(**values):
         ({"agreement": 0.1}, "agree with the frozen model's only by IoU 0.10"),
         ({"area_change": 9.0}, "flood: 9.0 times"),
         ({"area_change": 0.1}, "wither: 0.10 times"),
-        ({"share": 0.1}, "believable for only 10%"),
+        ({"share": 0.1}, "agree_with_clicks for only 10%"),
     ],
 )
 def test_a_window_of_bad_measurements_stops_the_run(fault, message):
-    watch = watched(*[changed(**fault)] * 3)
-    assert not watch.healthy
+    monitor = monitored(*[changed(**fault)] * 3)
+    assert not monitor.healthy
     with pytest.raises(RunCollapsedError, match=message):
-        watch.check()
+        monitor.check()
 
 
 def test_one_bad_measurement_stops_nothing_but_is_not_healthy():
-    watch = watched(GOOD, GOOD, changed(agreement=0.0))
-    watch.check()
-    assert not watch.healthy
+    monitor = monitored(GOOD, GOOD, changed(agreement=0.0))
+    monitor.check()
+    assert not monitor.healthy
 
 
 def test_an_unfilled_window_is_not_judged():
-    watched(*[changed(agreement=0.0)] * 2).check()
+    monitored(*[changed(agreement=0.0)] * 2).check()
 
 
 def test_a_watch_goes_on_from_its_state():
-    watch = watched(GOOD, changed(agreement=0.1))
-    other = watched()
-    other.load_state(watch.state())
-    assert other.state() == watch.state()
+    monitor = monitored(GOOD, changed(agreement=0.1))
+    other = monitored()
+    other.load_state(monitor.state())
+    assert other.state() == monitor.state()
     other.add(changed(agreement=0.1))
     with pytest.raises(RunCollapsedError):
         other.check()
 
 
-def label(*areas, believed=True):
+def label(*areas, accepted=True):
     masks = torch.zeros(len(areas), 4, 4, dtype=torch.bool)
     for mask, area in zip(masks, areas, strict=True):
         mask.view(-1)[:area] = True
     few = torch.zeros(len(areas), len(areas), dtype=torch.bool)
     prompts = PointPrompts.from_rows([[] for _ in areas])
     joint = JointMasks(masks.float(), torch.ones(len(areas)), prompts, few)
-    return PseudoLabels(masks, torch.full((len(areas),), believed), joint)
+    return PseudoLabels(masks, torch.full((len(areas),), accepted), joint)
 
 
 def test_measurement_by_hand():
@@ -77,5 +82,5 @@ def test_measurement_by_hand():
 
 
 def test_nothing_believed_has_no_area():
-    found = measure([label(2, 4, believed=False)], [label(2, 4)], device="cpu")
+    found = measure([label(2, 4, accepted=False)], [label(2, 4)], device="cpu")
     assert (found.count, found.share, found.median_area, found.area_change) == (0, 0.0, 0.0, 1.0)

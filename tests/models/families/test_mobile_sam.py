@@ -22,7 +22,7 @@ from pointsam.models.loading.official import (
 )
 from pointsam.prompts import PointPrompts
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "mobile_sam.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "mobile_sam.json").read_text())
 TENSOR_CASE = GOLDEN["tensor_case"]
 VALUE_TOLERANCE, AREA_TOLERANCE, IOU_TOLERANCE = 1e-3, 0.005, 0.02
 
@@ -302,5 +302,5 @@ def test_embedded_weights_with_another_hash_are_refused(monkeypatch):
 
 
 def test_the_embedded_file_is_float16():
-    path = Path(checkpoints.__file__).parent / "weights" / "mobile_sam_fp16.safetensors"
+    path = Path(checkpoints.__file__).parents[1] / "weights" / "mobile_sam_fp16.safetensors"
     assert {tensor.dtype for tensor in load_file(path).values()} == {torch.float16}

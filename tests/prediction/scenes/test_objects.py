@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from colour_model import SIDE, ColourModel, write_scene
+from tests.prediction.colour_model import SIDE, ColourModel, write_scene
 
 from pointsam.data.rasters.scene import open_scene
 from pointsam.data.rasters.scene_points import scene_points, scene_tasks

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pointsam.models.calibration import decode_jointly
-from pointsam.models.segmenter import Embedding, ImageTerms, MaskLogits, Segmenter, Stem
+from pointsam.models.segmenter import Embedding, FrozenFeatures, ImageTerms, MaskLogits, Segmenter
 from pointsam.prompts import NEGATIVE, PADDING, POSITIVE, PointPrompts
 
 SIDE, LOW = 64, 16
@@ -27,7 +27,7 @@ class Squares(Segmenter):
         self.asked: list[list[list[float]]] = []
 
     def encode_frozen(self, pixels):
-        return Stem((pixels,))
+        return FrozenFeatures((pixels,))
 
     def encode_adapted(self, stem):
         return Embedding(stem.tensors[0])
@@ -59,7 +59,7 @@ THREE = PointPrompts.from_rows([[(16, 32, 1)], [(32, 32, 1)], [(48, 32, 1)]])
 
 def decode(prompts, **changes):
     model = Squares()
-    settings = {"iou_threshold": 0.1, "most_negatives": 3} | changes
+    settings = {"iou_threshold": 0.1, "max_negatives": 3} | changes
     return model, decode_jointly(model, EMBEDDING, prompts, **settings)
 
 
@@ -106,7 +106,7 @@ def test_an_instance_without_rivals_is_decoded_once_and_keeps_its_mask():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"most_negatives": 0}, {"iou_threshold": 0.34}, {"iou_threshold": 1.0}]
+    "changes", [{"max_negatives": 0}, {"iou_threshold": 0.34}, {"iou_threshold": 1.0}]
 )
 def test_nothing_is_decoded_again_without_rivals_or_loans(changes):
     model, joint = decode(THREE, **changes)
@@ -122,7 +122,7 @@ def test_an_iou_equal_to_the_threshold_makes_no_rivals():
 
 def test_only_the_nearest_rivals_point_is_lent():
     crowd = PointPrompts.from_rows([[(28, 32, 1)], [(32, 32, 1)], [(48, 32, 1)]])
-    _, joint = decode(crowd, most_negatives=1)
+    _, joint = decode(crowd, max_negatives=1)
     assert joint.prompts.points[1].tolist() == [[32, 32], [28, 32]]
 
 

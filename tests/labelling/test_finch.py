@@ -151,14 +151,14 @@ def test_coarsest_partition_keeps_enough_clusters():
     partitions = finch(features)
     sizes = [int(labels.max()) + 1 for labels in partitions]
     for least in (1, 2, 8, sizes[0]):
-        chosen = coarsest_partition(features, least_clusters=least)
+        chosen = coarsest_partition(features, min_clusters=least)
         expected = max(level for level, size in enumerate(sizes) if size >= least)
         assert chosen.tolist() == partitions[expected].tolist()
 
 
 def test_coarsest_partition_is_the_finest_where_none_is_rich_enough():
     features = around(torch.eye(3), 4, spread=0.01)
-    assert coarsest_partition(features, least_clusters=8).tolist() == finch(features)[0].tolist()
+    assert coarsest_partition(features, min_clusters=8).tolist() == finch(features)[0].tolist()
 
 
 def test_cluster_means_by_hand():

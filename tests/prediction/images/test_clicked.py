@@ -2,7 +2,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from colour_model import write_scene
+from tests.prediction.colour_model import write_scene
 
 from pointsam.data.coco.annotations import write_points
 from pointsam.data.rasters.scene import open_scene

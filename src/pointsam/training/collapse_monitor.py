@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pointsam.training.pseudo_labels import PseudoLabels
 from pointsam.training.ranks import ALONE, Ranks
-from pointsam.training.settings import WatchSettings
+from pointsam.training.settings import MonitorSettings
 
 
 class RunCollapsedError(RuntimeError):
@@ -27,15 +27,15 @@ class Measurement:
     """The teacher's pseudo-masks of one batch beside those of the frozen model."""
 
     count: int
-    """Believed pseudo-masks."""
+    """Accepted pseudo-masks."""
     share: float
-    """Believed pseudo-masks over instances."""
+    """Accepted pseudo-masks over instances."""
     median_area: float
-    """Of the believed pseudo-masks, in low-res pixels."""
+    """Of the accepted pseudo-masks, in low-res pixels."""
     area_change: float
-    """Their median area over that of the frozen model's believed masks; 1 where either has none."""
+    """Their median area over that of the frozen model's accepted masks; 1 where either has none."""
     agreement: float
-    """Mean IoU with the frozen model's masks, believed or not."""
+    """Mean IoU with the frozen model's masks, accepted or not."""
 
 
 def measure(
@@ -51,20 +51,20 @@ def measure(
     """
     rows = [_beside(one, other) for one, other in zip(labels, frozen, strict=True)]
     own = torch.cat([torch.zeros(0, len(_NUMBERS), device=device), *rows])
-    # One copy to the processor, where all the rest is counted.
-    area, believed, frozen_area, frozen_believed, iou = ranks.gather(own).cpu().unbind(dim=1)
-    middle = _median(area[believed > 0])
-    frozen_middle = _median(frozen_area[frozen_believed > 0])
+    # One copy to the CPU, where all the rest is counted.
+    area, accepted, frozen_area, frozen_accepted, iou = ranks.gather(own).cpu().unbind(dim=1)
+    middle = _median(area[accepted > 0])
+    frozen_middle = _median(frozen_area[frozen_accepted > 0])
     return Measurement(
-        count=int(believed.sum()),
-        share=float(believed.sum()) / len(believed),
+        count=int(accepted.sum()),
+        share=float(accepted.sum()) / len(accepted),
         median_area=middle,
         area_change=middle / frozen_middle if middle and frozen_middle else 1.0,
         agreement=float(iou.mean()),
     )
 
 
-_NUMBERS = ("area", "believed", "frozen area", "frozen believed", "iou")
+_NUMBERS = ("area", "accepted", "frozen area", "frozen accepted", "iou")
 
 
 def _beside(label: PseudoLabels, frozen: PseudoLabels) -> Float[Tensor, "instances numbers"]:
@@ -72,7 +72,7 @@ def _beside(label: PseudoLabels, frozen: PseudoLabels) -> Float[Tensor, "instanc
     both = (label.masks & frozen.masks).sum(dim=(1, 2))
     either = (label.masks | frozen.masks).sum(dim=(1, 2))
     areas, frozen_areas = label.masks.sum(dim=(1, 2)), frozen.masks.sum(dim=(1, 2))
-    columns = (areas, label.believed, frozen_areas, frozen.believed, both / either.clamp(min=1))
+    columns = (areas, label.accepted, frozen_areas, frozen.accepted, both / either.clamp(min=1))
     return torch.stack([column.float() for column in columns], dim=1)
 
 
@@ -81,10 +81,10 @@ def _median(areas: Float[Tensor, " instances"]) -> float:
     return float(areas.median()) if len(areas) else 0.0
 
 
-class Watch:
+class CollapseMonitor:
     """Judges the last measurements together: one odd image stops nothing."""
 
-    def __init__(self, settings: WatchSettings) -> None:
+    def __init__(self, settings: MonitorSettings) -> None:
         self._settings = settings
         self._recent: deque[Measurement] = deque(maxlen=settings.window)
 
@@ -104,14 +104,14 @@ class Watch:
         change = median(m.area_change for m in self._recent)
         share = median(m.share for m in self._recent)
         limits = self._settings
-        if agreement < limits.least_agreement:
+        if agreement < limits.min_agreement:
             fault = f"agree with the frozen model's only by IoU {agreement:.2f}"
-        elif change > limits.most_area_change:
+        elif change > limits.max_area_change:
             fault = f"flood: {change:.1f} times the area of the frozen model's"
-        elif change < 1 / limits.most_area_change:
+        elif change < 1 / limits.max_area_change:
             fault = f"wither: {change:.2f} times the area of the frozen model's"
-        elif share < limits.least_share:
-            fault = f"are believable for only {share:.0%} of the instances"
+        elif share < limits.min_share:
+            fault = f"are agree_with_clicks for only {share:.0%} of the instances"
         else:
             return
         raise RunCollapsedError(
@@ -126,9 +126,9 @@ class Watch:
             return True
         last, limits = self._recent[-1], self._settings
         return (
-            last.agreement >= limits.least_agreement
-            and 1 / limits.most_area_change <= last.area_change <= limits.most_area_change
-            and last.share >= limits.least_share
+            last.agreement >= limits.min_agreement
+            and 1 / limits.max_area_change <= last.area_change <= limits.max_area_change
+            and last.share >= limits.min_share
         )
 
     def state(self) -> list[dict[str, float]]:

@@ -1,4 +1,4 @@
-"""Where a step's stems come from: the frozen part of the encoder, or the cache of what it gave."""
+"""Where frozen features come from: the frozen part of the encoder, or the cache of its output."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,21 +7,23 @@ import torch
 
 from pointsam.data.sample import TrainingSample
 from pointsam.models.cache import FeatureCache
-from pointsam.models.segmenter import Segmenter, Stem
+from pointsam.models.segmenter import FrozenFeatures, Segmenter
 from pointsam.training.step import Look
 
 
-def encoded_stems(model: Segmenter, views: Sequence[TrainingSample], look: Look) -> Stem:
+def encoded_frozen_features(
+    model: Segmenter, views: Sequence[TrainingSample], look: Look
+) -> FrozenFeatures:
     """Run the frozen part of the encoder on one look of some views."""
     pixels = [view.sample.pixels if look == "weak" else view.strong_pixels for view in views]
     stem = model.encode_frozen(model.normalise(pixels))
     # The layout that a cache gives back: another one would round differently.
-    return Stem(tuple(tensor.contiguous() for tensor in stem.tensors))
+    return FrozenFeatures(tuple(tensor.contiguous() for tensor in stem.tensors))
 
 
 @dataclass(frozen=True)
-class CachedStems:
-    """Gives stems as they are read back from the cache, also those that were just made.
+class CachedFrozenFeatures:
+    """Gives frozen_features as they are read back from the cache, also those that were just made.
 
     So a pass that fills the cache and one that reads it see the same numbers.
     """
@@ -31,15 +33,15 @@ class CachedStems:
     weights: str
     """Hash of the base model."""
 
-    def __call__(self, views: Sequence[TrainingSample], look: Look) -> Stem:
+    def __call__(self, views: Sequence[TrainingSample], look: Look) -> FrozenFeatures:
         """Read what is there, encode and store the rest."""
-        stems = [self._one(view, look) for view in views]
+        frozen_features = [self._one(view, look) for view in views]
         device, dtype = self.model.device, self.model.dtype
-        return Stem(
+        return FrozenFeatures(
             tuple(
-                # Autocast refuses to join float16 tensors on a processor, so they are cast first.
+                # Autocast refuses to join float16 tensors on a CPU, so they are cast first.
                 torch.cat([t.to(device=device, dtype=dtype, non_blocking=True) for t in tensors])
-                for tensors in zip(*stems, strict=True)
+                for tensors in zip(*frozen_features, strict=True)
             )
         )
 
@@ -50,5 +52,7 @@ class CachedStems:
         name = self.cache.name(cut, pixels)
         stored = self.cache.read(name)
         if stored is None:
-            stored = self.cache.write(name, encoded_stems(self.model, [view], look).tensors)
+            stored = self.cache.write(
+                name, encoded_frozen_features(self.model, [view], look).tensors
+            )
         return stored

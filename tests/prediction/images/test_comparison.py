@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from colour_model import ColourModel, write_scene
 from PIL import Image
+from tests.prediction.colour_model import ColourModel, write_scene
 
 from pointsam.data.records import ImageRecord, InstanceRecord
 from pointsam.prediction.images.comparison import (

@@ -2,9 +2,9 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
-from colour_model import write_scene
 from PIL import Image
 from rasterio.warp import transform as transform_points
+from tests.prediction.colour_model import write_scene
 
 from pointsam.cli.main import main
 from pointsam.data.rasters.scene import Scene, open_scene
@@ -13,7 +13,7 @@ from pointsam.data.records import ImageRecord, InstanceRecord
 from pointsam.errors import InputError
 from pointsam.prediction.scenes import figure as scene_figure
 from pointsam.prediction.scenes.figure import (
-    MOST_OBJECTS,
+    MAX_OBJECTS,
     draw_part,
     read_outlines,
     window_around,
@@ -173,7 +173,7 @@ def test_a_view_around_an_object_has_it_in_the_middle(files, scene):
 
 
 def test_too_many_objects_are_refused(files, scene, tmp_path):
-    boxes = [on_map(shapely.box(i, 0, i + 1, 1)) for i in range(MOST_OBJECTS + 1)]
+    boxes = [on_map(shapely.box(i, 0, i + 1, 1)) for i in range(MAX_OBJECTS + 1)]
     outlines = read_outlines(write_shapes(tmp_path / "many.gpkg", boxes), scene)
     with pytest.raises(InputError, match="shows 257 objects, more than 256"):
         draw_part(scene, scene.grid.whole, outlines, None)

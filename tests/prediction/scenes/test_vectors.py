@@ -7,8 +7,8 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
-from colour_model import write_scene
 from rasterio.crs import CRS
+from tests.prediction.colour_model import write_scene
 
 from pointsam.data.rasters.georeference import ground_areas
 from pointsam.data.rasters.scene import open_scene

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from some_adapter import save_some_adapter
+from tests.prediction.some_adapter import save_some_adapter
 
 from pointsam.cli.main import main
 

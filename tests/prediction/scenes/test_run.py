@@ -10,7 +10,7 @@ import numpy as np
 import pyogrio
 import pytest
 import rasterio
-from colour_model import SIDE, ColourModel, write_scene
+from tests.prediction.colour_model import SIDE, ColourModel, write_scene
 
 from pointsam.data.rasters.scene import open_scene
 from pointsam.data.rasters.scene_points import scene_points
@@ -111,12 +111,12 @@ def test_resuming_encodes_only_what_is_missing(path, tmp_path):
 def test_a_killed_run_goes_on_to_the_same_output(path, tmp_path):
     script = (
         "import sys, time; sys.path.insert(0, sys.argv[1])\n"
-        "import test_scene_run as t\n"
+        "import test_run as t\n"
         "from pathlib import Path\n"
-        "from pointsam.prediction import scene_run\n"
-        "whole = scene_run.write_part\n"
+        "from pointsam.prediction.scenes import run\n"
+        "whole = run.write_part\n"
         "def slowly(*given, **named): whole(*given, **named); time.sleep(0.3)\n"
-        "scene_run.write_part = slowly\n"
+        "run.write_part = slowly\n"
         "t._run(Path(sys.argv[2]), Path(sys.argv[3]))\n"
     )
     folder = tmp_path / "killed"

@@ -29,7 +29,7 @@ def test_a_run_adapts_any_family(family, checkpointing, tmp_path):
         regime="pointsam",
         model={"name": str(base), "side": side, "rank": 2, "checkpointing": checkpointing},
         # random weights make random masks: this asks whether a run works, not what it learns
-        watch={"least_agreement": 0.0, "least_share": 0.0, "most_area_change": 1e9},
+        monitor={"min_agreement": 0.0, "min_share": 0.0, "max_area_change": 1e9},
         schedule={"epochs": 1},
     )
     run_training(
@@ -48,7 +48,7 @@ def test_a_run_adapts_any_family(family, checkpointing, tmp_path):
     prompts = PointPrompts.from_rows([[(30.0, 40.0, 1)], [(60.0, 60.0, 1), (5.0, 5.0, 0)]])
     with torch.no_grad():
         masks = decode_jointly(
-            model, model.encode([image]), prompts, iou_threshold=0.1, most_negatives=1
+            model, model.encode([image]), prompts, iou_threshold=0.1, max_negatives=1
         )
     assert frame.logits_to_image(masks.low_res_logits).shape == (2, 100, 128)
 

@@ -5,10 +5,10 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
-from colour_model import write_scene
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from some_adapter import save_some_adapter
+from tests.prediction.colour_model import write_scene
+from tests.prediction.some_adapter import save_some_adapter
 
 from pointsam.cli.main import main
 
@@ -122,7 +122,7 @@ def test_without_clicks_a_grid_finds_what_is_there(tmp_path, capsys):
     assert weights
     save_file({"prototypes": next(iter(weights.values())).new_ones(2, 256)},
               adapter / "target_prototypes.safetensors")  # fmt: skip
-    keep = ["--least-iou", "0.1", "--least-stability", "0.1"]
+    keep = ["--min-iou", "0.1", "--min-stability", "0.1"]
     grid = ["predict", "--images", str(folder), "--grid", "4", *keep]
     arguments = [*grid, "--adapter", str(adapter), "-o", str(tmp_path / "out")]
     assert main(arguments) == 0

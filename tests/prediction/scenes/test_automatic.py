@@ -4,17 +4,17 @@ import numpy as np
 import pyogrio
 import pytest
 import torch
-from colour_model import SIDE, ColourModel, write_scene
-from some_adapter import save_some_adapter
+from tests.prediction.colour_model import SIDE, ColourModel, write_scene
+from tests.prediction.some_adapter import save_some_adapter
 
 from pointsam.cli.main import main
 from pointsam.data.rasters.scene import open_scene
 from pointsam.data.rasters.scene_points import scene_tasks
 from pointsam.data.rasters.windows import Grid, Window
-from pointsam.prediction.automatic import EverythingSettings
+from pointsam.prediction.automatic import AutomaticSettings
 from pointsam.prediction.scenes.automatic import (
     GridTasks,
-    SceneEverything,
+    SceneAutomatic,
     kept,
     scene_duplicates,
     settled,
@@ -33,7 +33,7 @@ def _square(x, side, value=1.0):
 
 
 def _found(path, folder, *, grid=16):
-    everything = SceneEverything(EverythingSettings(grid=grid), None)
+    everything = SceneAutomatic(AutomaticSettings(grid=grid), None)
     with open_scene(path) as scene:
         run = SceneRun(ColourModel(), scene, everything, SceneSettings(SIDE, 256))
         for _ in run.segment(folder, shard=Shard(), resume=False):
@@ -88,8 +88,8 @@ def test_the_grid_of_a_huge_scene_is_not_held():
 def test_only_the_better_of_two_masks_of_one_object_stays():
     maps = [_square(0, 10), _square(1, 10), _square(50, 10), _square(2, 10)]
     # moved by one of ten pixels: 9/11; by two: 8/12, below the limit to the first, which is kept
-    assert scene_duplicates(maps, most_overlap=0.7).tolist() == [False, True, False, False]
-    assert scene_duplicates([], most_overlap=0.7).tolist() == []
+    assert scene_duplicates(maps, max_overlap=0.7).tolist() == [False, True, False, False]
+    assert scene_duplicates([], max_overlap=0.7).tolist() == []
 
 
 def test_what_is_left_is_ranked_and_numbered():
@@ -99,12 +99,12 @@ def test_what_is_left_is_ranked_and_numbered():
         SceneMask(1, _square(50, 10), 0.8, 64, False, stability=1.0),
         SceneMask(2, _square(51, 10), 0.7, 64, False, stability=1.0),
     ]
-    left, kept = settled(tasks, masks, EverythingSettings())
+    left, kept = settled(tasks, masks, AutomaticSettings())
     assert [mask.score for mask in kept] == pytest.approx([0.8, 0.45])
     assert [mask.logits.corner[0] for mask in kept] == [50, 0]
     assert [(o.index, o.id) for o in left] == [(0, 1), (1, 2)]
     assert [o.points.tolist() for o in left] == [[[48, 16]], [[16, 16]]]
-    assert settled(tasks, [], EverythingSettings()) == ([], [])
+    assert settled(tasks, [], AutomaticSettings()) == ([], [])
 
 
 def test_a_window_stores_each_object_once():
@@ -116,12 +116,12 @@ def test_a_window_stores_each_object_once():
         SceneMask(4, None, 0.9, 64, False),
     ]
     window, grid = Window(0, 0, 64, 64), Grid(0, 0, 64, 64)
-    assert [m.index for m in kept(masks, EverythingSettings(), window=window, grid=grid)] == [1, 2]
+    assert [m.index for m in kept(masks, AutomaticSettings(), window=window, grid=grid)] == [1, 2]
 
 
 def test_prototypes_and_limits_are_part_of_the_run():
-    one = SceneEverything(EverythingSettings(), None).manifest()
-    other = SceneEverything(EverythingSettings(), torch.ones(2, 3)).manifest()
+    one = SceneAutomatic(AutomaticSettings(), None).manifest()
+    other = SceneAutomatic(AutomaticSettings(), torch.ones(2, 3)).manifest()
     assert one != other
     assert one["prototypes"] is None
 
@@ -129,10 +129,10 @@ def test_prototypes_and_limits_are_part_of_the_run():
 def test_the_command_takes_a_scene_without_clicks(tmp_path, capsys):
     path = write_scene(tmp_path / "a.tif", BOXES, size=SIZE)
     adapter = save_some_adapter(tmp_path / "adapter")
-    keep = ["--least-iou", "0", "--least-stability", "0", "--adapter", str(adapter)]
+    keep = ["--min-iou", "0", "--min-stability", "0", "--adapter", str(adapter)]
     arguments = ["predict", str(path), "--grid", "2", *keep, "-o", str(tmp_path / "out")]
     assert main(arguments) == 0
     assert "objects in" in capsys.readouterr().out
     assert (tmp_path / "out" / "instances.tif").exists()
-    assert main([*arguments, "--resume", "--most-overlap", "0.5"]) == 2
+    assert main([*arguments, "--resume", "--max-overlap", "0.5"]) == 2
     assert "another everything" in capsys.readouterr().err

@@ -77,7 +77,7 @@ def test_background_and_ignored_values_are_no_objects():
 
 
 def test_specks_are_left_out():
-    assert [i["area"] for i in find_instances(RING, LabelRule(least_area=2))] == [16]
+    assert [i["area"] for i in find_instances(RING, LabelRule(min_area=2))] == [16]
 
 
 def test_an_empty_raster_has_no_instances():
