@@ -13,7 +13,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 LAYERS = [  # a room may import from itself and from lower rows, not from its neighbours
     {"errors"},
-    {"files", "frames", "randomness"},
+    {"files", "frames", "progress", "randomness"},
     {"prompts", "figures"},
     {"masks"},
     {"data", "models"},

@@ -189,15 +189,14 @@ def readable_images(data: "Dataset", folder: Path, *, skip_broken: bool) -> "Dat
     """
     from dataclasses import replace
 
-    from tqdm import tqdm
-
     from pointsam.data.dataset import read_image_of
     from pointsam.errors import InputError
+    from pointsam.progress import Bar
 
     if not folder.is_dir():
         raise FileNotFoundError(f"no image folder {folder}.")
     kept, broken = [], []
-    for record in tqdm(data.images, desc="checking images", unit="image", delay=2, leave=False):
+    for record in Bar(data.images, desc="checking images", unit="image", delay=2, leave=False):
         try:
             read_image_of(record, folder)
         except (InputError, FileNotFoundError) as error:

@@ -112,9 +112,11 @@ def _check_images(args: argparse.Namespace, data: "Dataset", report: "Report") -
 
 
 def _progress(pictures: "Iterator[Picture | None]", data: "Dataset") -> "Iterator[Picture | None]":
-    from tqdm import tqdm
+    from pointsam.progress import Bar
 
-    yield from tqdm(pictures, total=len(data.images), unit="image", delay=2, leave=False)
+    yield from Bar(
+        pictures, desc="looking", total=len(data.images), unit="image", delay=2, leave=False
+    )
 
 
 def _draw(args: argparse.Namespace, masks: "Dataset | None", points: "Dataset | None") -> None:

@@ -138,11 +138,10 @@ def _add_polygon_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_polygons(args: argparse.Namespace) -> int:
     """Cut one scene."""
-    from tqdm import tqdm
-
     from pointsam.data.coco.annotations import read_coco
     from pointsam.data.prepare.chips import cut_chips, read_polygons
     from pointsam.files import new_folder
+    from pointsam.progress import Bar
 
     with new_folder(args.output) as folder:
         outlined = read_polygons(args.polygons, args.scene, category=args.category)
@@ -154,7 +153,7 @@ def run_polygons(args: argparse.Namespace) -> int:
             overlap=args.overlap,
             min_area=args.min_area,
         )
-        for _ in tqdm(chips, unit="chip", delay=1, leave=False):
+        for _ in Bar(chips, desc="writing", unit="chip", delay=1, leave=False):
             pass
         data = read_coco(folder / "masks.json")
     print(
@@ -211,15 +210,14 @@ def run_labels(args: argparse.Namespace) -> int:
 
 
 def _convert(tiles: "Sequence[Tile]", rule: "LabelRule", output: Path, workers: int) -> None:
-    from tqdm import tqdm
-
     from pointsam.data.coco.annotations import read_coco
     from pointsam.data.prepare.conversion import convert
     from pointsam.errors import InputError
+    from pointsam.progress import Bar
 
     if workers < 1:
         raise InputError(f"--workers {workers}: give at least 1.")
-    for _ in tqdm(
+    for _ in Bar(
         convert(tiles, rule, output, workers=workers), total=len(tiles), unit="tile", delay=1
     ):
         pass

@@ -50,12 +50,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Convert a folder."""
-    from tqdm import tqdm
-
     from pointsam.data.rasters.images import list_images
     from pointsam.data.rasters.stretching import FILE_NAME, convert_image, write_stretch
     from pointsam.errors import InputError
     from pointsam.files import new_folder
+    from pointsam.progress import Bar
 
     paths = list_images(args.input)
     if not paths:
@@ -65,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"{args.input} holds images of one name and two endings.")
     with new_folder(args.output) as folder:
         stretch = _stretch(args, paths)
-        for path in tqdm(paths, unit="image", delay=2, leave=False):
+        for path in Bar(paths, desc="writing", unit="image", delay=2, leave=False):
             convert_image(path, folder / names[path], stretch)
         write_stretch(stretch, folder / FILE_NAME)
     print(f"{args.output}: {len(paths)} images; red, green, blue are {described(stretch)}")

@@ -127,12 +127,11 @@ def demonstrate(plan: DemoPlan) -> "tuple[Scores, Scores]":
 
 def _score(model: "Segmenter", data: "Dataset", files: "SceneFiles", what: str) -> "Scores":
     """Score the held-out part, with a bar."""
-    from tqdm import tqdm
-
     from pointsam.evaluation.masks import Scores, evaluate, paired_records
+    from pointsam.progress import Bar
 
     rows = paired_records([data])
-    scored = tqdm(evaluate(model, rows, files.images), total=len(rows), desc=what, unit="image")
+    scored = Bar(evaluate(model, rows, files.images), total=len(rows), desc=what, unit="image")
     return Scores(tuple(image for (image,) in scored))
 
 

@@ -64,13 +64,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate."""
-    from tqdm import tqdm
-
     from pointsam.cli.arguments import open_model
     from pointsam.cli.display import refuse_other_stretch
     from pointsam.cli.score_files import print_table, write_scores
     from pointsam.evaluation.masks import Scores, evaluate, paired_records
     from pointsam.files import new_folder, refuse_existing
+    from pointsam.progress import Bar
 
     refuse_existing(args.output)
     refuse_other_stretch(args.images, args.adapter)
@@ -79,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     rows = paired_records(datasets)
     model = open_model(args)
     scored = list(
-        tqdm(
+        Bar(
             evaluate(
                 model,
                 rows,

@@ -105,16 +105,15 @@ def _check(args: argparse.Namespace) -> None:
 
 def _draw_each(args: argparse.Namespace, data: "Dataset", predictor: "Predictor") -> None:
     """Draw one picture an image."""
-    from tqdm import tqdm
-
     from pointsam.figures import save_picture
     from pointsam.files import new_folder
     from pointsam.prediction.images.clicked import output_names
     from pointsam.prediction.images.comparison import compare, draw_comparison
+    from pointsam.progress import Bar
 
     names = output_names(data.images)
     with new_folder(args.output) as folder:
-        for record, name in tqdm(
+        for record, name in Bar(
             zip(data.images, names, strict=True), total=len(names), unit="image"
         ):
             picture = draw_comparison(compare(predictor, record, args.images))
@@ -123,13 +122,13 @@ def _draw_each(args: argparse.Namespace, data: "Dataset", predictor: "Predictor"
 
 def _draw_sheet(args: argparse.Namespace, data: "Dataset", predictor: "Predictor") -> None:
     """Rank all images by gain, and draw the telling ones."""
-    from tqdm import tqdm
-
     from pointsam.figures import save_picture
     from pointsam.prediction.images.comparison import compare, draw_sheet, telling
+    from pointsam.progress import Bar
 
     gains = [
-        compare(predictor, record, args.images).gain for record in tqdm(data.images, unit="image")
+        compare(predictor, record, args.images).gain
+        for record in Bar(data.images, desc="comparing", unit="image")
     ]
     chosen = [data.images[index] for index in telling(gains, each=args.sheet)]
     save_picture(draw_sheet([compare(predictor, r, args.images) for r in chosen]), args.output)

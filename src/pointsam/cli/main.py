@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
-from typing import NoReturn
+from typing import Any, NoReturn
 
 COMMANDS = {
     "Try": ("demo",),
@@ -34,6 +34,9 @@ Example:
 'pointsam COMMAND --help' says more of each.
 """
 
+PROGRESS_FORMS = ("bar", "json", "none")
+"""As in pointsam.progress, whose imports ``--help`` does without."""
+
 _USER_FAULTS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
@@ -44,6 +47,16 @@ _CHATTERERS = ("PIL", "rasterio", "pyogrio", "fiona")
 
 class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with a command: argparse's own usage would drown it."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.add_argument(
+            "--progress",
+            choices=PROGRESS_FORMS,
+            default=argparse.SUPPRESS,
+            help="how long work shows how far it is: a bar (if not given), one JSON line an "
+            "update on stderr, or nothing",
+        )
 
     def error(self, message: str) -> NoReturn:
         """End with status 2, as argparse does."""
@@ -62,7 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     _ask_for_large_pages()
     from pointsam.errors import InputError
+    from pointsam.progress import show_progress_as
 
+    show_progress_as(getattr(args, "progress", "bar"))
     try:
         status: int = args.run(args)
         sys.stdout.flush()

@@ -54,12 +54,11 @@ def run(args: argparse.Namespace) -> int:
     """Draw."""
     from dataclasses import replace
 
-    from tqdm import tqdm
-
     from pointsam.data.clicks.simulated import Annotator, click_image
     from pointsam.data.coco.annotations import read_coco, write_points
     from pointsam.errors import InputError
     from pointsam.files import refuse_existing_file
+    from pointsam.progress import Bar
 
     annotator = Annotator(
         args.positives, args.negatives, args.placement, args.missed, args.misplaced
@@ -70,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"{args.annotations} holds no masks to click on.")
     images = tuple(
         click_image(image, annotator, seed=args.seed)
-        for image in tqdm(masks.images, unit="image", delay=2, leave=False)
+        for image in Bar(masks.images, desc="drawing", unit="image", delay=2, leave=False)
     )
     points = replace(masks, images=images)
     write_points(points, args.output)

@@ -108,8 +108,6 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
     import json
     from functools import partial
 
-    from tqdm import tqdm
-
     from pointsam.cli.arguments import open_model
     from pointsam.cli.display import refuse_other_stretch
     from pointsam.figures import save_picture
@@ -123,6 +121,7 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
         predict_image,
         write_labels,
     )
+    from pointsam.progress import Bar
     from pointsam.training.settings import TeacherSettings
 
     refuse_other_stretch(folder, args.adapter)
@@ -144,7 +143,7 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
     }
     with new_folder(args.output) as output:
         named = zip(data.images, output_names(data.images), strict=True)
-        for record, name in tqdm(named, total=len(data.images), desc="segmenting", unit="image"):
+        for record, name in Bar(named, total=len(data.images), desc="segmenting", unit="image"):
             found = segment(record, folder)
             content["annotations"] += coco_annotations(found, categories=data.categories)
             write_labels(found.labels, output / "labels" / name)

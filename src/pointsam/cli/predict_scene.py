@@ -81,14 +81,13 @@ def is_scene(image: Path, points: Path | None) -> bool:
 
 def run_scene(args: argparse.Namespace) -> int:
     """Segment a scene; reads image, points, output, the model's arguments and the above."""
-    from tqdm import tqdm
-
     from pointsam.cli.arguments import open_model
     from pointsam.data.rasters.scene import open_scene
     from pointsam.data.rasters.scene_points import scene_points
     from pointsam.data.scene_dataset import fitting_window
     from pointsam.models.adapters.card import read_card
     from pointsam.prediction.scenes.run import SceneRun, SceneSettings
+    from pointsam.progress import Bar
 
     shard = _shard(args.shard)
     card = read_card(args.adapter) if args.adapter else None
@@ -110,7 +109,7 @@ def run_scene(args: argparse.Namespace) -> int:
         settings = SceneSettings(window, args.largest_window, args.precision)
         run = SceneRun(model, scene, prompts, settings)
         todo = run.windows[shard.number - 1 :: shard.of]
-        for _ in tqdm(
+        for _ in Bar(
             run.segment(args.output, shard=shard, resume=args.resume),
             total=len(todo),
             unit="window",

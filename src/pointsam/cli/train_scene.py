@@ -53,12 +53,11 @@ def scene_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunInp
         FileNotFoundError: no scene or no points.
         InputError: masks are asked for, a scene or the points cannot be used, a bad share.
     """
-    from tqdm import tqdm
-
     from pointsam.data.records import Dataset
     from pointsam.data.scene_dataset import SceneChips, click_on, cut, hold_out
     from pointsam.errors import InputError
     from pointsam.files import sha256_of
+    from pointsam.progress import Bar
     from pointsam.training.run import RunInputs
 
     if settings.regime == "supervised":
@@ -79,7 +78,7 @@ def scene_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunInp
     records, chips = cut(kept, side=side, stretch=stretch, neighbours=True)
     held_records, held_chips = cut(held, side=side, stretch=stretch, neighbours=False)
     images = SceneChips({**chips.chips, **held_chips.chips}, stretch)
-    for record in tqdm((*records, *held_records), desc="checking chips", delay=2, leave=False):
+    for record in Bar((*records, *held_records), desc="checking chips", delay=2, leave=False):
         images(record)  # before hours are spent on some of them
     classes = sorted({one.category for scene in scenes for one in scene.points.objects})
     return RunInputs(

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Never
-
-from tqdm import tqdm
+from typing import Any
 
 from pointsam.data.dataset import ImageSource
 from pointsam.data.rasters.stretching import Stretch
@@ -21,6 +19,7 @@ from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.cache import FeatureCache
 from pointsam.models.loading.checkpoints import load_segmenter
 from pointsam.models.segmenter import Segmenter
+from pointsam.progress import Bar
 from pointsam.training.collapse_monitor import CollapseMonitor, RunCollapsedError
 from pointsam.training.figure import draw_epoch
 from pointsam.training.frozen_features import CachedFrozenFeatures, encoded_frozen_features
@@ -105,7 +104,7 @@ def _write_down(run: "_Run", start: int, *, save_every: int) -> None:
     """Train, and keep log, state, adapter and figures."""
     output = run.writer.folder
     log = RunLog(output, start=start)
-    bar = tqdm(total=run.schedule.steps, initial=start, desc="adapting", unit="step", smoothing=0.1)
+    bar = Bar(total=run.schedule.steps, initial=start, desc="adapting", unit="step", smoothing=0.1)
     try:
         for progress in run.steps(start):
             log.write(progress)
@@ -275,7 +274,7 @@ def _frozen_feature_source(
     return CachedFrozenFeatures(model, cache, weights)
 
 
-def _show(bar: "tqdm[Never]", progress: Progress) -> None:
+def _show(bar: Bar, progress: Progress) -> None:
     """Move the progress bar on."""
     report = progress.report
     bar.set_postfix(

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
 from pointsam.errors import InputError
 from pointsam.models.adapters.lora import Adapter, AdapterAverage
 from pointsam.models.segmenter import Segmenter
+from pointsam.progress import Bar
 from pointsam.randomness import addressed_generator
 from pointsam.training.prototypes import PrototypeRegularizer, point_features, target_prototypes
 from pointsam.training.pseudo_labels import Teacher
@@ -112,7 +112,7 @@ def _frozen_prototypes(
     own = ranks.share(order)
     features = []
     # A rank without an image reads one for the number of channels, and gives none of it.
-    for index in tqdm(
+    for index in Bar(
         own or order[:1], desc="target prototypes", unit="image", disable=not ranks.first
     ):
         view = views(index, 0)

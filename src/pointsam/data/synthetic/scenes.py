@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, UInt8
 from PIL import Image
-from tqdm import tqdm
 
 from pointsam.data.coco.masks import to_rle
 from pointsam.data.synthetic.blocks import (
@@ -29,6 +28,7 @@ from pointsam.data.synthetic.blocks import (
 )
 from pointsam.data.synthetic.canvas import Canvas, Colour, Corners, Draw, Place
 from pointsam.files import new_folder
+from pointsam.progress import Bar
 from pointsam.prompts import POSITIVE
 from pointsam.randomness import addressed_generator
 
@@ -153,7 +153,7 @@ def _write_part(folder: Path, *, seed: int, indices: range, size: int) -> None:
     (folder / "images").mkdir(parents=True)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for index in tqdm(indices, desc=f"drawing {folder.name}", unit="image"):
+    for index in Bar(indices, desc=f"drawing {folder.name}", unit="image"):
         scene = draw_scene(seed, index, size=size)
         name = f"{index:04d}.png"
         Image.fromarray(scene.image).save(folder / "images" / name)
