@@ -70,6 +70,29 @@ STILL_LONG = {
 }
 
 
+HALVES = {  # files whose halves are not half pixels
+    "data/augment.py": "strengths of light, and a pixel that a shape covers to half",
+    "data/prepare/splitting.py": "one chance in two",
+    "data/synthetic/canvas.py": "a pixel that a shape covers to half",
+    "frames.py": "the owner of the half pixel",
+    "training/figure.py": "a drawn mask made a logit",
+}
+
+
+def halves(path: Path) -> Iterator[int]:
+    """Name the lines that add, take off or compare with a half."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            values = [node.left, node.right]
+        elif isinstance(node, ast.Compare):
+            values = [node.left, *node.comparators]
+        else:
+            continue
+        bare = [v.operand if isinstance(v, ast.UnaryOp) else v for v in values]
+        if any(isinstance(v, ast.Constant) and v.value in (0.5, 1 / 2) for v in bare):
+            yield node.lineno
+
+
 def parts_of(path: Path) -> tuple[str, ...]:
     """The names below the package: folders, then the file without its ending."""
     return path.relative_to(SOURCE).with_suffix("").parts
@@ -156,6 +179,13 @@ def test_a_function_stays_within_40_lines(path):
         if lines > MAX_FUNCTION and name not in STILL_LONG
     ]
     assert not long
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_the_half_pixel_is_in_frames_alone(path):
+    # A place counted from pixel edges is moved by frames.to_middles, and back by to_edges.
+    if path.relative_to(SOURCE).as_posix() not in HALVES:
+        assert not list(halves(path))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pointsam.frames import ModelFrame
+from pointsam.frames import (
+    ModelFrame,
+    in_pixels,
+    nearest_pixel,
+    on_image,
+    pixel_middles,
+    to_edges,
+    to_middles,
+)
 
 SIZES = st.tuples(st.integers(1, 3000), st.integers(1, 3000))
 
@@ -115,3 +123,35 @@ def test_logits_of_an_enlarged_image_shrink_back():
 def test_no_instances_give_no_masks_in_the_image_frame():
     found = ModelFrame((30, 20), side=64).logits_to_image(torch.zeros(0, 16, 16))
     assert found.shape == (0, 30, 20)
+
+
+def test_the_first_pixel_of_a_map_has_its_middle_at_a_half():
+    assert to_edges(0.0) == 0.5
+    assert to_middles(np.array([0.0, 0.5, 7.0])).tolist() == [-0.5, 0.0, 6.5]
+    assert pixel_middles(2, 4).tolist() == [2.5, 3.5]
+
+
+def test_a_pixel_reaches_half_a_pixel_around_its_middle():
+    assert nearest_pixel(np.array([-0.5, 0.49, 0.5, 6.51])).tolist() == [0, 0, 1, 7]
+
+
+def test_a_border_is_of_one_image_and_a_clipped_click_is_on_its_image():
+    left_end, right_begin = 31.5, -0.5  # one place, seen by two neighbours of 32 px
+    assert in_pixels(right_begin, 4.0, (32, 32))
+    assert not in_pixels(left_end, 4.0, (32, 32))
+    assert on_image(left_end, 4.0, (32, 32))
+    assert not on_image(32.0, 4.0, (32, 32))
+
+
+def test_a_place_that_is_no_number_is_on_no_image():
+    assert not on_image(float("nan"), 4.0, (32, 32))
+    assert on_image(torch.tensor([0.0, torch.nan]), torch.zeros(2), (2, 2)).tolist() == [
+        True,
+        False,
+    ]
+
+
+def test_a_click_on_the_outer_half_of_a_pixel_is_put_on_the_image():
+    frame = ModelFrame((10, 20))
+    points = torch.tensor([[-0.5, 9.9], [19.9, 3.0]])
+    assert frame.clamped(points).tolist() == [[0.0, 9.5], [19.5, 3.0]]

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from pointsam.files import replacing
+from pointsam.frames import to_edges
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 """RGB."""
@@ -144,8 +145,7 @@ def _mark_points(
     scale: float,
 ) -> None:
     """Draw the points in place: negatives first, so that no cross hides a disc."""
-    # An integer is the index of a pixel, so its middle is half a pixel on.
-    shown = (points + 0.5) * scale
+    shown = to_edges(points) * scale
     owners, places = np.nonzero(labels == 0)
     negatives, uses = np.unique(points[owners, places], axis=0, return_counts=True)
     radius = _mark_radius(picture, count=len(negatives) + int((labels == 1).sum()))

@@ -1,6 +1,13 @@
-"""Where a point or a pixel lies: in the image, model, embedding and low-res frames."""
+"""Where a point or a pixel lies: in the image, model, embedding and low-res frames.
+
+Two ways of counting meet here and nowhere else. Points of this project are counted from pixel
+*middles*: an integer is the index of a pixel, and the first pixel reaches from -0.5 to 0.5. Maps,
+boxes and most tools count from pixel *edges*: there the first pixel reaches from 0 to 1.
+"""
 
 from dataclasses import dataclass
+from math import floor
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +18,63 @@ from torch.nn import functional as F
 
 LOW_RES_STRIDE = 4
 """Pixels of the model frame under one pixel of the low-res mask logits."""
+
+HALF_PIXEL = 0.5
+"""From the edge of a pixel to its middle."""
+
+Places = TypeVar("Places", float, np.ndarray, Tensor)
+"""Coordinates along one axis or several, counted in pixels."""
+
+
+def to_edges(places: Places) -> Places:
+    """Count from pixel edges what was counted from pixel middles."""
+    return places + HALF_PIXEL
+
+
+def to_middles(places: Places) -> Places:
+    """Count from pixel middles what was counted from pixel edges."""
+    return places - HALF_PIXEL
+
+
+def pixel_middles(start: int, stop: int) -> Float[np.ndarray, " pixels"]:
+    """Give the middles of the pixels from `start` to below `stop`, counted from pixel edges."""
+    middles: Float[np.ndarray, " pixels"] = np.arange(start, stop) + HALF_PIXEL
+    return middles
+
+
+def nearest_pixel(places: Float[np.ndarray, "*shape"]) -> Int[np.ndarray, "*shape"]:
+    """Give the index of the pixel under each place; the edge of two pixels is of the second."""
+    return np.floor(places + HALF_PIXEL).astype(int)
+
+
+def nearest_index(place: float) -> int:
+    """Give the index of the pixel, cell or step under a place, as `nearest_pixel` does."""
+    return floor(place + HALF_PIXEL)
+
+
+def on_image(x: Any, y: Any, size: tuple[int, int]) -> Any:
+    """Say whether points of the image frame lie on the image; NaN does not.
+
+    The first pixel begins half a pixel before its middle. The last one is taken half a pixel
+    beyond its end: tools that clip clicks to the image's sides write that place.
+
+    Args:
+        x: one number, or an array or a tensor of them.
+        y: as many.
+        size: height and width of the image in pixels.
+    """
+    height, width = size
+    return (x >= -HALF_PIXEL) & (x < width) & (y >= -HALF_PIXEL) & (y < height)
+
+
+def in_pixels(x: Any, y: Any, size: tuple[int, int]) -> Any:
+    """Say whether points of the image frame lie on a pixel of the image; NaN does not.
+
+    Unlike `on_image`, a place on the border of two neighbouring images belongs to one of them.
+    """
+    height, width = size
+    across = (x >= -HALF_PIXEL) & (x < width - HALF_PIXEL)
+    return across & (y >= -HALF_PIXEL) & (y < height - HALF_PIXEL)
 
 
 @dataclass(frozen=True)
@@ -40,7 +104,9 @@ class ModelFrame:
         """
         height, width = self.image_size
         scale = self.side / max(height, width)
-        return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
+        rounded = (int(length * scale + HALF_PIXEL) for length in (height, width))
+        rows, columns = (max(1, length) for length in rounded)
+        return rows, columns
 
     @property
     def scale_xy(self) -> tuple[float, float]:
@@ -51,6 +117,12 @@ class ModelFrame:
     def to_model(self, points: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
         """Move ``(x, y)`` points of the image frame to the model frame."""
         return points * points.new_tensor(self.scale_xy)
+
+    def clamped(self, points: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
+        """Put points of the image frame that are on the outer half of a border pixel inside."""
+        height, width = self.image_size
+        last = points.new_tensor([width - HALF_PIXEL, height - HALF_PIXEL])
+        return points.clamp(min=torch.zeros_like(last), max=last)
 
     def to_image(self, points: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
         """Move ``(x, y)`` points of the model frame back to the image frame."""

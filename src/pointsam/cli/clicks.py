@@ -38,11 +38,12 @@ def clicked_image(
     """
     from pointsam.data.records import ImageRecord, InstanceRecord
     from pointsam.errors import InputError
+    from pointsam.frames import on_image
     from pointsam.prompts import POSITIVE
 
     height, width = size
     for x, y, _ in clicks:
-        if not (-0.5 <= x < width and -0.5 <= y < height):
+        if not on_image(x, y, size):
             raise InputError(
                 f"--point {x:g},{y:g} is off {image}, which is {width} x {height} px (x, y)."
             )

@@ -67,10 +67,7 @@ def model_prompts(record: ImageRecord, frame: ModelFrame) -> PointPrompts:
     prompts = PointPrompts.from_rows(
         [[*instance.points, *background] for instance in record.instances]
     )
-    # A click on the outer half of the first or the last pixel is a click on that pixel.
-    height, width = record.size
-    last = prompts.points.new_tensor([width - 0.5, height - 0.5])
-    return prompts.with_points(frame.to_model(prompts.points.clamp(min=torch.zeros(2), max=last)))
+    return prompts.with_points(frame.to_model(frame.clamped(prompts.points)))
 
 
 def model_boxes(record: ImageRecord, frame: ModelFrame) -> Float[Tensor, "instances 4"]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pointsam.errors import InputError
-from pointsam.frames import ModelFrame
+from pointsam.frames import ModelFrame, to_edges, to_middles
 from pointsam.masks import pairwise_iou, threshold
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prompts import POSITIVE, PointPrompts
@@ -135,8 +135,8 @@ def grid_points(frame: ModelFrame, count: int) -> Float[Tensor, "points 2"]:
     step = max(height, width) / count
     columns = torch.arange(max(1, round(width / step)))
     rows = torch.arange(max(1, round(height / step)))
-    x = (columns + 0.5) * (width / len(columns)) - 0.5
-    y = (rows + 0.5) * (height / len(rows)) - 0.5
+    x = to_middles(to_edges(columns) * (width / len(columns)))
+    y = to_middles(to_edges(rows) * (height / len(rows)))
     across, down = torch.meshgrid(x, y, indexing="xy")
     return torch.stack([across, down], dim=-1).flatten(0, 1)
 

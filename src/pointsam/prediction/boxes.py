@@ -15,6 +15,7 @@ from scipy import ndimage
 from pointsam.data.coco.masks import rasterise
 from pointsam.data.prepare.oriented_boxes import Corners, ImageBoxes, OrientedBox, label_names
 from pointsam.data.records import ImageRecord
+from pointsam.frames import nearest_pixel
 from pointsam.prediction.rectangles import minimum_area_rectangle
 from pointsam.prediction.scenes.logit_maps import clicked_part
 from pointsam.prompts import POSITIVE
@@ -96,7 +97,7 @@ def trimmed(
     trim: Trim,
 ) -> Bool[np.ndarray, "height width"]:
     """Take thin bridges and parts that were not clicked off a mask."""
-    cells = np.floor(points + 0.5).astype(int).reshape(-1, 2)[:, ::-1]
+    cells = nearest_pixel(points).reshape(-1, 2)[:, ::-1]
     cells = cells.clip(0, np.array(mask.shape) - 1)
     kept = mask
     if trim.bridge:

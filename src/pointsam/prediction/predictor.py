@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from pointsam.errors import InputError
-from pointsam.frames import ModelFrame
+from pointsam.frames import ModelFrame, on_image
 from pointsam.masks import masks_in_image
 from pointsam.models.adapters.card import read_card
 from pointsam.models.adapters.lora import Adapter
@@ -228,9 +228,7 @@ def _prompts(
     if without:
         raise InputError(f"instance {without[0]} has no positive point.")
     height, width = size
-    limits = rows.new_tensor([width, height])
-    off = ((rows < -0.5) | (rows >= limits)).any(dim=2) & (kinds != PADDING)
-    off |= rows.isnan().any(dim=2) & (kinds != PADDING)
+    off = ~on_image(rows[..., 0], rows[..., 1], size) & (kinds != PADDING)
     if off.any():
         first = rows[off][0].tolist()
         raise InputError(f"point {first} (x, y) is off the image, which is {width} x {height} px.")

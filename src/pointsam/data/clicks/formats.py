@@ -24,6 +24,7 @@ from pointsam.data.rasters.images import list_images
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Point
 from pointsam.errors import InputError
 from pointsam.files import replacing
+from pointsam.frames import on_image
 from pointsam.prompts import NEGATIVE
 
 FORMS = (
@@ -165,15 +166,12 @@ def _needed(path: Path, images: Path | None) -> Path:
 
 def _on_image(record: ImageRecord) -> ImageRecord:
     """Keep the points that lie on the image, and the instances with a positive among them."""
-    height, width = record.size
     instances = []
     for instance in record.instances:
-        points = tuple(p for p in instance.points if -0.5 <= p[0] < width and -0.5 <= p[1] < height)
+        points = tuple(p for p in instance.points if on_image(p[0], p[1], record.size))
         if any(label != NEGATIVE for _, _, label in points):
             instances.append(replace(instance, points=points))
-    background = tuple(
-        (x, y) for x, y in record.background_points if -0.5 <= x < width and -0.5 <= y < height
-    )
+    background = tuple((x, y) for x, y in record.background_points if on_image(x, y, record.size))
     return replace(record, instances=tuple(instances), background_points=background)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pointsam.data.records import Box, Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError
+from pointsam.frames import on_image
 from pointsam.prompts import POSITIVE
 
 Owner = tuple[str, str]
@@ -91,7 +92,7 @@ def _check(click: Click, sizes: Mapping[str, tuple[int, int]]) -> None:
         raise InputError(f"{click.place}: there is no image {click.image!r}.")
     height, width = sizes[click.image]
     finite = math.isfinite(click.x) and math.isfinite(click.y)
-    if not (finite and -0.5 <= click.x < width and -0.5 <= click.y < height):
+    if not (finite and on_image(click.x, click.y, (height, width))):
         raise InputError(
             f"{click.place}: point ({click.x:g}, {click.y:g}) is off {click.image}, which is "
             f"{width} x {height} px (x, y)."

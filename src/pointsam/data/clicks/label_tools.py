@@ -15,6 +15,7 @@ from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.coco.schema import read_coco_json, refuse
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError, in_words
+from pointsam.frames import to_middles
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 Sizes = dict[str, tuple[int, int]]
@@ -47,8 +48,8 @@ def read_labelme(path: Path, *, negative: str) -> Dataset:
                 clicks.append(
                     Click(
                         name,
-                        float(x) - 0.5,
-                        float(y) - 0.5,
+                        to_middles(float(x)),
+                        to_middles(float(y)),
                         NEGATIVE if shape["label"] == negative else POSITIVE,
                         str(shape["label"]),
                         _text(shape.get("group_id")),
@@ -196,8 +197,8 @@ def _studio_click(
         owner = _text(found[0] if isinstance(found, list) else found)
     return Click(
         name,
-        value["x"] / 100 * size[1] - 0.5,
-        value["y"] / 100 * size[0] - 0.5,
+        to_middles(value["x"] / 100 * size[1]),
+        to_middles(value["y"] / 100 * size[0]),
         NEGATIVE if category == negative else POSITIVE,
         category,
         owner,
@@ -214,4 +215,4 @@ def _cvat_clicks(
     label = NEGATIVE if category == negative else POSITIVE
     for pair in shape.attrib["points"].split(";"):
         x, y = map(float, pair.split(","))
-        yield Click(image, x - 0.5, y - 0.5, label, category, _text(owner), place)
+        yield Click(image, to_middles(x), to_middles(y), label, category, _text(owner), place)

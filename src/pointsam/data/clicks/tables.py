@@ -11,6 +11,7 @@ from pointsam.data.rasters.images import image_size, list_images
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
 from pointsam.files import read_text, replacing
+from pointsam.frames import to_middles
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 COLUMNS = ("image", "x", "y", "label", "class", "instance")
@@ -93,8 +94,7 @@ def read_yolo(path: Path, images: Path) -> Dataset:
                 kind, x, y = _box_centre(place, line)
                 known = kind < len(names) and names[kind].strip()
                 category = names[kind].strip() if known else f"class {kind}"
-                # Fractions of the width count from the edge, indices from a pixel's middle.
-                point = (x * width - 0.5, y * height - 0.5)
+                point = (to_middles(x * width), to_middles(y * height))
                 clicks.append(Click(picture.name, *point, POSITIVE, category, place=place))
     return gather(clicks, sizes)
 

@@ -13,6 +13,7 @@ from pointsam.data.rasters.georeference import move_points
 from pointsam.data.rasters.vector_files import POINTS, read_features
 from pointsam.data.records import ImageRecord, InstanceRecord
 from pointsam.errors import InputError
+from pointsam.frames import to_middles
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb", ".kml", ".gml")
@@ -191,4 +192,5 @@ def _to_pixels(
     a, b, c, d, e, f = transform
     inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
     placed = np.isfinite(places).all(axis=1, keepdims=True)
-    return np.where(placed, (np.where(placed, places, 0) - (c, f)) @ inverse.T - 0.5, FAR_OFF)
+    pixels = to_middles((np.where(placed, places, 0) - (c, f)) @ inverse.T)
+    return np.where(placed, pixels, FAR_OFF)

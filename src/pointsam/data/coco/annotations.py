@@ -15,6 +15,7 @@ from pointsam.data.coco.schema import Entry, OnFault, read_coco_json, refuse
 from pointsam.data.records import Box, Dataset, ImageRecord, InstanceRecord, Point
 from pointsam.errors import InputError
 from pointsam.files import replacing
+from pointsam.frames import on_image, to_edges, to_middles
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 
@@ -194,7 +195,7 @@ def _point(values: Any, size: tuple[int, int], name: str) -> Point:
         raise InputError(f"{name}: point {values} is not [x, y, label] with label 1 or 0.")
     x, y, label = values
     height, width = size
-    inside = -0.5 <= x < width and -0.5 <= y < height
+    inside = on_image(x, y, size)
     if not (math.isfinite(x) and math.isfinite(y) and inside):
         raise InputError(
             f"{name}: point ({x}, {y}) is off the image, which is {width} x {height} px (x, y)."
@@ -213,13 +214,13 @@ def _box(values: Any) -> Box | None:
     x, y, width, height = values
     if min(width, height) <= 0:
         return None
-    return x - 0.5, y - 0.5, x + width - 0.5, y + height - 0.5
+    return to_middles(x), to_middles(y), to_middles(x + width), to_middles(y + height)
 
 
 def _coco_box(box: Box) -> list[float]:
     """Give COCO's form of a box."""
     x0, y0, x1, y1 = box
-    return [x0 + 0.5, y0 + 0.5, x1 - x0, y1 - y0]
+    return [to_edges(x0), to_edges(y0), x1 - x0, y1 - y0]
 
 
 def _why_useless(entry: Entry, size: tuple[int, int], name: str) -> str:

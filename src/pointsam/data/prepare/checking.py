@@ -16,6 +16,7 @@ from pointsam.data.prepare.duplicates import BITS, near_pairs, near_pairs_within
 from pointsam.data.rasters.images import list_images
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
+from pointsam.frames import nearest_pixel
 from pointsam.prompts import POSITIVE
 
 TWICE = 0.8
@@ -170,7 +171,7 @@ def _compare(path: Path, masks: Dataset, points: Dataset, report: Report) -> Non
             assert instance.segmentation is not None
             mask = rasterise(instance.segmentation, image.size)
             for x, y, label in click.points:
-                row, col = np.clip((round(y), round(x)), 0, np.array(mask.shape) - 1)
+                row, col = np.clip(nearest_pixel(np.array([y, x])), 0, np.array(mask.shape) - 1)
                 if mask[row, col] != (label == POSITIVE):
                     (off if label == POSITIVE else inside).append(f"{instance.id} at ({x}, {y})")
     report.faults.extend(missing)

@@ -16,6 +16,7 @@ from pointsam.data.rasters.images import image_size, list_images
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError, in_words
 from pointsam.files import new_folder, read_text
+from pointsam.frames import on_image, to_middles
 from pointsam.prompts import POSITIVE
 
 COCO_NAME = "boxes.json"
@@ -178,9 +179,8 @@ def centres(images: Iterable[ImageBoxes], folder: Path) -> Dataset:
         height, width = image_size(file)
         instances = []
         for box in image.boxes:
-            # A centre is a place between pixel edges; a point counts from a pixel's middle.
-            x, y = (box.corners.mean(axis=0) - 0.5).tolist()
-            if -0.5 <= x < width and -0.5 <= y < height:
+            x, y = to_middles(box.corners.mean(axis=0)).tolist()
+            if on_image(x, y, (height, width)):
                 instances.append(InstanceRecord(box.id, box.category, ((x, y, POSITIVE),)))
             else:
                 dropped.append(f"{file.name}: box {box.id} has its centre off the image")

@@ -15,6 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from rasterio.warp import transform as transform_points
 
 from pointsam.errors import InputError, in_words
+from pointsam.frames import to_edges, to_middles
 
 DEGREES = "EPSG:4326"
 
@@ -109,7 +110,7 @@ def degrees_to_pixels(
     x, y = moved[0].tolist()
     a, b, c, d, e, f = georeference.transform
     column, row = np.linalg.solve(np.array([[a, b], [d, e]]), [x - c, y - f]).tolist()
-    return column - 0.5, row - 0.5
+    return to_middles(column), to_middles(row)
 
 
 def pixels_to_degrees(
@@ -117,7 +118,7 @@ def pixels_to_degrees(
 ) -> Float[np.ndarray, "points 2"]:
     """Move points of the image frame to longitude and latitude."""
     a, b, c, d, e, f = georeference.transform
-    places = (points + 0.5) @ np.array([[a, d], [b, e]]) + np.array([c, f])
+    places = to_edges(points) @ np.array([[a, d], [b, e]]) + np.array([c, f])
     degrees = CRS.from_user_input(DEGREES)
     return move_points(places, CRS.from_wkt(georeference.crs), degrees, what="the image's points")
 

@@ -25,7 +25,7 @@ class SceneObject:
     """As in the point file."""
     category: str
     points: Float[np.ndarray, "points 2"]
-    """``(x, y)`` in the global grid, where a pixel's centre is at a half."""
+    """``(x, y)`` in the global grid, counted from pixel edges."""
     labels: Int[np.ndarray, " points"]
 
     @property
@@ -62,12 +62,11 @@ def scene_points(record: ImageRecord, grid: Grid) -> ScenePoints:
 
 def points_on_scene(record: ImageRecord, grid: Grid) -> ScenePoints:
     """Move prompts to the global grid as `scene_points` does; there may be none on the scene."""
-    shift = np.array([grid.x + 0.5, grid.y + 0.5])
     objects: list[SceneObject] = []
     outside = []
     for instance in record.instances:
         values = np.array(instance.points, dtype=float).reshape(-1, 3)
-        points, labels = values[:, :2] + shift, values[:, 2].astype(int)
+        points, labels = grid.from_image(values[:, :2]), values[:, 2].astype(int)
         inside = (points >= grid.box[:2]).all(axis=1) & (points < grid.box[2:]).all(axis=1)
         if not (inside & (labels == POSITIVE)).any():
             outside.append(instance.id)
@@ -81,7 +80,8 @@ def points_on_scene(record: ImageRecord, grid: Grid) -> ScenePoints:
             f"no object of {record.file_name} has a point: the point file or its first layer is "
             "empty, or all its points have label 0."
         )
-    background = np.array(record.background_points, dtype=float).reshape(-1, 2) + shift
+    clicks = np.array(record.background_points, dtype=float).reshape(-1, 2)
+    background = grid.from_image(clicks)
     return ScenePoints(tuple(objects), background, tuple(outside))
 
 
@@ -127,7 +127,6 @@ def points_in_window(
     points = np.concatenate([scene_object.points, clicks])
     labels = np.concatenate([scene_object.labels, np.full(len(clicks), NEGATIVE)])
     inside = (points >= (x0, y0)).all(axis=1) & (points < (x1, y1)).all(axis=1)
-    # SAM counts pixels by their index: the first one's centre is 0, not a half.
-    read = (points - (x0, y0)) / shrink - 0.5
+    read = window.to_read(points, shrink=shrink)
     rows = zip(read[inside].tolist(), labels[inside].tolist(), strict=True)
     return [(x, y, label) for (x, y), label in rows]

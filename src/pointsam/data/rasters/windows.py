@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pointsam.errors import InputError
+from pointsam.frames import nearest_index, to_edges, to_middles
 
 Box = tuple[int, int, int, int]
 """``(x0, y0, x1, y1)`` in pixels of the global grid; ``x1`` and ``y1`` are outside."""
@@ -48,6 +49,12 @@ class Window:
     def name(self) -> str:
         """A file name that no other window of the scene has."""
         return f"x{self.x}_y{self.y}_w{self.width}_h{self.height}"
+
+    def to_read(
+        self, points: Float[np.ndarray, "points 2"], *, shrink: int
+    ) -> Float[np.ndarray, "points 2"]:
+        """Move points of the global grid to the pixels that are read, each `shrink` pixels wide."""
+        return to_middles((points - (self.x, self.y)) / shrink)
 
     def holds(self, box: tuple[float, float, float, float], *, margin: float = 0) -> bool:
         """Say whether `box` is inside, at least `margin` pixels from every border."""
@@ -98,6 +105,11 @@ class Grid:
         """Corners."""
         return self.x, self.y, self.x + self.width, self.y + self.height
 
+    def from_image(self, points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 2"]:
+        """Move points of the scene's image frame to the global grid."""
+        moved: Float[np.ndarray, "points 2"] = points + to_edges(np.array([self.x, self.y]))
+        return moved
+
     @property
     def whole(self) -> Window:
         """The scene as one window."""
@@ -147,14 +159,14 @@ def place(points: Float[np.ndarray, "points 2"], grid: Grid, *, side: int) -> Wi
 def window_start(place: float, *, side: int) -> int:
     """Give the first pixel, along one axis, of the window in which a place is most central."""
     half = side // 2
-    return floor(place / half + 0.5) * half - half
+    return nearest_index(place / half) * half - half
 
 
 def centred(box: tuple[float, float, float, float], *, side: int) -> Window:
     """Put a window of `side` pixels around the middle of `box`, on the lattice of such windows."""
     step = side // SNAP
     x, y = (
-        floor((low + high - side) / 2 / step + 0.5) * step
+        nearest_index((low + high - side) / 2 / step) * step
         for low, high in zip(box[:2], box[2:], strict=True)
     )
     return Window(x, y, side, side)

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch.nn import functional as F
 
+from pointsam.frames import pixel_middles, to_middles
+
 Thing = TypeVar("Thing")
 
 FINE = 2
@@ -130,7 +132,7 @@ class Canvas:
 
     def line(self, points: Corners, colour: Colour, *, width: float) -> None:
         """Paint a line through points; `width` in image pixels."""
-        fine = np.round((points * FINE - 0.5) * 16).astype(np.int32)
+        fine = np.round(to_middles(points * FINE) * 16).astype(np.int32)
         thickness = max(1, round(width * FINE))
         cv2.polylines(self._pixels, [fine], False, colour, thickness, lineType=cv2.LINE_8, shift=4)
 
@@ -186,8 +188,8 @@ class Canvas:
         limit = np.array([self.size[1] * FINE, self.size[0] * FINE])
         left, top = np.floor(fine.min(axis=0)).astype(int).clip(0, limit)
         right, bottom = np.ceil(fine.max(axis=0)).astype(int).clip((left, top), limit)
-        x = np.arange(left, right)[None, :] + 0.5
-        y = np.arange(top, bottom)[:, None] + 0.5
+        x = pixel_middles(left, right)[None, :]
+        y = pixel_middles(top, bottom)[:, None]
         inside = np.zeros((bottom - top, right - left), dtype=bool)
         # A middle is inside if a ray to its right crosses an odd number of edges.
         for (x0, y0), (x1, y1) in zip(fine, np.roll(fine, -1, axis=0), strict=True):

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from pointsam.frames import to_edges
 from pointsam.models.decoders.library_types import (
     Attention,
     MaskDecoder,
@@ -103,7 +104,7 @@ def _cell_position(
 ) -> Float[Tensor, "cells channels"]:
     """Encode the centre of every cell of a square map, row by row."""
     weight = position_encoder.positional_embedding
-    centre = (torch.arange(size, device=weight.device) + 0.5) / size
+    centre = to_edges(torch.arange(size, device=weight.device)) / size
     x, y = torch.meshgrid(centre, centre, indexing="xy")
     with torch.autocast(weight.device.type, enabled=False):
         encoded: Tensor = position_encoder(torch.stack([x, y], dim=-1)[None])

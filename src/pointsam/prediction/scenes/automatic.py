@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pointsam.data.rasters.scene_points import SceneObject
 from pointsam.data.rasters.windows import Grid, Window, check_side, window_start
+from pointsam.frames import pixel_middles
 from pointsam.prediction.automatic import ANYTHING, AutomaticSettings
 from pointsam.prediction.scenes.logit_maps import LogitMap, meet
 from pointsam.prediction.scenes.objects import SceneMask
@@ -182,7 +183,7 @@ def _area(logits: LogitMap) -> int:
 def _places(low: int, high: int, *, step: float) -> Float[np.ndarray, " places"]:
     """Give the middles, along one axis, of the squares of a grid that are on the scene."""
     middles: Float[np.ndarray, " places"]
-    middles = (np.arange(floor(low / step), ceil(high / step)) + 0.5) * step
+    middles = pixel_middles(floor(low / step), ceil(high / step)) * step
     return middles[(middles >= low) & (middles < high)]
 
 

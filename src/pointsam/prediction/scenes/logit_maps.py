@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int, UInt32
 from scipy import ndimage
 
 from pointsam.data.rasters.windows import Box, Window
+from pointsam.frames import pixel_middles, to_middles
 from pointsam.masks import threshold
 
 STRIP = 1024
@@ -203,7 +204,8 @@ def _taps(
 ) -> tuple[Int[np.ndarray, " pixels"], Int[np.ndarray, " pixels"], Float[np.ndarray, " pixels"]]:
     """Name the two logits beside each pixel's centre and the weight of the second."""
     count = logits.shape[axis]
-    place = ((np.arange(start, stop) + 0.5 - corner) / scale - 0.5).clip(0, count - 1)
+    middles = pixel_middles(start, stop) - corner
+    place = to_middles(middles / scale).clip(0, count - 1)
     low = np.floor(place).astype(int)
     return low, np.minimum(low + 1, count - 1), (place - low).astype(np.float32)
 
