@@ -29,7 +29,7 @@ from pointsam.models.families.sam_hq import SamHQ
 from pointsam.models.loading.checkpoints import load_segmenter
 from pointsam.models.loading.official_sam2 import HIERA_BY_DEPTHS
 from pointsam.models.segmenter import Segmenter
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 from pointsam.training.frozen_features import encoded_frozen_features
 from pointsam.training.prototypes import PrototypeRegularizer
 from pointsam.training.pseudo_labels import Teacher
@@ -115,7 +115,7 @@ def drawn_sample(model: Segmenter, *, objects: int) -> Sample:
         file_name="noise",
         frame=ModelFrame((side, side), side, model.stride),
         pixels=pixels,
-        prompts=PointPrompts(points, labels),
+        prompts=Prompts(points, labels),
         instance_ids=tuple(range(objects)),
         categories=("object",) * objects,
     )

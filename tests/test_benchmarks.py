@@ -10,7 +10,7 @@ from tests.models.tiny_models import drawn_prompts, pixels, small_segmenter
 from tests.training.drawn import settings, stir, trainer, view
 
 from pointsam.masks import pairwise_iou
-from pointsam.models.calibration import decode_jointly
+from pointsam.models.calibration import Calibration, decode_jointly
 from pointsam.models.segmenter import Embedding
 from pointsam.prompts import find_rivals
 from pointsam.training import pseudo_labels
@@ -82,8 +82,7 @@ def all_are_rivals(built, given, chosen):
         built.model,
         embedding,
         given.sample.prompts,
-        iou_threshold=chosen.teacher.iou_threshold,
-        max_negatives=chosen.teacher.max_negatives,
+        calibration=Calibration(chosen.teacher.iou_threshold, chosen.teacher.max_negatives),
     )
     return joint.rivals.sum() == len(joint.rivals) * (len(joint.rivals) - 1)
 

@@ -6,7 +6,7 @@ from pointsam.prompts import (
     NEGATIVE,
     PADDING,
     POSITIVE,
-    PointPrompts,
+    Prompts,
     calibrate_negatives,
     find_rivals,
 )
@@ -31,7 +31,7 @@ ROWS = [[(1.0, 2.0, 1)], [], [(3.0, 4.0, 1), (5.0, 6.0, 0), (7.0, 8.0, 1)]]
 
 
 def test_rows_come_back_from_their_rectangle():
-    prompts = PointPrompts.from_rows(ROWS)
+    prompts = Prompts.from_rows(ROWS)
     assert real_points(prompts) == ROWS
     assert prompts.labels.tolist() == [[1, -1, -1], [-1, -1, -1], [1, 0, 1]]
     assert prompts.counts.tolist() == [1, 0, 3]
@@ -39,28 +39,53 @@ def test_rows_come_back_from_their_rectangle():
 
 
 def test_no_rows_are_no_instances():
-    prompts = PointPrompts.from_rows([])
+    prompts = Prompts.from_rows([])
     assert len(prompts) == 0
     assert prompts.points.shape == (0, 0, 2)
     assert prompts.counts.tolist() == []
 
 
 def test_instances_are_kept_by_index_mask_and_slice():
-    prompts = PointPrompts.from_rows(ROWS)
+    prompts = Prompts.from_rows(ROWS)
     assert real_points(prompts[torch.tensor([2, 0])]) == [ROWS[2], ROWS[0]]
     assert real_points(prompts[torch.tensor([True, False, True])]) == [ROWS[0], ROWS[2]]
     assert real_points(prompts[1:]) == ROWS[1:]
 
 
-def test_points_move_and_labels_stay():
-    prompts = PointPrompts.from_rows(ROWS)
-    moved = prompts.with_points(prompts.points + 1)
-    assert moved.points[0, 0].tolist() == [2, 3]
+BOXES = torch.tensor([[0.0, 1, 4, 5], [2, 2, 6, 9], [1, 0, 3, 8]])
+
+
+def test_points_and_boxes_move_together_and_labels_stay():
+    prompts = Prompts.from_rows(ROWS).with_boxes(BOXES)
+    moved = prompts.moved(lambda points: points * torch.tensor([2.0, 3.0]))
+    assert moved.points[0, 0].tolist() == [2, 6]
+    assert moved.boxes[0].tolist() == [0, 3, 8, 15]
     assert torch.equal(moved.labels, prompts.labels)
 
 
+def test_a_box_that_is_turned_over_still_starts_at_its_low_corner():
+    turned = Prompts.from_boxes(BOXES).moved(lambda points: 10 - points)
+    assert turned.boxes[0].tolist() == [6, 5, 10, 9]
+
+
+def test_boxes_go_with_their_instances():
+    prompts = Prompts.from_rows(ROWS).with_boxes(BOXES)
+    assert prompts[torch.tensor([2, 0])].boxes.tolist() == BOXES[[2, 0]].tolist()
+    assert prompts[1:].to("cpu").boxes.tolist() == BOXES[1:].tolist()
+    lent = calibrate_negatives(prompts, rivals(3, (0, 2)), max_negatives=1)
+    assert lent.boxes.tolist() == BOXES.tolist()
+
+
+def test_an_instance_without_a_box_says_so():
+    missing = BOXES.clone()
+    missing[1] = float("nan")
+    assert Prompts.from_rows(ROWS).boxed.tolist() == [False, False, False]
+    assert Prompts.from_boxes(missing).boxed.tolist() == [True, False, True]
+    assert Prompts.from_boxes(missing).counts.tolist() == [0, 0, 0]
+
+
 def test_positive_points_name_their_instance():
-    points, owner = PointPrompts.from_rows(ROWS).positives()
+    points, owner = Prompts.from_rows(ROWS).positives()
     assert points.tolist() == [[1, 2], [3, 4], [7, 8]]
     assert owner.tolist() == [0, 2, 2]
 
@@ -75,7 +100,7 @@ def test_rivals_of_nobody_are_an_empty_square():
 
 
 def test_rivals_exchange_their_positive_points():
-    prompts = PointPrompts.from_rows(
+    prompts = Prompts.from_rows(
         [[(0.0, 0.0, 1), (9.0, 9.0, 0)], [(4.0, 0.0, 1)], [(50.0, 50.0, 1)]]
     )
     calibrated = calibrate_negatives(prompts, rivals(3, (0, 1)), max_negatives=3)
@@ -87,7 +112,7 @@ def test_rivals_exchange_their_positive_points():
 
 
 def test_the_nearest_points_are_lent():
-    prompts = PointPrompts.from_rows(
+    prompts = Prompts.from_rows(
         [[(0.0, 0.0, 1)], [(8.0, 0.0, 1), (3.0, 0.0, 1)], [(0.0, 5.0, 1)], [(0.0, 4.0, 1)]]
     )
     calibrated = calibrate_negatives(prompts, rivals(4, (0, 1), (0, 2), (0, 3)), max_negatives=2)
@@ -95,18 +120,18 @@ def test_the_nearest_points_are_lent():
 
 
 def test_of_points_equally_near_the_first_instance_lends():
-    prompts = PointPrompts.from_rows([[(0.0, 0.0, 1)], [(0.0, 2.0, 1)], [(2.0, 0.0, 1)]])
+    prompts = Prompts.from_rows([[(0.0, 0.0, 1)], [(0.0, 2.0, 1)], [(2.0, 0.0, 1)]])
     calibrated = calibrate_negatives(prompts, rivals(3, (0, 1), (0, 2)), max_negatives=1)
     assert real_points(calibrated)[0] == [(0.0, 0.0, 1), (0.0, 2.0, 0)]
 
 
 def test_prompts_without_rivals_stay_as_they_are():
-    prompts = PointPrompts.from_rows(ROWS)
+    prompts = Prompts.from_rows(ROWS)
     assert calibrate_negatives(prompts, rivals(3), max_negatives=3) is prompts
 
 
 def test_padding_between_points_is_closed_up():
-    prompts = PointPrompts(
+    prompts = Prompts(
         torch.tensor([[[1.0, 1], [0, 0], [2, 2]], [[5, 5], [0, 0], [0, 0]]]),
         torch.tensor([[1, PADDING, 1], [1, PADDING, PADDING]]),
     )
@@ -127,9 +152,7 @@ def test_calibration_agrees_with_a_plain_loop(seed, most):
         rows.append([(x, y, int(i != 1)) for i, (x, y) in enumerate(points.tolist())])
     upper = (torch.rand(count, count, generator=generator) < 0.5).triu(1)
     matrix = upper | upper.T
-    found = real_points(
-        calibrate_negatives(PointPrompts.from_rows(rows), matrix, max_negatives=most)
-    )
+    found = real_points(calibrate_negatives(Prompts.from_rows(rows), matrix, max_negatives=most))
     for index, own in enumerate(rows):
         mine = [(x, y) for x, y, label in own if label == POSITIVE]
         others = [

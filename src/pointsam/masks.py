@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame
-from pointsam.prompts import POSITIVE, PointPrompts
+from pointsam.prompts import POSITIVE, Prompts
 
 _AT_ONCE = 16
 """Instances whose logits are brought to the image frame at once."""
@@ -43,7 +43,7 @@ def pairwise_iou(
 
 
 def agree_with_clicks(
-    masks: Bool[Tensor, "instances rows cols"], prompts: PointPrompts
+    masks: Bool[Tensor, "instances rows cols"], prompts: Prompts
 ) -> Bool[Tensor, " instances"]:
     """Say which masks agree with all the clicks that are known about them.
 

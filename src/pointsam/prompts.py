@@ -1,7 +1,7 @@
-"""Point prompts: what the annotator gave, and what calibration adds to it."""
+"""Prompts: points and boxes that the annotator gave, and what calibration adds to them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,16 +14,19 @@ PADDING = -1
 
 
 @dataclass(frozen=True, eq=False)
-class PointPrompts:
-    """Points of several instances of one image, ragged: shorter rows end in padding."""
+class Prompts:
+    """Points and boxes of several instances of one image; shorter rows of points end in padding."""
 
     points: Float[Tensor, "instances points 2"]
     """``(x, y)`` in whatever frame the owner says; the decoder takes the model frame."""
     labels: Int[Tensor, "instances points"]
     """POSITIVE, NEGATIVE or PADDING."""
+    boxes: Float[Tensor, "instances 4"] | None = None
+    """``(x0, y0, x1, y1)`` in the frame of the points; a row of NaN where an instance has no box,
+    None where none has."""
 
     @classmethod
-    def from_rows(cls, rows: Sequence[Sequence[tuple[float, float, int]]]) -> "PointPrompts":
+    def from_rows(cls, rows: Sequence[Sequence[tuple[float, float, int]]]) -> "Prompts":
         """Pad one list of ``(x, y, label)`` an instance to a rectangle."""
         width = max((len(row) for row in rows), default=0)
         points = torch.zeros(len(rows), width, 2)
@@ -35,36 +38,64 @@ class PointPrompts:
         return cls(points, labels)
 
     @classmethod
-    def none(cls, instances: int) -> "PointPrompts":
-        """Give no point to any instance, for those who prompt with boxes."""
-        return cls.from_rows([[]] * instances)
+    def from_boxes(cls, boxes: Float[Tensor, "instances 4"]) -> "Prompts":
+        """Give each instance a box and no point."""
+        count = len(boxes)
+        labels = torch.zeros(count, 0, dtype=torch.long, device=boxes.device)
+        return cls(boxes.new_zeros(count, 0, 2), labels, boxes)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, instances: Tensor | slice) -> "PointPrompts":
+    def __getitem__(self, instances: Tensor | slice) -> "Prompts":
         """Keep these instances."""
-        return PointPrompts(self.points[instances], self.labels[instances])
+        boxes = None if self.boxes is None else self.boxes[instances]
+        return Prompts(self.points[instances], self.labels[instances], boxes)
 
     @property
     def counts(self) -> Int[Tensor, " instances"]:
         """Number of points of each instance, padding left out."""
         return (self.labels != PADDING).sum(dim=1)
 
-    def to(self, device: torch.device | str) -> "PointPrompts":
+    @property
+    def boxed(self) -> Bool[Tensor, " instances"]:
+        """Whether each instance has a box."""
+        if self.boxes is None:
+            return torch.zeros(len(self), dtype=torch.bool, device=self.labels.device)
+        return ~self.boxes.isnan().any(dim=1)
+
+    def to(self, device: torch.device | str) -> "Prompts":
         """Move to a device."""
-        return PointPrompts(
-            self.points.to(device, non_blocking=True), self.labels.to(device, non_blocking=True)
+        return Prompts(
+            self.points.to(device, non_blocking=True),
+            self.labels.to(device, non_blocking=True),
+            None if self.boxes is None else self.boxes.to(device, non_blocking=True),
         )
 
-    def with_points(self, points: Float[Tensor, "instances points 2"]) -> "PointPrompts":
-        """Keep the labels, move the points (another frame, a flip)."""
-        return PointPrompts(points, self.labels)
+    def moved(self, move: Callable[[Tensor], Tensor]) -> "Prompts":
+        """Bring points and boxes to another frame, or turn them over in theirs.
+
+        Args:
+            move: takes ``(x, y)`` along the last axis and gives the new ones.
+        """
+        boxes = None
+        if self.boxes is not None:
+            corners = move(self.boxes.unflatten(1, (2, 2)))
+            boxes = torch.cat([corners.amin(dim=1), corners.amax(dim=1)], dim=1)
+        return Prompts(move(self.points), self.labels, boxes)
+
+    def with_boxes(self, boxes: Float[Tensor, "instances 4"] | None) -> "Prompts":
+        """Keep the points; boxes must be in their frame."""
+        return replace(self, boxes=boxes)
 
     def positives(self) -> tuple[Float[Tensor, "positives 2"], Int[Tensor, " positives"]]:
         """Give every positive point and the index of the instance it belongs to."""
         owner, _ = (self.labels == POSITIVE).nonzero(as_tuple=True)
         return self.points[self.labels == POSITIVE], owner
+
+
+PointPrompts = Prompts
+"""The name of earlier versions."""
 
 
 def find_rivals(
@@ -76,11 +107,11 @@ def find_rivals(
 
 
 def calibrate_negatives(
-    prompts: PointPrompts,
+    prompts: Prompts,
     rivals: Bool[Tensor, "instances instances"],
     *,
     max_negatives: int,
-) -> PointPrompts:
+) -> Prompts:
     """Give each instance, as negatives, positive points of the masks it runs into.
 
     Two instances cannot own one pixel: where two predicted masks overlap, each one's
@@ -93,7 +124,7 @@ def calibrate_negatives(
         max_negatives: rivals' points an instance receives, the nearest to its own positives.
 
     Returns:
-        Prompts no wider than the busiest instance needs, PADDING after the others.
+        Prompts no wider than the busiest instance needs, PADDING after the others; boxes stay.
 
     Source: PointSAM (arXiv:2409.13401), "Negative Prompt Calibration". The released code
         draws at random from these and the instance's own negatives; this keeps the own ones
@@ -114,7 +145,8 @@ def calibrate_negatives(
         borrowed = own_labels.new_full((len(candidates),), NEGATIVE)
         points.append(torch.cat([own_points[real], candidates]))
         labels.append(torch.cat([own_labels[real], borrowed]))
-    return PointPrompts(
+    return Prompts(
         points=pad_sequence(points, batch_first=True),
         labels=pad_sequence(labels, batch_first=True, padding_value=PADDING),
+        boxes=prompts.boxes,
     )

@@ -7,7 +7,7 @@ from pointsam.data import augment
 from pointsam.data.augment import low_res_masks, strong_view, training_sample, weak_view
 from pointsam.data.sample import Sample
 from pointsam.frames import ModelFrame
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 
 
 def sample(size=(24, 48), side=64, points=(), masks=None, image_id=1):
@@ -17,7 +17,7 @@ def sample(size=(24, 48), side=64, points=(), masks=None, image_id=1):
     pixels = torch.zeros(3, height, width, dtype=torch.uint8)
     pixels[0] = torch.arange(width, dtype=torch.uint8)
     pixels[1] = torch.arange(height, dtype=torch.uint8)[:, None]
-    prompts = PointPrompts.from_rows([[(x, y, 1)] for x, y in points])
+    prompts = Prompts.from_rows([[(x, y, 1)] for x, y in points])
     count = len(points)
     return Sample(image_id, "a.png", frame, pixels, prompts, tuple(range(count)),
                   ("ship",) * count, masks)  # fmt: skip

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from pointsam.models.calibration import decode_jointly
+from pointsam.models.calibration import Calibration, decode_jointly
 from pointsam.models.segmenter import Embedding, FrozenFeatures, ImageTerms, MaskLogits, Segmenter
-from pointsam.prompts import NEGATIVE, PADDING, POSITIVE, PointPrompts
+from pointsam.prompts import NEGATIVE, PADDING, POSITIVE, Prompts
 
 SIDE, LOW = 64, 16
 
@@ -54,13 +54,13 @@ class Squares(Segmenter):
 EMBEDDING = Embedding(torch.zeros(1, 1, 4, 4))
 # Low-res squares: columns 0-7, 4-11 and 8-15 of rows 4-11. The first and second share 4 x 8 of
 # 12 x 8 pixels (IoU 1/3), as do the second and third; the first and third share none.
-THREE = PointPrompts.from_rows([[(16, 32, 1)], [(32, 32, 1)], [(48, 32, 1)]])
+THREE = Prompts.from_rows([[(16, 32, 1)], [(32, 32, 1)], [(48, 32, 1)]])
 
 
 def decode(prompts, **changes):
     model = Squares()
     settings = {"iou_threshold": 0.1, "max_negatives": 3} | changes
-    return model, decode_jointly(model, EMBEDDING, prompts, **settings)
+    return model, decode_jointly(model, EMBEDDING, prompts, calibration=Calibration(**settings))
 
 
 def columns(logits):
@@ -85,23 +85,23 @@ def test_three_overlapping_masks_lend_each_other_their_points():
         [POSITIVE, NEGATIVE, PADDING],
     ]
     # cut at the rivals' columns 4, 8 and 12
-    assert columns(joint.low_res_logits) == [
+    assert columns(joint.masks.low_res_logits) == [
         list(range(8)),
         list(range(5, 12)),
         list(range(9, 16)),
     ]
-    assert joint.iou_prediction.tolist() == pytest.approx([1 / 2, 1 / 3, 1 / 2])
+    assert joint.masks.iou_prediction.tolist() == pytest.approx([1 / 2, 1 / 3, 1 / 2])
     assert len(model.asked) == 6
 
 
 def test_an_instance_without_rivals_is_decoded_once_and_keeps_its_mask():
-    apart = PointPrompts.from_rows([[(16, 16, 1)], [(24, 16, 1)], [(48, 52, 1)]])
+    apart = Prompts.from_rows([[(16, 16, 1)], [(24, 16, 1)], [(48, 52, 1)]])
     model, joint = decode(apart)
     assert joint.rivals[2].sum() == 0
     assert len(model.asked) == 5
     assert model.asked.count([[48.0, 52.0]]) == 1
     torch.testing.assert_close(
-        joint.low_res_logits[2], Squares().decode(EMBEDDING, apart[2:]).low_res_logits[0, 0]
+        joint.masks.low_res_logits[2], Squares().decode(EMBEDDING, apart[2:]).low_res_logits[0, 0]
     )
 
 
@@ -112,7 +112,7 @@ def test_nothing_is_decoded_again_without_rivals_or_loans(changes):
     model, joint = decode(THREE, **changes)
     assert len(model.asked) == 3
     assert joint.prompts is THREE
-    assert columns(joint.low_res_logits)[1] == list(range(4, 12))
+    assert columns(joint.masks.low_res_logits)[1] == list(range(4, 12))
 
 
 def test_an_iou_equal_to_the_threshold_makes_no_rivals():
@@ -121,19 +121,19 @@ def test_an_iou_equal_to_the_threshold_makes_no_rivals():
 
 
 def test_only_the_nearest_rivals_point_is_lent():
-    crowd = PointPrompts.from_rows([[(28, 32, 1)], [(32, 32, 1)], [(48, 32, 1)]])
+    crowd = Prompts.from_rows([[(28, 32, 1)], [(32, 32, 1)], [(48, 32, 1)]])
     _, joint = decode(crowd, max_negatives=1)
     assert joint.prompts.points[1].tolist() == [[32, 32], [28, 32]]
 
 
 def test_no_instances_give_no_masks():
-    model, joint = decode(PointPrompts.from_rows([]))
-    assert joint.low_res_logits.shape == (0, LOW, LOW)
-    assert joint.iou_prediction.shape == (0,)
+    model, joint = decode(Prompts.from_rows([]))
+    assert joint.masks.low_res_logits.shape == (0, LOW, LOW)
+    assert joint.masks.iou_prediction.shape == (0,)
     assert joint.rivals.shape == (0, 0)
     assert not model.asked
 
 
 def test_masks_carry_no_gradient():
     _, joint = decode(THREE)
-    assert not joint.low_res_logits.requires_grad
+    assert not joint.masks.low_res_logits.requires_grad

@@ -8,10 +8,10 @@ from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.cache import FeatureCache, KeptEmbeddings
 from pointsam.models.encoding import encode_with
 from pointsam.models.loading.checkpoints import base_hash
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 
 IMAGE = torch.randint(0, 256, (3, 96, 128), generator=torch.Generator().manual_seed(0)).byte()
-PROMPTS = PointPrompts(torch.tensor([[[30.0, 20.0]], [[80.0, 60.0]]]), torch.ones(2, 1).long())
+PROMPTS = Prompts(torch.tensor([[[30.0, 20.0]], [[80.0, 60.0]]]), torch.ones(2, 1).long())
 
 
 class Counted:

@@ -31,7 +31,7 @@ from pointsam.models.families.sam3 import Sam3Tracker
 from pointsam.models.families.sam_hq import SamHQ
 from pointsam.models.families.tiny_vit import TinyViTSizes
 from pointsam.models.segmenter import Segmenter
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 
 GAIN = 2.0
 """What multiplies the weights of a default initialiser."""
@@ -79,7 +79,7 @@ def pixels(side: int, images: int = 1, seed: int = 0) -> Tensor:
     return nn.functional.interpolate(coarse, (side, side), mode="bilinear") + 0.3 * fine
 
 
-def drawn_prompts(side: int, counts: list[int], seed: int = 0) -> PointPrompts:
+def drawn_prompts(side: int, counts: list[int], seed: int = 0) -> Prompts:
     """Ragged prompts: one row an instance, `counts` points in each, the first positive."""
     generator = torch.Generator().manual_seed(seed)
     rows = []
@@ -92,7 +92,7 @@ def drawn_prompts(side: int, counts: list[int], seed: int = 0) -> PointPrompts:
                 for index, ((x, y), label) in enumerate(zip(points.tolist(), labels, strict=True))
             ]
         )
-    return PointPrompts.from_rows(rows)
+    return Prompts.from_rows(rows)
 
 
 def relative_error(found: Tensor, expected: Tensor) -> float:

@@ -45,7 +45,7 @@ class ColourModel(Segmenter):
             distance = (image - image[:, y, x][:, None, None]).abs().amax(dim=0)
             parts, _ = ndimage.label((distance < 0.05).numpy())
             logits.append(torch.from_numpy(np.where(parts == parts[y, x], 5.0, -5.0)).float())
-        masks = 3 if multimask else 1
+        masks = 4 if multimask else 1
         stacked = torch.stack(logits)[:, None].expand(-1, masks, -1, -1)
         return MaskLogits(stacked, torch.full((len(points), masks), 0.9))
 

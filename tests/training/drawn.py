@@ -15,7 +15,7 @@ from pointsam.data.sample import Sample, TrainingSample
 from pointsam.frames import ModelFrame
 from pointsam.models.adapters.lora import AdapterAverage, attach_adapter
 from pointsam.models.segmenter import Segmenter
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 from pointsam.training.frozen_features import encoded_frozen_features
 from pointsam.training.prototypes import PrototypeRegularizer
 from pointsam.training.pseudo_labels import Teacher
@@ -52,7 +52,7 @@ def sample(image_id: int, instances: int, *, height: int = 100, width: int = 128
         file_name=f"{image_id}.png",
         frame=ModelFrame((height, width), SIDE),
         pixels=pixels,
-        prompts=PointPrompts.from_rows(rows),
+        prompts=Prompts.from_rows(rows),
         instance_ids=tuple(range(instances)),
         categories=("square",) * instances,
         masks=masks,

@@ -14,7 +14,7 @@ from tests.models.tiny_models import small_mobile_sam
 from tests.training.drawn import settings, stir, trainer, view, without_masks
 
 from pointsam.errors import InputError
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 from pointsam.training import pseudo_labels
 from pointsam.training.collapse_monitor import CollapseMonitor
 from pointsam.training.loop import train
@@ -119,7 +119,7 @@ class BlindRanks(Ranks):
         return rows
 
 
-def all_but_the_second(masks: torch.Tensor, prompts: PointPrompts) -> torch.Tensor:
+def all_but_the_second(masks: torch.Tensor, prompts: Prompts) -> torch.Tensor:
     """Believe masks of a model with drawn weights, which flood and would never be accepted."""
     return torch.arange(len(masks)) != 1
 

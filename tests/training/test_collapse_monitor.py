@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from pointsam.models.calibration import JointMasks
-from pointsam.prompts import PointPrompts
+from pointsam.models.choice import InstanceMasks
+from pointsam.prompts import Prompts
 from pointsam.training.collapse_monitor import (
     CollapseMonitor,
     Measurement,
@@ -67,8 +68,8 @@ def label(*areas, accepted=True):
     for mask, area in zip(masks, areas, strict=True):
         mask.view(-1)[:area] = True
     few = torch.zeros(len(areas), len(areas), dtype=torch.bool)
-    prompts = PointPrompts.from_rows([[] for _ in areas])
-    joint = JointMasks(masks.float(), torch.ones(len(areas)), prompts, few)
+    prompts = Prompts.from_rows([[] for _ in areas])
+    joint = JointMasks(InstanceMasks(masks.float(), torch.ones(len(areas))), prompts, few)
     return PseudoLabels(masks, torch.full((len(areas),), accepted), joint)
 
 

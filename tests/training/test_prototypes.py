@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from pointsam.frames import ModelFrame
 from pointsam.labelling.finch import coarsest_partition
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 from pointsam.training.prototypes import (
     MemoryBank,
     PredictedClusters,
@@ -28,7 +28,7 @@ def normal(*shape, seed=0):
 def test_a_feature_is_read_at_row_y_and_column_x_of_every_instance():
     cells = torch.arange(16.0).reshape(1, 4, 4)
     frame = ModelFrame((64, 64), side=64)
-    prompts = PointPrompts.from_rows(
+    prompts = Prompts.from_rows(
         [[(40.0, 8.0, 1), (0.0, 0.0, 0)], [(8.0, 40.0, 1), (63.9, 63.9, 1)], [(1.0, 1.0, 0)]]
     )
     features = point_features(cells, frame, prompts)
@@ -37,7 +37,7 @@ def test_a_feature_is_read_at_row_y_and_column_x_of_every_instance():
 
 def test_point_features_stay_live():
     cells = torch.zeros(3, 4, 4, requires_grad=True)
-    prompts = PointPrompts.from_rows([[(40.0, 8.0, 1)]])
+    prompts = Prompts.from_rows([[(40.0, 8.0, 1)]])
     point_features(cells, ModelFrame((64, 64), side=64), prompts).sum().backward()
     assert cells.grad.sum(dim=0).nonzero().tolist() == [[0, 2]]
 
@@ -45,15 +45,13 @@ def test_point_features_stay_live():
 def test_no_positive_point_gives_no_feature():
     frame = ModelFrame((64, 64), side=64)
     for rows in ([], [[(3.0, 3.0, 0)]]):
-        prompts = PointPrompts.from_rows(rows)
+        prompts = Prompts.from_rows(rows)
         assert point_features(torch.zeros(5, 4, 4), frame, prompts).shape == (0, 5)
 
 
 def test_a_map_of_another_frame_is_refused():
     with pytest.raises(ValueError, match=r"\(4, 4\) cells, but a 128 px frame .* has 8 x 8"):
-        point_features(
-            torch.zeros(5, 4, 4), ModelFrame((64, 64), side=128), PointPrompts.from_rows([])
-        )
+        point_features(torch.zeros(5, 4, 4), ModelFrame((64, 64), side=128), Prompts.from_rows([]))
 
 
 def test_target_prototypes_are_the_means_of_the_partition():

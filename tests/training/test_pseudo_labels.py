@@ -4,7 +4,7 @@ from tests.models.tiny_models import small_mobile_sam
 from tests.training.drawn import settings, stir, trainer, view
 
 from pointsam.masks import agree_with_clicks
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 
 
 def square(x, y, size, side=16):
@@ -15,7 +15,7 @@ def square(x, y, size, side=16):
 
 def clicks(*points):
     """One positive point an instance, given in low-res pixels."""
-    return PointPrompts.from_rows([[(4.0 * x, 4.0 * y, 1)] for x, y in points])
+    return Prompts.from_rows([[(4.0 * x, 4.0 * y, 1)] for x, y in points])
 
 
 def test_mask_that_holds_its_click_and_no_other_is_believed():
@@ -41,13 +41,13 @@ def test_click_beside_the_border_still_counts():
 
 def test_negative_points_of_others_say_nothing():
     masks = torch.stack([square(0, 0, 4), square(8, 8, 4)])
-    prompts = PointPrompts.from_rows([[(4.0, 4.0, 1)], [(36.0, 36.0, 1), (8.0, 8.0, 0)]])
+    prompts = Prompts.from_rows([[(4.0, 4.0, 1)], [(36.0, 36.0, 1), (8.0, 8.0, 0)]])
     assert agree_with_clicks(masks, prompts).tolist() == [True, True]
 
 
 def test_no_instances_give_no_beliefs():
     masks = torch.zeros(0, 16, 16, dtype=torch.bool)
-    assert agree_with_clicks(masks, PointPrompts.from_rows([])).tolist() == []
+    assert agree_with_clicks(masks, Prompts.from_rows([])).tolist() == []
 
 
 @pytest.mark.parametrize("weights", ["average", "live", "frozen"])
@@ -55,7 +55,7 @@ def test_teacher_uses_the_weights_it_is_told_to(weights):
     built = trainer(small_mobile_sam(), settings(teacher={"weights": weights}))
     given = view(1, 3)
     stem = built.frozen_features([given], "weak")
-    frozen = built.teacher.label_frozen(stem, [given.sample])[0].joint.low_res_logits
+    frozen = built.teacher.label_frozen(stem, [given.sample])[0].joint.masks.low_res_logits
     stir(built)
     for name, tensor in built.adapter.state().items():
         if "lora_B" in name:
@@ -64,7 +64,7 @@ def test_teacher_uses_the_weights_it_is_told_to(weights):
         for name, parameter in built.adapter.named_parameters().items():
             if "lora_B" in name:
                 parameter.normal_(std=0.1)
-    found = built.teacher.label(stem, [given.sample])[0].joint.low_res_logits
+    found = built.teacher.label(stem, [given.sample])[0].joint.masks.low_res_logits
     same = torch.equal(found, frozen)
     assert same == (weights != "live")
     # The student's own weights are back in their place.

@@ -112,8 +112,8 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
     from pointsam.cli.display import refuse_other_stretch
     from pointsam.figures import save_picture
     from pointsam.files import new_folder
+    from pointsam.models.calibration import Calibration
     from pointsam.prediction.images.clicked import (
-        JointDecoding,
         coco_annotations,
         coco_image,
         draw_figure,
@@ -126,7 +126,7 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
 
     refuse_other_stretch(folder, args.adapter)
     usual = TeacherSettings()
-    joint = JointDecoding(usual.iou_threshold, usual.max_negatives) if args.joint else None
+    joint = Calibration(usual.iou_threshold, usual.max_negatives) if args.joint else None
     model = open_model(args)
     clicked = partial(
         predict_image,

@@ -38,16 +38,19 @@ def weak_view(sample: Sample, generator: torch.Generator) -> Sample:
     """Flip the image along each axis with even odds; points and masks go with it."""
     height, width = sample.frame.resized_size
     pixels, masks = sample.pixels, sample.masks
-    points = sample.prompts.points.clone()
     across, down = (torch.rand(2, generator=generator) < 0.5).tolist()
-    for flip, axis, last in ((across, 0, width - 1), (down, 1, height - 1)):
-        if flip:
-            pixels = pixels.flip(2 - axis)
-            masks = None if masks is None else masks.flip(2 - axis)
-            points[..., axis] = last - points[..., axis]
-    # A click on the last pixel's outer half lies half a pixel beyond zero after the flip.
-    points = points.clamp(min=0)
-    return replace(sample, pixels=pixels, masks=masks, prompts=sample.prompts.with_points(points))
+    axes = [axis for axis, drawn in enumerate((across, down)) if drawn]
+    pixels = pixels.flip([2 - axis for axis in axes])
+    masks = None if masks is None else masks.flip([2 - axis for axis in axes])
+
+    def flip(points: Tensor) -> Tensor:
+        mirrored = points.clone()
+        for axis in axes:
+            mirrored[..., axis] = (width, height)[axis] - 1 - points[..., axis]
+        # A click on the last pixel's outer half lies half a pixel beyond zero after the flip.
+        return mirrored.clamp(min=0)
+
+    return replace(sample, pixels=pixels, masks=masks, prompts=sample.prompts.moved(flip))
 
 
 def strong_view(

@@ -15,7 +15,7 @@ from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
-from pointsam.prompts import NEGATIVE, PointPrompts
+from pointsam.prompts import NEGATIVE, Prompts
 
 ImageSource = Callable[[ImageRecord], UInt8[np.ndarray, "height width 3"]]
 """Gives the pixels of a record, as RGB: an image of a folder, or a chip of a scene."""
@@ -61,21 +61,26 @@ def load_sample(
     )
 
 
-def model_prompts(record: ImageRecord, frame: ModelFrame) -> PointPrompts:
-    """Bring the points of an image to the model frame, one row an instance."""
-    background = [(x, y, NEGATIVE) for x, y in record.background_points]
-    prompts = PointPrompts.from_rows(
-        [[*instance.points, *background] for instance in record.instances]
-    )
-    return prompts.with_points(frame.to_model(frame.clamped(prompts.points)))
+def model_prompts(record: ImageRecord, frame: ModelFrame, *, with_boxes: bool = False) -> Prompts:
+    """Bring the points of an image to the model frame, one row an instance.
 
-
-def model_boxes(record: ImageRecord, frame: ModelFrame) -> Float[Tensor, "instances 4"]:
-    """Bring the boxes of an image to the model frame, one an instance.
+    Args:
+        record: of the image.
+        frame: of the image.
+        with_boxes: give the instances' boxes in place of their points.
 
     Raises:
-        InputError: an instance has none.
+        InputError: boxes are asked for and an instance has none.
     """
+    if with_boxes:
+        return Prompts.from_boxes(_boxes(record)).moved(frame.to_model)
+    background = [(x, y, NEGATIVE) for x, y in record.background_points]
+    prompts = Prompts.from_rows([[*instance.points, *background] for instance in record.instances])
+    return prompts.moved(lambda points: frame.to_model(frame.clamped(points)))
+
+
+def _boxes(record: ImageRecord) -> Float[Tensor, "instances 4"]:
+    """Give the boxes of an image, one an instance, in the image frame."""
     for instance in record.instances:
         if instance.box is None:
             raise InputError(
@@ -83,8 +88,7 @@ def model_boxes(record: ImageRecord, frame: ModelFrame) -> Float[Tensor, "instan
                 "width, height]); prompt with points, or make the file from boxes with "
                 "'pointsam points convert'."
             )
-    boxes = torch.tensor([i.box for i in record.instances], dtype=torch.float32).reshape(-1, 2, 2)
-    return frame.to_model(boxes).flatten(1)
+    return torch.tensor([i.box for i in record.instances], dtype=torch.float32).reshape(-1, 4)
 
 
 def read_image_of(record: ImageRecord, folder: Path) -> UInt8[np.ndarray, "height width 3"]:

@@ -6,7 +6,7 @@ from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from pointsam.frames import ModelFrame
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +18,7 @@ class Sample:
     frame: ModelFrame
     pixels: UInt8[Tensor, "3 rows cols"]
     """RGB at ``frame.resized_size``."""
-    prompts: PointPrompts
+    prompts: Prompts
     """In the model frame; background clicks of the image are in every instance's row."""
     instance_ids: tuple[int, ...]
     categories: tuple[str, ...]

@@ -19,7 +19,8 @@ from pointsam.data.sample import Sample
 from pointsam.figures import draw_panel, save_picture, side_by_side, stack
 from pointsam.masks import agree_with_clicks, masks_in_image, overlap_rate, threshold
 from pointsam.models.adapters.lora import Adapter, AdapterState
-from pointsam.models.encoding import Precision, encode_with
+from pointsam.models.encoding import Precision
+from pointsam.models.segment import segment
 from pointsam.models.segmenter import Segmenter
 
 FIGURE_NAME = "held_out.png"
@@ -103,11 +104,10 @@ def compare_held_out(
 
 
 def _answer(model: Segmenter, sample: Sample, *, precision: Precision) -> _Answer:
-    embedding = encode_with(model, [sample.pixels], precision=precision)
-    decoded = model.decode(embedding, sample.prompts.to(model.device))
-    logits = decoded.low_res_logits[:, 0].float().cpu()
+    decoded = segment(model, sample.pixels, sample.prompts, precision=precision)
+    logits = decoded.low_res_logits.float().cpu()
     masks = threshold(logits) & sample.frame.low_res_valid()
-    return _Answer(logits, decoded.iou_prediction[:, 0].float().cpu(), masks)
+    return _Answer(logits, decoded.iou_prediction.float().cpu(), masks)
 
 
 def _agreeing(rows: Sequence[tuple[Sample, _Answer]]) -> float:

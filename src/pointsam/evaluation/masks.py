@@ -6,17 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from pointsam.data.dataset import folder_images, load_sample, model_boxes, model_prompts
+from pointsam.data.dataset import folder_images, load_sample, model_prompts
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError
 from pointsam.masks import count_pixels, masks_in_image, overlap_rate
 from pointsam.models.encoding import Precision, encode_with
+from pointsam.models.segment import segment
 from pointsam.models.segmenter import Embedding, Segmenter
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 
 METRICS = ("iou", "f1", "precision", "recall")
 
@@ -148,22 +147,14 @@ def evaluate(
                 model,
                 embedding,
                 sample,
-                PointPrompts.none(len(record.instances))
-                if with_boxes
-                else model_prompts(record, sample.frame),
-                boxes=model_boxes(record, sample.frame) if with_boxes else None,
+                model_prompts(record, sample.frame, with_boxes=with_boxes),
             )
             for record in row
         )
 
 
 def score_image(
-    model: Segmenter,
-    embedding: Embedding,
-    sample: Sample,
-    prompts: PointPrompts,
-    *,
-    boxes: Float[Tensor, "instances 4"] | None = None,
+    model: Segmenter, embedding: Embedding, sample: Sample, prompts: Prompts
 ) -> ImageScore:
     """Score the masks of one image in the image frame.
 
@@ -172,15 +163,13 @@ def score_image(
         embedding: of the image of `sample`.
         sample: with its annotated masks.
         prompts: in the model frame, in the order of the sample's instances.
-        boxes: ``(x0, y0, x1, y1)``, likewise.
     """
     assert sample.masks is not None
-    boxes = None if boxes is None else boxes.to(model.device)
-    decoded = model.decode(embedding, prompts.to(model.device), boxes=boxes)
-    predicted = masks_in_image(decoded.low_res_logits[:, 0], sample.frame)
+    decoded = segment(model, embedding, prompts)
+    predicted = masks_in_image(decoded.low_res_logits, sample.frame)
     counts = count_pixels(predicted, sample.masks)
     columns = [getattr(counts, metric).tolist() for metric in METRICS]
-    columns.append(decoded.iou_prediction[:, 0].tolist())
+    columns.append(decoded.iou_prediction.tolist())
     instances = tuple(
         InstanceScore(id_, category, *numbers)
         for id_, category, *numbers in zip(

@@ -3,34 +3,52 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from pointsam.masks import pairwise_iou, threshold
-from pointsam.models.segmenter import Embedding, MaskLogits, Segmenter
-from pointsam.prompts import PointPrompts, calibrate_negatives, find_rivals
+from pointsam.models.choice import SINGLE_MASK, ChooseMask, InstanceMasks
+from pointsam.models.segmenter import Embedding, Segmenter
+from pointsam.prompts import Prompts, calibrate_negatives, find_rivals
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How instances that run into each other are decoded again."""
+
+    iou_threshold: float
+    """Low-res masks that overlap by more than this IoU are rivals."""
+    max_negatives: int
+    """Rivals' points that an instance receives; 0 switches calibration off."""
 
 
 @dataclass(frozen=True, eq=False)
 class JointMasks:
     """Masks of all instances of one image, each aware of its rivals."""
 
-    low_res_logits: Float[Tensor, "instances rows cols"]
-    iou_prediction: Float[Tensor, " instances"]
-    prompts: PointPrompts
+    masks: InstanceMasks
+    prompts: Prompts
     """What the masks were decoded from: the annotator's points and the rivals' lent ones."""
     rivals: Bool[Tensor, "instances instances"]
     """Whose first masks ran into each other; on the CPU."""
+
+
+def decode_chosen(
+    model: Segmenter, embedding: Embedding, prompts: Prompts, *, choose: ChooseMask = SINGLE_MASK
+) -> InstanceMasks:
+    """Decode the instances of one image, each for itself, and choose one mask of each."""
+    decoded = model.decode(embedding, prompts, multimask=choose.multimask)
+    return choose(decoded.low_res_logits, decoded.iou_prediction)
 
 
 @torch.no_grad()
 def decode_jointly(
     model: Segmenter,
     embedding: Embedding,
-    prompts: PointPrompts,
+    prompts: Prompts,
     *,
-    iou_threshold: float,
-    max_negatives: int,
+    calibration: Calibration,
+    choose: ChooseMask = SINGLE_MASK,
 ) -> JointMasks:
     """Decode the instances of one image, calibrate their prompts, decode the rivals again.
 
@@ -40,23 +58,24 @@ def decode_jointly(
         model: any segmenter.
         embedding: of one image.
         prompts: in the model frame, best on the CPU.
-        iou_threshold: low-res masks that overlap by more than this IoU are rivals.
-        max_negatives: rivals' points that an instance receives; 0 switches calibration off.
+        calibration: who is a rival, and what rivals lend.
+        choose: which of SAM's candidates an instance's mask is, each time.
     """
-    first = model.decode(embedding, prompts)
-    logits, iou_prediction = first.low_res_logits[:, 0], first.iou_prediction[:, 0]
+    first = decode_chosen(model, embedding, prompts, choose=choose)
     # Who lends points to whom is settled on the CPU: a GPU is waited for once, not once an
     # instance.
-    rivals = find_rivals(pairwise_iou(threshold(logits)), iou_threshold=iou_threshold).cpu()
-    if not max_negatives or not rivals.any():
-        return JointMasks(logits, iou_prediction, prompts, rivals)
-    calibrated = calibrate_negatives(prompts.to("cpu"), rivals, max_negatives=max_negatives)
-    [contested] = rivals.any(dim=1).nonzero(as_tuple=True)
-    second: MaskLogits = model.decode(embedding, calibrated[contested])
-    contested = contested.to(logits.device, non_blocking=True)
-    return JointMasks(
-        logits.index_copy(0, contested, second.low_res_logits[:, 0]),
-        iou_prediction.index_copy(0, contested, second.iou_prediction[:, 0]),
-        calibrated,
-        rivals,
+    overlap = pairwise_iou(threshold(first.low_res_logits))
+    rivals = find_rivals(overlap, iou_threshold=calibration.iou_threshold).cpu()
+    if not calibration.max_negatives or not rivals.any():
+        return JointMasks(first, prompts, rivals)
+    calibrated = calibrate_negatives(
+        prompts.to("cpu"), rivals, max_negatives=calibration.max_negatives
     )
+    [contested] = rivals.any(dim=1).nonzero(as_tuple=True)
+    second = decode_chosen(model, embedding, calibrated[contested], choose=choose)
+    contested = contested.to(first.low_res_logits.device, non_blocking=True)
+    masks = InstanceMasks(
+        first.low_res_logits.index_copy(0, contested, second.low_res_logits),
+        first.iou_prediction.index_copy(0, contested, second.iou_prediction),
+    )
+    return JointMasks(masks, calibrated, rivals)

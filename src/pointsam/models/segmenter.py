@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pointsam.models.cache import KeptEmbeddings
-from pointsam.prompts import PADDING, PointPrompts
+from pointsam.prompts import PADDING, Prompts
 
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 """Mean of SAM's RGB input, in [0, 255]. Source: segment_anything, build_sam.py."""
 PIXEL_STD = (58.395, 57.12, 57.375)
 """Standard deviation of SAM's RGB input, in [0, 255]. Source: segment_anything, build_sam.py."""
+CANDIDATES = 4
+"""Masks of an instance where all are asked for: the single one and those of three sizes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +66,10 @@ class ImageTerms:
 class MaskLogits:
     """Masks of some instances before any threshold."""
 
-    low_res_logits: Float[Tensor, "instances masks rows cols"]
-    """``masks`` is 1, or 3 where several sizes of answer were asked for."""
-    iou_prediction: Float[Tensor, "instances masks"]
-    """SAM's own estimate of each mask's IoU."""
+    low_res_logits: Float[Tensor, "instances candidates rows cols"]
+    """The family's single mask; where all were asked for, then whole, part and subpart."""
+    iou_prediction: Float[Tensor, "instances candidates"]
+    """SAM's own estimate of each candidate's IoU."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,7 @@ class FusedProjection:
 
 
 class Segmenter(nn.Module, ABC):
-    """A promptable segmenter: pixels to embedding, embedding and points to mask logits."""
+    """A promptable segmenter: pixels to embedding, embedding and prompts to mask logits."""
 
     family: str
     """Adapters of one family do not fit another."""
@@ -163,7 +165,8 @@ class Segmenter(nn.Module, ABC):
             points: ``(x, y)`` in the model frame.
             labels: POSITIVE or NEGATIVE.
             boxes: ``(x0, y0, x1, y1)`` in the model frame, one an instance.
-            multimask: three masks an instance (whole, part, subpart) in place of one.
+            multimask: after the single mask also those of three sizes (whole, part, subpart); all
+                four come from one pass.
         """
 
     @abstractmethod
@@ -186,16 +189,11 @@ class Segmenter(nn.Module, ABC):
         return self.encode_adapted(self.encode_frozen(self.normalise(images)))
 
     def decode(
-        self,
-        embedding: Embedding,
-        prompts: PointPrompts,
-        *,
-        boxes: Float[Tensor, "instances 4"] | None = None,
-        multimask: bool = False,
+        self, embedding: Embedding, prompts: Prompts, *, multimask: bool = False
     ) -> MaskLogits:
         """Decode all instances of one image, chunk by chunk, in the order of `prompts`.
 
-        With `boxes`, ``(x0, y0, x1, y1)`` in the model frame, rows of prompts may be empty.
+        It gives candidates: ``segment`` gives one mask an instance.
 
         An instance's mask does not depend on the others that are asked for with it, up to
         rounding: SAM attends to padding, so a chunk never holds any. Prompts may lie on the
@@ -203,16 +201,16 @@ class Segmenter(nn.Module, ABC):
         """
         terms = self.prepare(embedding)
         low_res = self.side // 4
-        masks = 3 if multimask else 1
-        logits = embedding.image.new_empty((len(prompts), masks, low_res, low_res))
-        iou_prediction = embedding.image.new_empty((len(prompts), masks))
+        candidates = CANDIDATES if multimask else 1
+        logits = embedding.image.new_empty((len(prompts), candidates, low_res, low_res))
+        iou_prediction = embedding.image.new_empty((len(prompts), candidates))
         for chunk in chunks(prompts, self.chunk_size):
             chunk = chunk.to(logits.device)
             part = self.decode_chunk(
                 terms,
                 chunk.prompts.points,
                 chunk.prompts.labels,
-                boxes=None if boxes is None else boxes[chunk.instances],
+                boxes=chunk.prompts.boxes,
                 multimask=multimask,
             )
             # In place: a copy of all for every chunk would make time grow with their square.
@@ -223,26 +221,28 @@ class Segmenter(nn.Module, ABC):
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some instances of one image that have the same number of points."""
+    """Some instances of one image that have the same number of points, and boxes or none."""
 
     instances: Int[Tensor, " chunk"]
     """Their places among the image's instances."""
-    prompts: PointPrompts
-    """Their points, without padding."""
+    prompts: Prompts
+    """Their points, without padding, and their boxes."""
 
     def to(self, device: torch.device) -> "Chunk":
         """Move to a device."""
         return Chunk(self.instances.to(device, non_blocking=True), self.prompts.to(device))
 
 
-def chunks(prompts: PointPrompts, size: int) -> Iterator[Chunk]:
-    """Split instances into chunks of at most `size`, each with one number of points."""
-    counts = prompts.counts
-    for count in counts.unique().tolist():
-        members = (counts == count).nonzero()[:, 0]
+def chunks(prompts: Prompts, size: int) -> Iterator[Chunk]:
+    """Split instances into chunks of at most `size`: one number of points each, boxes or none."""
+    kinds = 2 * prompts.counts + prompts.boxed
+    for kind in kinds.unique().tolist():
+        count, boxed = divmod(kind, 2)
+        [members] = (kinds == kind).nonzero(as_tuple=True)
         for instances in members.split(size):
             kept = prompts[instances]
             # Stable: real points keep their order and move in front of the padding.
             order = (kept.labels == PADDING).to(torch.int8).argsort(dim=1, stable=True)[:, :count]
             points = kept.points.gather(1, order[..., None].expand(-1, -1, 2))
-            yield Chunk(instances, PointPrompts(points, kept.labels.gather(1, order)))
+            labels = kept.labels.gather(1, order)
+            yield Chunk(instances, Prompts(points, labels, kept.boxes if boxed else None))

@@ -16,8 +16,9 @@ from torch.nn import functional as F
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame, to_edges, to_middles
 from pointsam.masks import pairwise_iou, threshold
+from pointsam.models.segment import segment
 from pointsam.models.segmenter import Embedding, Segmenter
-from pointsam.prompts import POSITIVE, PointPrompts
+from pointsam.prompts import POSITIVE, Prompts
 
 Factor = Literal["iou", "stability", "similarity"]
 
@@ -110,11 +111,11 @@ def automatic_masks(
     found = []
     for points in grid_points(frame, settings.grid).to(model.device).split(DECODED_AT_ONCE):
         labels = torch.full((len(points), 1), POSITIVE, device=model.device)
-        decoded = model.decode(embedding, PointPrompts(points[:, None], labels))
+        decoded = segment(model, embedding, Prompts(points[:, None], labels))
         masks = _judged(
-            decoded.low_res_logits[:, 0].float(),
+            decoded.low_res_logits.float(),
             points,
-            decoded.iou_prediction[:, 0].float(),
+            decoded.iou_prediction.float(),
             features=features.float(),
             prototypes=prototypes,
             rank_by=settings.rank_by,

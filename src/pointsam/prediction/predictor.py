@@ -18,8 +18,9 @@ from pointsam.models.adapters.card import read_card
 from pointsam.models.adapters.lora import Adapter
 from pointsam.models.encoding import Precision, encode_with
 from pointsam.models.loading.checkpoints import EMBEDDED, load_adapter, load_segmenter
+from pointsam.models.segment import segment
 from pointsam.models.segmenter import Embedding, Segmenter
-from pointsam.prompts import PADDING, POSITIVE, PointPrompts
+from pointsam.prompts import PADDING, POSITIVE, Prompts
 
 USUAL_SIDE = 1024
 """Side of the model's input where no adapter says otherwise, in pixels."""
@@ -82,21 +83,17 @@ class Predictor:
         if points is None:
             if corners is None:
                 raise InputError("neither points nor boxes: there is nothing to segment.")
-            prompts = PointPrompts.none(len(corners))
+            prompts = Prompts.from_boxes(corners)
         else:
             prompts = _prompts(points, labels, size=(image.shape[0], image.shape[1]))
         if corners is not None and len(corners) != len(prompts):
             raise InputError(f"{len(corners)} boxes for {len(prompts)} rows of points.")
         frame, embedding = self._encode(image)
-        device = self.model.device
-        prompts = prompts.with_points(frame.to_model(prompts.points)).to(device)
-        if corners is not None:
-            corners = frame.to_model(corners).flatten(1).to(device)
-        with torch.no_grad():
-            decoded = self.model.decode(embedding, prompts, boxes=corners)
-            logits = decoded.low_res_logits[:, 0].float()
-            masks = masks_in_image(logits, frame).numpy()
-        scores = decoded.iou_prediction[:, 0].float().cpu().numpy()
+        prompts = prompts.with_boxes(corners).moved(frame.to_model)
+        decoded = segment(self.model, embedding, prompts)
+        logits = decoded.low_res_logits.float()
+        masks = masks_in_image(logits, frame).numpy()
+        scores = decoded.iou_prediction.float().cpu().numpy()
         return Prediction(masks, scores, logits.cpu().numpy())
 
     def embedding(
@@ -190,15 +187,15 @@ def _refuse_other_images(image: np.ndarray) -> None:
         )
 
 
-def _corners(boxes: Float[np.ndarray, "boxes 4"]) -> Float[Tensor, "boxes 2 2"]:
-    """Check boxes, and give their two corners each."""
+def _corners(boxes: Float[np.ndarray, "boxes 4"]) -> Float[Tensor, "boxes 4"]:
+    """Check boxes."""
     corners = torch.from_numpy(np.array(boxes, dtype=np.float32)).reshape(-1, 2, 2)
     bad = (~(corners[:, 0] < corners[:, 1]).all(dim=1)).nonzero()[:, 0].tolist()
     if bad:
         raise InputError(
             f"box {boxes[bad[0]].tolist()} is not (x0, y0, x1, y1) with x0 < x1 and y0 < y1."
         )
-    return corners
+    return corners.flatten(1)
 
 
 def _prompts(
@@ -206,7 +203,7 @@ def _prompts(
     labels: Int[np.ndarray, "instances points"] | None,
     *,
     size: tuple[int, int],
-) -> PointPrompts:
+) -> Prompts:
     """Check points and labels."""
     rows = torch.from_numpy(np.array(points, dtype=np.float32))
     if rows.ndim == 2:
@@ -232,4 +229,4 @@ def _prompts(
     if off.any():
         first = rows[off][0].tolist()
         raise InputError(f"point {first} (x, y) is off the image, which is {width} x {height} px.")
-    return PointPrompts(rows.nan_to_num().clamp(min=0), kinds)
+    return Prompts(rows.nan_to_num().clamp(min=0), kinds)

@@ -11,6 +11,7 @@ from pointsam.data.sample import Sample
 from pointsam.figures import draw_panel, save_picture, side_by_side, stack
 from pointsam.frames import ModelFrame
 from pointsam.masks import masks_in_image
+from pointsam.models.segment import segment
 from pointsam.training.step import Trainer
 from pointsam.training.views import Views
 
@@ -34,14 +35,14 @@ def draw_epoch(trainer: Trainer, views: Views, epoch: int, folder: Path) -> Path
         sample = view.sample
         if trainer.teacher is not None:
             [label] = trainer.teacher.label(trainer.frozen_features([view], "weak"), [sample])
-            target, prompts = label.joint.low_res_logits, label.joint.prompts
+            target, prompts = label.joint.masks.low_res_logits, label.joint.prompts
             title = f"teacher, weak view: {int(label.accepted.sum())}/{len(prompts)} accepted"
         else:
             assert view.low_res_masks is not None
             target, prompts = view.low_res_masks.float() - 0.5, sample.prompts
             title = "annotated masks"
         embedding = trainer.model.encode_adapted(trainer.frozen_features([view], "strong"))
-        student = trainer.model.decode(embedding, sample.prompts.to(trainer.model.device))
+        student = segment(trainer.model, embedding, sample.prompts)
         rows.append(
             side_by_side(
                 [
@@ -54,7 +55,7 @@ def draw_epoch(trainer: Trainer, views: Views, epoch: int, folder: Path) -> Path
                     ),
                     draw_panel(
                         _picture(view.strong_pixels),
-                        masks=_masks(student.low_res_logits[:, 0], sample),
+                        masks=_masks(student.low_res_logits, sample),
                         points=sample.prompts.points.numpy(),
                         labels=sample.prompts.labels.numpy(),
                         title=f"student, strong view, {sample.file_name}",

@@ -23,14 +23,14 @@ from torch.nn import functional as F
 
 from pointsam.frames import ModelFrame
 from pointsam.labelling.finch import cluster_means, cluster_sums, coarsest_partition
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 
 MIN_CLUSTERS = 8
 """Fewest clusters that a partition must have to give prototypes."""
 
 
 def point_features(
-    feature_map: Float[Tensor, "channels rows cols"], frame: ModelFrame, prompts: PointPrompts
+    feature_map: Float[Tensor, "channels rows cols"], frame: ModelFrame, prompts: Prompts
 ) -> Float[Tensor, "positives channels"]:
     """Read one image's embedding cell under each positive point, instance after instance.
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from pointsam.data.sample import Sample
 from pointsam.masks import agree_with_clicks, threshold
 from pointsam.models.adapters.lora import Adapter, AdapterAverage
-from pointsam.models.calibration import JointMasks, decode_jointly
+from pointsam.models.calibration import Calibration, JointMasks, decode_jointly
+from pointsam.models.choice import SINGLE_MASK, ChooseMask
 from pointsam.models.segmenter import Embedding, FrozenFeatures, Segmenter
 from pointsam.training.settings import TeacherSettings
 
@@ -39,11 +40,13 @@ class Teacher:
         settings: TeacherSettings,
         *,
         average: AdapterAverage,
+        choose: ChooseMask = SINGLE_MASK,
     ) -> None:
         self._model = model
         self._adapter = adapter
         self._settings = settings
         self._average = average
+        self._choose = choose
 
     @torch.no_grad()
     def label(self, stem: FrozenFeatures, samples: Sequence[Sample]) -> list[PseudoLabels]:
@@ -72,18 +75,20 @@ class Teacher:
             yield
 
     def _label(self, embedding: Embedding, samples: Sequence[Sample]) -> list[PseudoLabels]:
+        settings = self._settings
+        calibration = Calibration(settings.iou_threshold, settings.max_negatives)
         labels = []
         for index, sample in enumerate(samples):
             joint = decode_jointly(
                 self._model,
                 embedding.one(index),
                 sample.prompts,
-                iou_threshold=self._settings.iou_threshold,
-                max_negatives=self._settings.max_negatives,
+                calibration=calibration,
+                choose=self._choose,
             )
-            masks = threshold(joint.low_res_logits)
+            masks = threshold(joint.masks.low_res_logits)
             accepted = agree_with_clicks(masks, sample.prompts) & (
-                joint.iou_prediction >= self._settings.min_iou_prediction
+                joint.masks.iou_prediction >= settings.min_iou_prediction
             )
             labels.append(PseudoLabels(masks, accepted, joint))
         return labels

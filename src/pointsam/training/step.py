@@ -16,9 +16,10 @@ from torch import Tensor
 
 from pointsam.data.sample import TrainingSample
 from pointsam.models.adapters.lora import Adapter, AdapterAverage
+from pointsam.models.choice import SINGLE_MASK
 from pointsam.models.encoding import Precision
 from pointsam.models.segmenter import Embedding, FrozenFeatures, ImageTerms, Segmenter, chunks
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 from pointsam.training.backward import ChunkedBackward, set_gradient
 from pointsam.training.collapse_monitor import Measurement, measure
 from pointsam.training.losses import dice_loss, focal_loss, iou_head_loss
@@ -195,15 +196,16 @@ class Trainer:
         """
         device = self.model.device
         [kept] = target.accepted.nonzero(as_tuple=True)
-        prompts: PointPrompts = view.sample.prompts[kept]
+        prompts: Prompts = view.sample.prompts[kept]
         valid = view.sample.frame.low_res_valid().to(device, non_blocking=True)
         weights = self.weights
         for chunk in chunks(prompts, self.model.chunk_size):
             points = chunk.prompts.to(device)
             decoded = self.model.decode_chunk(terms, points.points, points.labels)
-            logits = decoded.low_res_logits[:, 0]
+            student = SINGLE_MASK(decoded.low_res_logits, decoded.iou_prediction)
+            logits = student.low_res_logits
             masks = target.masks[kept[chunk.instances].to(device, non_blocking=True)]
-            iou_error = iou_head_loss(decoded.iou_prediction[:, 0], logits, masks, valid)
+            iou_error = iou_head_loss(student.iou_prediction, logits, masks, valid)
             focal = focal_loss(logits, masks, valid, gamma=weights.gamma)
             yield {
                 "focal": weights.focal * focal.sum(),

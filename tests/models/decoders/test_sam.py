@@ -3,7 +3,7 @@ import torch
 from tests.models.tiny_models import drawn_prompts, pixels, relative_error, small_mobile_sam
 
 from pointsam.models.segmenter import Embedding, chunks
-from pointsam.prompts import POSITIVE, PointPrompts
+from pointsam.prompts import POSITIVE, Prompts
 
 SIDE = 128
 TOLERANCE = 1e-4
@@ -54,9 +54,10 @@ def test_points_give_what_the_library_gives(model, embedding, count, multimask):
     terms = model.prepare(embedding.one(0))
     found = model.decode_chunk(terms, points, labels, multimask=multimask)
     masks, iou = library_forward(model, embedding.image[:1], points, labels, multimask=multimask)
-    assert found.low_res_logits.shape == (3, 3 if multimask else 1, SIDE // 4, SIDE // 4)
-    assert relative_error(found.low_res_logits, masks) < TOLERANCE
-    assert relative_error(found.iou_prediction, iou) < TOLERANCE
+    assert found.low_res_logits.shape == (3, 4 if multimask else 1, SIDE // 4, SIDE // 4)
+    asked = slice(1, 4) if multimask else slice(0, 1)
+    assert relative_error(found.low_res_logits[:, asked], masks) < TOLERANCE
+    assert relative_error(found.iou_prediction[:, asked], iou) < TOLERANCE
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -139,8 +140,8 @@ def test_a_ragged_instance_is_decoded_as_if_it_were_alone(model, embedding):
             prompts.labels[index : index + 1, :count],
             multimask=True,
         )
-        assert relative_error(together.low_res_logits[index], alone[0]) < TOLERANCE
-        assert relative_error(together.iou_prediction[index], iou[0]) < TOLERANCE
+        assert relative_error(together.low_res_logits[index, 1:], alone[0]) < TOLERANCE
+        assert relative_error(together.iou_prediction[index, 1:], iou[0]) < TOLERANCE
 
 
 def test_padding_is_never_handed_to_the_decoder():
@@ -161,31 +162,31 @@ def test_padding_is_never_handed_to_the_decoder():
 def test_points_behind_a_padding_are_kept_in_order():
     points = torch.tensor([[[1.0, 1], [0, 0], [2, 2], [3, 3]]])
     labels = torch.tensor([[1, -1, 0, 1]])
-    [chunk] = chunks(PointPrompts(points, labels), 4)
+    [chunk] = chunks(Prompts(points, labels), 4)
     assert chunk.prompts.points.tolist() == [[[1, 1], [2, 2], [3, 3]]]
     assert chunk.prompts.labels.tolist() == [[1, 0, 1]]
 
 
 @pytest.mark.parametrize("multimask", [False, True])
 def test_no_instances_give_no_masks(model, embedding, multimask):
-    found = model.decode(embedding.one(0), PointPrompts.from_rows([]), multimask=multimask)
-    masks = 3 if multimask else 1
+    found = model.decode(embedding.one(0), Prompts.from_rows([]), multimask=multimask)
+    masks = 4 if multimask else 1
     assert found.low_res_logits.shape == (0, masks, SIDE // 4, SIDE // 4)
     assert found.iou_prediction.shape == (0, masks)
 
 
 def test_three_hundred_instances_are_decoded(model, embedding):
     points, labels = clicks(300, 1)
-    found = model.decode(embedding.one(0), PointPrompts(points, labels))
-    last = model.decode(embedding.one(0), PointPrompts(points[-1:], labels[-1:]))
+    found = model.decode(embedding.one(0), Prompts(points, labels))
+    last = model.decode(embedding.one(0), Prompts(points[-1:], labels[-1:]))
     assert relative_error(found.low_res_logits[-1:], last.low_res_logits) < TOLERANCE
 
 
 def test_bfloat16_keeps_the_pixel_of_a_point(model, embedding):
     points, labels = clicks(2, 1)
-    exact = model.decode(embedding.one(0), PointPrompts(points, labels))
+    exact = model.decode(embedding.one(0), Prompts(points, labels))
     with torch.autocast("cpu", torch.bfloat16):
-        rough = model.decode(embedding.one(0), PointPrompts(points, labels))
+        rough = model.decode(embedding.one(0), Prompts(points, labels))
     assert relative_error(rough.low_res_logits.float(), exact.low_res_logits) < 0.05
 
 

@@ -63,19 +63,14 @@ def test_points_in_two_images_give_the_familys_own_masks(model, count, multimask
     embedding = encoded(model, images)
     for index in range(2):
         found = decoded(model, embedding.one(index), prompts, multimask=multimask)
-        assert found.low_res_logits.shape == (
-            3,
-            3 if multimask else 1,
-            model.side // 4,
-            model.side // 4,
-        )
-        assert relative_error(found.low_res_logits, masks[index]) < TOLERANCE
-        assert relative_error(found.iou_prediction, iou[index]) < TOLERANCE
+        asked = slice(1, 4) if multimask else slice(0, 1)
+        assert relative_error(found.low_res_logits[:, asked], masks[index]) < TOLERANCE
+        assert relative_error(found.iou_prediction[:, asked], iou[index]) < TOLERANCE
     # a control: the masks of the first image are not those of the second, nor of other points
     assert relative_error(masks[0], masks[1]) > CONTROL
-    moved = prompts.with_points(prompts.points.flip(-1))
+    moved = prompts.moved(lambda points: points.flip(-1))
     other = decoded(model, embedding.one(1), moved, multimask=multimask)
-    assert relative_error(other.low_res_logits, masks[1]) > CONTROL
+    assert relative_error(other.low_res_logits[:, asked], masks[1]) > CONTROL
 
 
 @pytest.mark.parametrize("count", [0, 2])
@@ -117,7 +112,7 @@ def test_sam2_picks_its_one_mask_by_its_own_rule(stability):
         masks, _ = library_masks(model, image, prompts.points, prompts.labels)
     found = decoded(model, encoded(model, image), prompts)
     assert relative_error(found.low_res_logits, masks[0]) < TOLERANCE
-    three = decoded(model, encoded(model, image), prompts, multimask=True).low_res_logits
+    three = decoded(model, encoded(model, image), prompts, multimask=True).low_res_logits[:, 1:]
     replaced = [
         any(torch.equal(one[0], m) for m in own)
         for one, own in zip(found.low_res_logits, three, strict=True)

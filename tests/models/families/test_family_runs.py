@@ -9,10 +9,10 @@ from pointsam.data.dataset import folder_images
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
 from pointsam.models.adapters.card import read_card
-from pointsam.models.calibration import decode_jointly
+from pointsam.models.calibration import Calibration, decode_jointly
 from pointsam.models.loading.checkpoints import load_adapter, load_segmenter
 from pointsam.models.loading.library_folder import save_folder
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 from pointsam.training.run import RunInputs, run_training
 
 RUNS = [("sam", True), ("sam_hq", False), ("sam2", True), ("sam3_tracker", False)]
@@ -45,11 +45,11 @@ def test_a_run_adapts_any_family(family, checkpointing, tmp_path):
 
     frame = ModelFrame((100, 128), side, model.stride)
     image = torch.zeros(3, *frame.resized_size, dtype=torch.uint8)
-    prompts = PointPrompts.from_rows([[(30.0, 40.0, 1)], [(60.0, 60.0, 1), (5.0, 5.0, 0)]])
+    prompts = Prompts.from_rows([[(30.0, 40.0, 1)], [(60.0, 60.0, 1), (5.0, 5.0, 0)]])
     with torch.no_grad():
         masks = decode_jointly(
-            model, model.encode([image]), prompts, iou_threshold=0.1, max_negatives=1
-        )
+            model, model.encode([image]), prompts, calibration=Calibration(0.1, 1)
+        ).masks
     assert frame.logits_to_image(masks.low_res_logits).shape == (2, 100, 128)
 
     other = small_segmenter("sam" if family != "sam" else "sam2")

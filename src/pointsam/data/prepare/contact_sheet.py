@@ -11,7 +11,7 @@ from pointsam.data.coco.masks import rasterise
 from pointsam.data.dataset import read_image_of
 from pointsam.data.records import ImageRecord
 from pointsam.figures import draw_panel, side_by_side, stack
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 
 COLUMNS, ROWS = 4, 5
 _PANEL = 360
@@ -41,7 +41,7 @@ def _panel(record: ImageRecord, folder: Path) -> UInt8[np.ndarray, "_ _ 3"]:
     for mask, instance in zip(masks, record.instances, strict=True):
         if instance.segmentation is not None:
             mask[:] = rasterise(instance.segmentation, record.size)
-    prompts = PointPrompts.from_rows([instance.points for instance in record.instances])
+    prompts = Prompts.from_rows([instance.points for instance in record.instances])
     drawn = draw_panel(
         read_image_of(record, folder),
         masks=masks,

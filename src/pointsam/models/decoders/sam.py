@@ -75,7 +75,7 @@ def decode_instances(
     tokens, keys = attend(
         prompt_encoder, mask_decoder, terms, points, labels, boxes=boxes, output=output
     )
-    wanted = slice(1, None) if multimask else slice(0, 1)
+    wanted = slice(None) if multimask else slice(0, 1)
     iou_prediction = mask_decoder.iou_prediction_head(tokens[:, 0])
     mask_tokens = tokens[:, 1 : 1 + mask_decoder.num_mask_tokens][:, wanted]
     kernels = mask_kernels(mask_tokens, mask_decoder.output_hypernetworks_mlps[wanted])

@@ -31,7 +31,7 @@ def decode_sam2_instances(
 ) -> MaskLogits:
     """Decode instances of one image that all have the same number of points.
 
-    The one mask of an instance is the single-mask token's, or, where that one hangs on its
+    The single mask of an instance is the single-mask token's, or, where that one hangs on its
     threshold, the best-rated of the three: the released predictor's own rule.
     """
     decoder = mask_decoder
@@ -46,9 +46,13 @@ def decode_sam2_instances(
     pixels = upscale(decoder, keys, skips=(middle, fine))
     logits = in_order(pixels @ kernels.transpose(1, 2))
     iou_prediction = decoder.iou_prediction_head(tokens[:, 1])
-    if multimask:
-        return MaskLogits(logits[:, 1:], iou_prediction[:, 1:])
-    if not decoder.dynamic_multimask_via_stability:
-        return MaskLogits(logits[:, :1], iou_prediction[:, :1])
-    chosen, rated = decoder._dynamic_multimask_via_stability(logits[None], iou_prediction[None])
-    return MaskLogits(chosen[0], rated[0])
+    single, rated = logits[:, :1], iou_prediction[:, :1]
+    if decoder.dynamic_multimask_via_stability:
+        picked = decoder._dynamic_multimask_via_stability(logits[None], iou_prediction[None])
+        single, rated = (values[0] for values in picked)
+    if not multimask:
+        return MaskLogits(single, rated)
+    return MaskLogits(
+        torch.cat([single, logits[:, 1:]], dim=1),
+        torch.cat([rated, iou_prediction[:, 1:]], dim=1),
+    )

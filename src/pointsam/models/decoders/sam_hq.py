@@ -44,8 +44,8 @@ def decode_hq_instances(
 ) -> MaskLogits:
     """Decode instances of one image that all have the same number of points.
 
-    Each mask is the sum of SAM's and the high-quality one. Three masks come in SAM's order; the
-    released predictor would keep the best of them only.
+    Each mask is the sum of SAM's and the high-quality one. Those of three sizes come in SAM's
+    order; the released predictor would keep the best of them only.
     """
     decoder = mask_decoder
     learned = (decoder.iou_token, decoder.mask_tokens, decoder.hq_token)
@@ -54,7 +54,7 @@ def decode_hq_instances(
         prompt_encoder, decoder, terms, points, labels, boxes=boxes, output=output
     )
     masks = len(decoder.output_hypernetworks_mlps)
-    wanted = slice(1, masks) if multimask else slice(0, 1)
+    wanted = slice(0, masks) if multimask else slice(0, 1)
     iou_prediction = decoder.iou_prediction_head(tokens[:, 0])[:, wanted]
 
     fine = upscale(decoder, keys)

@@ -14,32 +14,22 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 
 from pointsam.data.coco.masks import to_rle
-from pointsam.data.dataset import model_boxes, model_prompts, read_image_of
+from pointsam.data.dataset import model_prompts, read_image_of
 from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side
 from pointsam.frames import ModelFrame
 from pointsam.masks import threshold
-from pointsam.models.calibration import decode_jointly
-from pointsam.models.encoding import Precision, encode_with
+from pointsam.models.calibration import Calibration
+from pointsam.models.encoding import Precision
+from pointsam.models.segment import segment
 from pointsam.models.segmenter import Segmenter
-from pointsam.prompts import PointPrompts
 
 SHOWN_AT_ONCE = 16
 """Instances whose logits are brought to the image frame at once."""
 
 MAX_LABELS = 65535
 """Objects that a 16-bit label raster can number."""
-
-
-@dataclass(frozen=True)
-class JointDecoding:
-    """How instances that run into each other are decoded again."""
-
-    iou_threshold: float
-    """Masks above this IoU are rivals."""
-    max_negatives: int
-    """Rivals' points lent to an instance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +53,7 @@ def predict_image(
     record: ImageRecord,
     folder: Path,
     *,
-    joint: JointDecoding | None = None,
+    joint: Calibration | None = None,
     precision: Precision = "float32",
     with_boxes: bool = False,
 ) -> ImagePrediction:
@@ -89,24 +79,10 @@ def predict_image(
     image = read_image_of(record, folder)
     frame = ModelFrame(record.size, model.side, model.stride)
     pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
-    prompts = model_prompts(record, frame).to(model.device)
-    embedding = encode_with(model, [pixels], precision=precision)
-    if joint is None:
-        boxes = model_boxes(record, frame).to(model.device) if with_boxes else None
-        given = PointPrompts.none(len(prompts)).to(model.device) if with_boxes else prompts
-        decoded = model.decode(embedding, given, boxes=boxes)
-        logits, scores = decoded.low_res_logits[:, 0], decoded.iou_prediction[:, 0]
-    else:
-        masks = decode_jointly(
-            model,
-            embedding,
-            prompts,
-            iou_threshold=joint.iou_threshold,
-            max_negatives=joint.max_negatives,
-        )
-        logits, scores = masks.low_res_logits, masks.iou_prediction
-    rles, labels = image_masks(frame, logits)
-    return ImagePrediction(record, image, rles, tuple(scores.tolist()), labels)
+    prompts = model_prompts(record, frame, with_boxes=with_boxes)
+    masks = segment(model, pixels, prompts, calibration=joint, precision=precision)
+    rles, labels = image_masks(frame, masks.low_res_logits)
+    return ImagePrediction(record, image, rles, tuple(masks.iou_prediction.tolist()), labels)
 
 
 def image_masks(

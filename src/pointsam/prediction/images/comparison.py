@@ -16,7 +16,7 @@ from pointsam.data.records import ImageRecord
 from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side, stack
 from pointsam.masks import count_pixels
 from pointsam.prediction.predictor import Predictor
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 
 Masks = Bool[np.ndarray, "instances height width"]
 
@@ -146,10 +146,10 @@ def metres_per_pixel(path: Path) -> float | None:
     return pixel_metres(georeference.transform, georeference.size, georeference.crs)
 
 
-def _prompts(record: ImageRecord) -> PointPrompts:
+def _prompts(record: ImageRecord) -> Prompts:
     """Give the points of an image, background clicks in every row, in the image frame."""
     background = [(x, y, 0) for x, y in record.background_points]
-    return PointPrompts.from_rows([[*i.points, *background] for i in record.instances])
+    return Prompts.from_rows([[*i.points, *background] for i in record.instances])
 
 
 def _mean_iou(masks: Masks, truth: Masks | None) -> float | None:

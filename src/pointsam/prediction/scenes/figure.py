@@ -18,7 +18,7 @@ from pointsam.data.rasters.vector_files import POLYGONS, read_features
 from pointsam.data.rasters.windows import Window
 from pointsam.errors import InputError
 from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 
 MAX_OBJECTS = 256
 """In one picture: more could not be told apart, and each holds a mask of the picture's size."""
@@ -146,7 +146,7 @@ def draw_part(
         points_in_window(one, points.background, shown, shrink=shrink) if one and points else []
         for _, one in rows
     ]
-    prompts = PointPrompts.from_rows(clicked)
+    prompts = Prompts.from_rows(clicked)
     image = scene.read(shown, shrink=shrink)
     stacked = np.stack(masks) if masks else np.zeros((0, *image.shape[:2]), dtype=bool)
     drawn = int(stacked.any(axis=(1, 2)).sum())

@@ -19,10 +19,11 @@ from pointsam.data.rasters.windows import Grid, Window, follow, shrink_of, touch
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame
 from pointsam.masks import threshold
 from pointsam.models.encoding import Precision, encode_with
+from pointsam.models.segment import segment
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prediction.automatic import similarity, stability
 from pointsam.prediction.scenes.logit_maps import LogitMap, clicked_extent, crop_logits
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 
 DECODED_AT_ONCE = 64
 """Objects whose full logits are held at once: 17 MB at the usual side."""
@@ -149,13 +150,12 @@ class _View:
             rows = [
                 points_in_window(one, background, self.window, shrink=self.shrink) for one in chunk
             ]
-            prompts = PointPrompts.from_rows(rows)
-            prompts = prompts.with_points(self.frame.to_model(prompts.points))
-            decoded = model.decode(self.embedding, prompts.to(model.device))
-            logits = decoded.low_res_logits[:, 0].float()
+            prompts = Prompts.from_rows(rows).moved(self.frame.to_model)
+            decoded = segment(model, self.embedding, prompts)
+            logits = decoded.low_res_logits.float()
             alike = similarity(features, threshold(logits), prototypes=prototypes)
             numbers = zip(
-                decoded.iou_prediction[:, 0].tolist(),
+                decoded.iou_prediction.tolist(),
                 stability(logits).tolist(),
                 alike.tolist(),
                 strict=True,
