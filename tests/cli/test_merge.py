@@ -29,7 +29,7 @@ def adapter_folder(tmp_path_factory):
     adapter = attach_adapter(model, rank=2, first_block=model.first_block, seed=0)
     generator = torch.Generator().manual_seed(0)
     state = adapter.state()
-    projections = {p.name: p for p in model.fused_projections()}
+    projections = {p.name: p for p in model.adapted_modules(["query-value"])}
     for name, tensor in state.items():
         if "lora_B" in name:
             [found] = [p for key, p in projections.items() if key in name]

@@ -35,7 +35,7 @@ class Squares(Segmenter):
     def prepare(self, embedding):
         return ImageTerms((embedding.image,))
 
-    def fused_projections(self):
+    def linear_layers(self, kind):
         return ()
 
     def decode_chunk(self, terms, points, labels, *, boxes=None, multimask=False):

@@ -49,7 +49,7 @@ class ColourModel(Segmenter):
         stacked = torch.stack(logits)[:, None].expand(-1, masks, -1, -1)
         return MaskLogits(stacked, torch.full((len(points), masks), 0.9))
 
-    def fused_projections(self):
+    def linear_layers(self, kind):
         return ()
 
 

@@ -14,7 +14,7 @@ def save_some_adapter(folder, *, side=SIDE, rank=2):
     model = load(side=side).model
     found = base_hash(model)
     adapter = attach_adapter(model, rank=rank, first_block=4, seed=0)
-    for projection in model.fused_projections():
+    for projection in model.adapted_modules(["query-value"]):
         weight = model.get_parameter(f"{projection.name}.lora_B.default.weight")
         with torch.no_grad():
             weight[projection.query_rows, :rank] = 0.3

@@ -1,5 +1,6 @@
 """Small drawn scenes and learners for the training tests."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.data.sample import Sample, TrainingSample
 from pointsam.frames import ModelFrame
 from pointsam.models.adapters.lora import AdapterAverage, attach_adapter
-from pointsam.models.segmenter import Segmenter
+from pointsam.models.segmenter import QUERY_VALUE, LayerKind, Segmenter
 from pointsam.prompts import Prompts
 from pointsam.training.frozen_features import encoded_frozen_features
 from pointsam.training.prototypes import PrototypeRegularizer
@@ -65,7 +66,14 @@ def view(image_id: int, instances: int) -> TrainingSample:
 
 def trainer(model: Segmenter, chosen: TrainSettings) -> Trainer:
     """A trainer over `model`; the regularizer's targets are drawn."""
-    adapter = attach_adapter(model, rank=2, first_block=model.first_block, seed=1)
+    adapter = attach_adapter(
+        model,
+        rank=2,
+        first_block=model.first_block,
+        seed=1,
+        adapt=chosen.model.adapt,
+        alpha=chosen.model.alpha,
+    )
     regularizer = None
     if chosen.loss.prototype:
         target = torch.randn(3, 256, generator=torch.Generator().manual_seed(5))
@@ -83,20 +91,25 @@ def trainer(model: Segmenter, chosen: TrainSettings) -> Trainer:
     )
 
 
-def stir(built: Trainer, seed: int = 0) -> None:
+def stir(built: Trainer, seed: int = 0, adapt: Sequence[LayerKind] = QUERY_VALUE) -> None:
     """Move the adapter off zero, both of its factors, within the entries it may use."""
     generator = torch.Generator().manual_seed(seed)
     state = built.adapter.state()
     for name, tensor in state.items():
         if "lora_A" in name:
             tensor.normal_(std=0.1, generator=generator)
-    for projection in built.model.fused_projections():
-        [name] = [n for n in state if n.endswith(f"{projection.name}.lora_B.default.weight")]
+    for module in built.model.adapted_modules(adapt):
+        [name] = [n for n in state if n.endswith(f"{module.name}.lora_B.default.weight")]
         rank = state[name].shape[1] // 2
-        halves = (slice(None, rank), slice(rank, None))
-        for rows, half in zip((projection.query_rows, projection.value_rows), halves, strict=True):
-            drawn = 0.1 * torch.randn(len(rows), rank, generator=generator)
-            state[name][rows, half] = drawn.to(state[name])
+        halves = [(slice(None), slice(None))]
+        if module.query_rows is not None:
+            halves = [
+                (module.query_rows, slice(None, rank)),
+                (module.value_rows, slice(rank, None)),
+            ]
+        for rows, half in halves:
+            part = state[name][rows, half]
+            state[name][rows, half] = 0.1 * torch.randn(part.shape, generator=generator).to(part)
     built.adapter.load_state(state)
 
 

@@ -1,9 +1,12 @@
+from itertools import combinations
+
 import pytest
 import torch
 from tests.models.tiny_models import small_mobile_sam
-from tests.training.drawn import settings, stir, trainer, view
+from tests.training.drawn import SIDE, settings, stir, trainer, view
 
 from pointsam.masks import agree_with_clicks
+from pointsam.models.calibration import Calibration, decode_jointly
 from pointsam.prompts import Prompts
 
 
@@ -50,22 +53,40 @@ def test_no_instances_give_no_beliefs():
     assert agree_with_clicks(masks, Prompts.from_rows([])).tolist() == []
 
 
+@pytest.mark.parametrize("adapt", [("query-value",), ("decoder",)], ids="+".join)
 @pytest.mark.parametrize("weights", ["average", "live", "frozen"])
-def test_teacher_uses_the_weights_it_is_told_to(weights):
-    built = trainer(small_mobile_sam(), settings(teacher={"weights": weights}))
+def test_teacher_labels_with_the_weights_it_is_told_to(weights, adapt):
+    chosen = settings(teacher={"weights": weights}, model={"side": SIDE, "adapt": list(adapt)})
+    built = trainer(small_mobile_sam(), chosen)
     given = view(1, 3)
-    stem = built.frozen_features([given], "weak")
-    frozen = built.teacher.label_frozen(stem, [given.sample])[0].joint.masks.low_res_logits
-    stir(built)
-    for name, tensor in built.adapter.state().items():
-        if "lora_B" in name:
-            built.average.state[name] = torch.zeros_like(tensor)
-    with torch.no_grad():
-        for name, parameter in built.adapter.named_parameters().items():
-            if "lora_B" in name:
-                parameter.normal_(std=0.1)
-    found = built.teacher.label(stem, [given.sample])[0].joint.masks.low_res_logits
-    same = torch.equal(found, frozen)
-    assert same == (weights != "live")
+    frozen_features = built.frozen_features([given], "weak")
+
+    def labelled(label):
+        return label(frozen_features, [given.sample])[0].joint.masks.low_res_logits
+
+    stir(built, seed=1, adapt=adapt)
+    built.average.state = built.adapter.state()
+    average = with_own_weights(built, given)
+    stir(built, seed=2, adapt=adapt)
+    expected = {"average": average, "live": with_own_weights(built, given)}
+    with built.adapter.disabled():
+        expected["frozen"] = with_own_weights(built, given)
+    student = built.adapter.state()
+
+    assert torch.equal(labelled(built.teacher.label), expected[weights])
+    assert torch.equal(labelled(built.teacher.label_frozen), expected["frozen"])
+    for one, other in combinations(expected.values(), 2):
+        assert not torch.allclose(one, other, atol=1e-2)
     # The student's own weights are back in their place.
-    assert any(p.any() for n, p in built.adapter.named_parameters().items() if "lora_B" in n)
+    after = built.adapter.state()
+    assert all(torch.equal(after[name], student[name]) for name in student)
+
+
+@torch.no_grad()
+def with_own_weights(built, given):
+    """The masks of the weights that are on the model now, without a teacher."""
+    embedding = built.model.encode_adapted(built.frozen_features([given], "weak"))
+    joint = decode_jointly(
+        built.model, embedding, given.sample.prompts, calibration=Calibration(0.1, 3)
+    )
+    return joint.masks.low_res_logits

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from tests.models.tiny_models import small_mobile_sam
-from tests.training.drawn import settings, stir, trainer, view, without_masks
+from tests.training.drawn import SIDE, settings, stir, trainer, view, without_masks
 
 from pointsam.models.segmenter import chunks
 from pointsam.training.losses import dice_loss, focal_loss, iou_head_loss
@@ -11,15 +11,19 @@ def gradients(built):
     return [p.grad.clone() for p in built.adapter.parameters()]
 
 
-def make(regime="supervised", dtype=torch.float64, **values):
-    chosen = settings(regime=regime, **values)
+def make(regime="supervised", dtype=torch.float64, adapt=("query-value",), **values):
+    chosen = settings(regime=regime, model={"side": SIDE, "adapt": list(adapt)}, **values)
     built = trainer(small_mobile_sam().to(dtype), chosen)
-    stir(built)
+    stir(built, adapt=adapt)
     return built
 
 
-def test_chunked_step_equals_one_plain_backward():
-    built = make()
+ADAPTED = [("query-value",), ("decoder",), ("attention", "mlp", "decoder")]
+
+
+@pytest.mark.parametrize("adapt", ADAPTED, ids="+".join)
+def test_chunked_step_equals_one_plain_backward(adapt):
+    built = make(adapt=adapt)
     given = view(1, 5)
     report = built.step([given], measured=False)
     found = gradients(built)
@@ -40,11 +44,14 @@ def test_chunked_step_equals_one_plain_backward():
     assert report.losses["iou"] == pytest.approx(iou.item())
     assert any(g.abs().max() > 1e-6 for g in found)
     for ours, parameter in zip(found, built.adapter.parameters(), strict=True):
-        torch.testing.assert_close(ours, parameter.grad)
+        # The decoder's layers of other masks than the one that is trained are not reached.
+        expected = torch.zeros_like(ours) if parameter.grad is None else parameter.grad
+        torch.testing.assert_close(ours, expected)
 
 
-def test_measured_step_has_the_gradient_of_the_plain_one():
-    built = make()
+@pytest.mark.parametrize("adapt", ADAPTED, ids="+".join)
+def test_measured_step_has_the_gradient_of_the_plain_one(adapt):
+    built = make(adapt=adapt)
     given = view(1, 5)
     plain_report = built.step([given], measured=False)
     plain = gradients(built)
@@ -54,6 +61,17 @@ def test_measured_step_has_the_gradient_of_the_plain_one():
     assert set(report.gradient_norms) == {"focal", "dice", "iou"}
     # The IoU head's own layers are frozen, yet its error reaches the encoder.
     assert all(norm > 0 for norm in report.gradient_norms.values())
+
+
+def test_the_iou_heads_own_layers_count_in_the_norm_of_its_term():
+    norms = []
+    for adapt in (("query-value",), ("query-value", "decoder")):
+        built = make(adapt=adapt)
+        for name, parameter in built.adapter.named_parameters().items():
+            if "mask_decoder" in name and "lora_B" in name:
+                parameter.data.zero_()  # so that both decode alike
+        norms.append(built.step([view(1, 4)], measured=True).gradient_norms)
+    assert norms[1]["iou"] > 1.1 * norms[0]["iou"]
 
 
 def test_batch_of_two_is_the_mean_of_two_batches_of_one():
@@ -103,7 +121,7 @@ def test_prototype_term_alone_moves_the_adapter():
 def test_gradient_leaves_keys_alone():
     built = make()
     built.step([view(1, 3)], measured=False)
-    for projection in built.model.fused_projections():
+    for projection in built.model.adapted_modules(["query-value"]):
         gradient = built.model.get_parameter(f"{projection.name}.lora_B.default.weight").grad
         rank = gradient.shape[1] // 2
         touched = gradient.any(dim=1)

@@ -24,6 +24,7 @@ SETTING_FLAGS = {
     "precision": "precision",
     "model": "model.name",
     "side": "model.side",
+    "adapt": "model.adapt",
     "rank": "model.rank",
     "first_block": "model.first_block",
     "checkpointing": "model.checkpointing",
@@ -81,7 +82,14 @@ def _add_settings(settings: "argparse._ArgumentGroup") -> None:
     settings.add_argument("--epochs", type=float, help="passes over the images, e.g. 0.5")
     settings.add_argument("--lr", type=float, help="learning rate")
     settings.add_argument("--batch-size", type=int, help="images in one step, over all processes")
-    settings.add_argument("--rank", type=int, help="LoRA rank of queries and of values")
+    settings.add_argument(
+        "--adapt",
+        nargs="+",
+        choices=["query-value", "attention", "mlp", "decoder"],
+        help="layers that LoRA changes: in the encoder the queries and values (if not given), all "
+        "of attention, or the MLPs; the mask decoder",
+    )
+    settings.add_argument("--rank", type=int, help="LoRA rank of each adapted layer")
     settings.add_argument("--first-block", type=int, help="first adapted block of the encoder")
     settings.add_argument("--seed", type=int)
     settings.add_argument("--precision", choices=["float32", "bfloat16", "float16"])

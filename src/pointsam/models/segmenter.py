@@ -6,8 +6,9 @@ Embedding -> ``prepare`` (once an image) -> ImageTerms -> ``decode_chunk`` (for 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -72,14 +73,23 @@ class MaskLogits:
     """SAM's own estimate of each candidate's IoU."""
 
 
+LayerKind = Literal["query-value", "attention", "mlp", "decoder"]
+"""Linear layers that an adapter may change: what makes queries and values in the encoder's
+attention; all of that attention's; those of the encoder's MLPs; those of the mask decoder."""
+LAYER_KINDS: tuple[LayerKind, ...] = ("query-value", "attention", "mlp", "decoder")
+QUERY_VALUE: tuple[LayerKind, ...] = ("query-value",)
+"""What an adapter changes where nothing else is asked for."""
+
+
 @dataclass(frozen=True, eq=False)
-class FusedProjection:
-    """One linear layer that gives queries or values; where it is fused, keys as well."""
+class AdaptedModule:
+    """One linear layer that an adapter changes: all of it, or its rows of queries and values."""
 
     name: str
     """Of the module, counted from the segmenter's ``peft_root``."""
-    query_rows: Int[Tensor, " queries"]
-    value_rows: Int[Tensor, " values"]
+    query_rows: Int[Tensor, " queries"] | None = None
+    """None where all rows are changed."""
+    value_rows: Int[Tensor, " values"] | None = None
 
 
 class Segmenter(nn.Module, ABC):
@@ -170,8 +180,15 @@ class Segmenter(nn.Module, ABC):
         """
 
     @abstractmethod
-    def fused_projections(self) -> tuple[FusedProjection, ...]:
-        """Name the attention projections from ``first_block`` on, in the encoder's order."""
+    def linear_layers(self, kind: LayerKind) -> tuple[AdaptedModule, ...]:
+        """Name the layers of one kind; those of the encoder from ``first_block`` on, in order."""
+
+    def adapted_modules(self, kinds: Collection[LayerKind]) -> tuple[AdaptedModule, ...]:
+        """Name the layers that an adapter changes; ``attention`` includes ``query-value``."""
+        chosen = [kind for kind in LAYER_KINDS if kind in kinds]
+        if "attention" in chosen and "query-value" in chosen:
+            chosen.remove("query-value")
+        return tuple(module for kind in chosen for module in self.linear_layers(kind))
 
     def run_block(self, block: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
         """Run one block of the adapted part, stored or, with ``checkpointing``, computed twice."""

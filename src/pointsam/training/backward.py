@@ -14,17 +14,22 @@ TOTAL = "total"
 class ChunkedBackward:
     """Gathers the gradient of what the decoder reads of each image, then spends it at once.
 
-    A chunk's graph ends at leaves that stand for the image's terms, and is freed as soon as its
-    gradient is gathered there. With `split` the gradient of each loss term is kept by itself, so
-    that its share in the whole can be measured; the sum is the same up to rounding. All gradients
-    are those of the losses times `scale`.
+    A chunk's graph ends at leaves that stand for the image's terms, and at the decoder's own
+    trained weights where there are any; it is freed as soon as its gradient is gathered there.
+    With `split` the gradient of each loss term is kept by itself, so that its share in the whole
+    can be measured; the sum is the same up to rounding. All gradients are those of the losses
+    times `scale`.
     """
 
-    def __init__(self, *, split: bool, scale: float = 1.0) -> None:
+    def __init__(
+        self, parameters: Sequence[nn.Parameter], *, split: bool, scale: float = 1.0
+    ) -> None:
+        self._parameters = parameters
         self._split = split
         self._scale = scale
         self._roots: list[Tensor] = []
         self._gathered: dict[str, dict[int, Tensor]] = {}
+        self._own: dict[str, dict[int, Tensor]] = {}
         self._direct: dict[str, Tensor] = {}
 
     def share(self, terms: ImageTerms) -> ImageTerms:
@@ -39,29 +44,23 @@ class ChunkedBackward:
         parts = losses if self._split else {TOTAL: torch.stack(list(losses.values())).sum()}
         for place, (name, loss) in enumerate(parts.items()):
             gradients = torch.autograd.grad(
-                self._scale * loss, live, retain_graph=place < len(parts) - 1, allow_unused=True
+                self._scale * loss,
+                [*live, *self._parameters],
+                retain_graph=place < len(parts) - 1,
+                allow_unused=True,
             )
-            gathered = self._gathered.setdefault(name, {})
-            for index, gradient in enumerate(gradients, start=first):
-                if gradient is None:
-                    continue
-                if index in gathered:
-                    gathered[index] += gradient
-                else:
-                    gathered[index] = gradient
+            _gather(self._gathered.setdefault(name, {}), gradients[: len(live)], first=first)
+            _gather(self._own.setdefault(name, {}), gradients[len(live) :], first=0)
 
     def add_direct(self, name: str, loss: Tensor) -> None:
         """Add a loss that hangs on the encoder's output itself."""
         if loss.requires_grad:
             self._direct[name] = self._scale * loss
 
-    def spend(
-        self, parameters: Sequence[nn.Parameter], terms: Sequence[str]
-    ) -> Float[Tensor, "terms numbers"]:
+    def spend(self, terms: Sequence[str]) -> Float[Tensor, "terms numbers"]:
         """Give the gradient on the parameters, laid out flat, and free the encoder's graph.
 
         Args:
-            parameters: of the adapter.
             terms: names of the losses that may have been added.
 
         Returns:
@@ -76,21 +75,23 @@ class ChunkedBackward:
         live = [name for name, outputs in rows.items() if outputs]
         flat = torch.zeros(
             len(rows),
-            sum(parameter.numel() for parameter in parameters),
-            dtype=parameters[0].dtype,
-            device=parameters[0].device,
+            sum(parameter.numel() for parameter in self._parameters),
+            dtype=self._parameters[0].dtype,
+            device=self._parameters[0].device,
         )
         for place, (name, outputs) in enumerate(rows.items()):
-            if not outputs:
-                continue
-            gradients = torch.autograd.grad(
-                [output for output, _ in outputs],
-                parameters,
-                [gradient for _, gradient in outputs],
-                retain_graph=name != live[-1],
-                materialize_grads=True,
-            )
-            flat[place] = torch.cat([gradient.flatten() for gradient in gradients])
+            if outputs:
+                gradients = torch.autograd.grad(
+                    [output for output, _ in outputs],
+                    self._parameters,
+                    [gradient for _, gradient in outputs],
+                    retain_graph=name != live[-1],
+                    materialize_grads=True,
+                )
+                flat[place] = torch.cat([gradient.flatten() for gradient in gradients])
+            own = flat[place].split([parameter.numel() for parameter in self._parameters])
+            for index, gradient in self._own.get(name, {}).items():
+                own[index].add_(gradient.flatten())
         return flat
 
     def _outputs(self, name: str) -> list[tuple[Tensor, Tensor | None]]:
@@ -99,6 +100,17 @@ class ChunkedBackward:
             return [(self._direct[name], None)]
         gathered = self._gathered.get(name, {})
         return [(self._roots[index], grad) for index, grad in gathered.items()]
+
+
+def _gather(into: dict[int, Tensor], gradients: Sequence[Tensor | None], *, first: int) -> None:
+    """Add gradients up, each at its place; None where the loss does not reach."""
+    for index, gradient in enumerate(gradients, start=first):
+        if gradient is None:
+            continue
+        if index in into:
+            into[index] += gradient
+        else:
+            into[index] = gradient
 
 
 def set_gradient(parameters: Sequence[nn.Parameter], flat: Float[Tensor, " numbers"]) -> None:

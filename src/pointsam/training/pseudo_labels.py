@@ -52,15 +52,13 @@ class Teacher:
     def label(self, stem: FrozenFeatures, samples: Sequence[Sample]) -> list[PseudoLabels]:
         """Label the weak views of some images: encode once, decode, calibrate, decode again."""
         with self._weights():
-            embedding = self._model.encode_adapted(stem)
-        return self._label(embedding, samples)
+            return self._label(self._model.encode_adapted(stem), samples)
 
     @torch.no_grad()
     def label_frozen(self, stem: FrozenFeatures, samples: Sequence[Sample]) -> list[PseudoLabels]:
         """Label as the frozen SAM would, by the same rules: what a run is monitored against."""
         with self._adapter.disabled():
-            embedding = self._model.encode_adapted(stem)
-        return self._label(embedding, samples)
+            return self._label(self._model.encode_adapted(stem), samples)
 
     @contextmanager
     def _weights(self) -> Iterator[None]:
@@ -75,6 +73,7 @@ class Teacher:
             yield
 
     def _label(self, embedding: Embedding, samples: Sequence[Sample]) -> list[PseudoLabels]:
+        """Decode by the weights that are on: the adapter may change the decoder, too."""
         settings = self._settings
         calibration = Calibration(settings.iou_threshold, settings.max_negatives)
         labels = []

@@ -53,6 +53,7 @@ class AdapterWriter:
             side=settings.model.side,
             first_block=model.first_block if first_block is None else first_block,
             rank=settings.model.rank,
+            adapt=settings.model.adapt,
             ground_size=ground_size,
             stretch=None if stretch is None else plain_form(stretch),
             settings=settings.model_dump(mode="json"),

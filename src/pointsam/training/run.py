@@ -222,7 +222,12 @@ def _prepare(
         )
     saved = ranks.tell(saved)
     adapter = attach_adapter(
-        model, rank=settings.model.rank, first_block=writer.card.first_block, seed=settings.seed
+        model,
+        rank=settings.model.rank,
+        first_block=writer.card.first_block,
+        seed=settings.seed,
+        adapt=settings.model.adapt,
+        alpha=settings.model.alpha,
     )
     pinned = inputs.device.startswith("cuda")
     views = Views(records, inputs.images, settings, stride=model.stride, pinned=pinned)

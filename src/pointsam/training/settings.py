@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pointsam.errors import InputError, in_words
 from pointsam.files import replacing
 from pointsam.models.encoding import Precision
+from pointsam.models.segmenter import QUERY_VALUE, LayerKind
 
 Regime = Literal["pointsam", "self-training", "supervised"]
 
@@ -45,7 +46,15 @@ class ModelSettings(Settings):
 
     name: str = Field("mobile_sam", description="name, folder or checkpoint file of the base model")
     side: int = Field(1024, ge=64, description="side of the model's input, in pixels")
-    rank: int = Field(4, ge=1, description="LoRA rank of queries and of values")
+    adapt: tuple[LayerKind, ...] = Field(
+        QUERY_VALUE,
+        min_length=1,
+        description="what LoRA changes: query-value or attention (all of it), mlp, decoder",
+    )
+    rank: int = Field(4, ge=1, description="LoRA rank of each layer, of queries and of values")
+    alpha: float | None = Field(
+        None, gt=0, description="updates are multiplied by alpha / rank; by 1 if not given"
+    )
     first_block: int | None = Field(
         None, ge=0, description="first adapted block; the model's own default if not given"
     )

@@ -81,7 +81,7 @@ class Trainer:
             images: in the step on all ranks together; those of `batch` if not given.
         """
         scale = self.scaler.scale if self.scaler is not None else 1.0
-        backward = ChunkedBackward(split=measured, scale=scale)
+        backward = ChunkedBackward(self.adapter.parameters(), split=measured, scale=scale)
         with self._autocast():
             targets, monitored = self._targets(batch, measured=measured)
             embedding = None
@@ -92,7 +92,7 @@ class Trainer:
             if self.regularizer is not None:
                 sums["prototype"] = self._regularize(batch, embedding, backward)
         with self.timer.part("backward"):
-            gradient = backward.spend(self.adapter.parameters(), self.terms)
+            gradient = backward.spend(self.terms)
         with self.timer.part("exchange"):
             gradient, numbers = self._exchange(gradient, self._numbers(sums, targets))
         gradient = gradient / scale

@@ -49,7 +49,7 @@ def test_only_the_adapter_can_be_trained(trained):
     free = {name for name, p in model.named_parameters() if p.requires_grad}
     assert free == set(adapter.named_parameters())
     assert all("attn.qkv.lora_" in name for name in free)
-    assert len(free) == 2 * len(model.fused_projections())
+    assert len(free) == 2 * len(model.adapted_modules(["query-value"]))
 
 
 def test_blocks_below_the_first_are_left_alone(trained):
@@ -60,7 +60,7 @@ def test_blocks_below_the_first_are_left_alone(trained):
 
 def test_keys_are_untouched_and_queries_and_values_are_not(trained):
     model, _ = trained
-    for projection in model.fused_projections():
+    for projection in model.adapted_modules(["query-value"]):
         layer = model.get_submodule(projection.name)
         update = layer.get_delta_weight("default")
         touched = torch.cat([projection.query_rows, projection.value_rows])
@@ -73,7 +73,7 @@ def test_keys_are_untouched_and_queries_and_values_are_not(trained):
 
 def test_queries_and_values_each_get_an_update_of_the_rank_asked_for(trained):
     model, _ = trained
-    projection = model.fused_projections()[0]
+    projection = model.adapted_modules(["query-value"])[0]
     update = model.get_submodule(projection.name).get_delta_weight("default")
     for rows in (projection.query_rows, projection.value_rows):
         assert torch.linalg.matrix_rank(update[rows], rtol=1e-4) == RANK
@@ -83,7 +83,7 @@ def test_queries_and_values_each_get_an_update_of_the_rank_asked_for(trained):
 
 def test_the_rows_of_tiny_vit_stand_head_by_head():
     model = small_mobile_sam(SIDE)
-    [*_, projection] = model.fused_projections()
+    [*_, projection] = model.adapted_modules(["query-value"])
     # the last stage: 32 channels, 4 heads of 8; each head's rows are query, key, value
     assert projection.query_rows.tolist() == [24 * head + i for head in range(4) for i in range(8)]
     assert (projection.value_rows - projection.query_rows).unique().tolist() == [16]
@@ -265,7 +265,7 @@ def test_a_first_block_without_attention_behind_it_is_refused():
 def test_a_rank_beyond_the_channels_is_refused():
     model = small_mobile_sam(SIDE)
     model.first_block = FIRST_BLOCK
-    narrowest = min(len(layer.query_rows) for layer in model.fused_projections())
+    narrowest = min(len(layer.query_rows) for layer in model.adapted_modules(["query-value"]))
     with pytest.raises(InputError, match=f"rank {narrowest + 1}: .* has {narrowest} channels"):
         attach_adapter(model, rank=narrowest + 1, first_block=FIRST_BLOCK, seed=0)
     attach_adapter(model, rank=narrowest, first_block=FIRST_BLOCK, seed=0)

@@ -170,7 +170,7 @@ def test_masks_train_queries_and_values_and_never_keys(fresh):
     before = encoded(fresh, pixels(fresh.side)).image
     adapter = adapted(fresh)
     assert relative_error(encoded(fresh, pixels(fresh.side)).image, before) > CONTROL
-    for projection in fresh.fused_projections():
+    for projection in fresh.adapted_modules(["query-value"]):
         layer = fresh.peft_root.get_submodule(projection.name)
         update = layer.get_delta_weight("default")
         touched = torch.cat([projection.query_rows, projection.value_rows])
@@ -186,12 +186,14 @@ def test_masks_train_queries_and_values_and_never_keys(fresh):
 
 def test_fused_rows_are_queries_then_keys_then_values():
     for family, width in (("sam", 48), ("slimsam", 28), ("sam_hq", 48)):
-        for projection in small_segmenter(family).fused_projections():
+        for projection in small_segmenter(family).adapted_modules(["query-value"]):
             assert projection.query_rows.tolist() == list(range(width))
             assert projection.value_rows.tolist() == list(range(2 * width, 3 * width))
-    widths = [len(p.query_rows) for p in small_segmenter("sam2").fused_projections()]
+    widths = [len(p.query_rows) for p in small_segmenter("sam2").adapted_modules(["query-value"])]
     assert widths == [64, 64, 128, 128]
-    for projection, width in zip(small_segmenter("sam2").fused_projections(), widths, strict=True):
+    for projection, width in zip(
+        small_segmenter("sam2").adapted_modules(["query-value"]), widths, strict=True
+    ):
         assert projection.query_rows.tolist() == list(range(width))
         assert projection.value_rows.tolist() == list(range(2 * width, 3 * width))
 
@@ -201,7 +203,7 @@ def test_the_keys_that_attention_reads_stay_as_they_were(family):
     """Asked of the library's own split of the fused projection, not of our row numbers."""
     model = small_segmenter(family)
     adapted(model)
-    name = model.fused_projections()[-1].name
+    name = model.adapted_modules(["query-value"])[-1].name
     layer = model.peft_root.get_submodule(name)
     tokens = torch.randn(1, 5, layer.in_features, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

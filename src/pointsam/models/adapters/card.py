@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pointsam.errors import InputError, in_words
 from pointsam.files import replacing
+from pointsam.models.segmenter import QUERY_VALUE, LayerKind
 
 CARD_NAME = "pointsam.yaml"
 PROTOTYPES_NAME = "target_prototypes.safetensors"
@@ -29,7 +30,10 @@ class AdapterCard(BaseModel):
     first_block: int = Field(ge=0)
     """First adapted block of the encoder."""
     rank: int = Field(gt=0)
-    """Rank of the queries' and of the values' update."""
+    """Rank of the update of each adapted layer, of queries and of values."""
+    adapt: tuple[LayerKind, ...] = QUERY_VALUE
+    """Kinds of layers that are adapted; folders of versions before this field have queries and
+    values."""
     ground_size: float | None = Field(default=None, gt=0)
     """Metres on the ground of one pixel of the model; None where the images had no place."""
     stretch: dict[str, list[int | float] | str] | None = None

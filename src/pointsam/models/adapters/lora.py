@@ -1,9 +1,9 @@
-"""LoRA on the queries and values of attention: put on, taken off, saved, loaded, merged."""
+"""LoRA on linear layers of encoder and decoder: put on, taken off, saved, loaded, merged."""
 
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from pointsam.errors import InputError, in_words
-from pointsam.models.segmenter import FusedProjection, Segmenter
+from pointsam.models.segmenter import QUERY_VALUE, AdaptedModule, LayerKind, Segmenter
 
 AdapterState = dict[str, Tensor]
 
@@ -28,13 +28,18 @@ class Adapter:
     peft has no LoRA on a part of a fused projection. Rank 2r in which the rows of the queries
     use the first r directions, the rows of the values the last r, and the rows of the keys none,
     is LoRA of rank r on queries and values; a mask on the gradient of ``lora_B``, which begins
-    at zero, keeps it so. Any peft loads, switches off and merges the result.
+    at zero, keeps it so. A layer that is changed as a whole has plain LoRA of rank r. Any peft
+    loads, switches off and merges the result.
     """
 
-    def __init__(self, model: Segmenter, peft_model: PeftModel) -> None:
+    def __init__(
+        self, model: Segmenter, peft_model: PeftModel, modules: Sequence[AdaptedModule]
+    ) -> None:
         self._model = model
         self._peft = peft_model
-        for projection in model.fused_projections():
+        for projection in modules:
+            if projection.query_rows is None:
+                continue
             weight = model.peft_root.get_parameter(f"{projection.name}.lora_B.default.weight")
             allowed = _allowed(projection, weight)
             if weight.requires_grad:
@@ -42,7 +47,7 @@ class Adapter:
             if weight.detach()[~allowed].any():
                 raise InputError(
                     f"the adapter changes keys in {projection.name}: it was not made by pointsam, "
-                    "whose adapters change queries and values only."
+                    "which was told to change queries and values alone."
                 )
 
     def named_parameters(self) -> dict[str, nn.Parameter]:
@@ -99,6 +104,9 @@ def adapter_hash(model: Segmenter) -> str | None:
     if not layers or any(layer.disable_adapters for layer in layers):
         return None
     digest = hashlib.sha256()
+    scales = {scale for layer in layers for scale in layer.scaling.values()}
+    if scales != {1.0}:
+        digest.update(str([sorted(layer.scaling.items()) for layer in layers]).encode())
     for name, value in sorted(model.named_parameters()):
         if "lora_" in name:
             digest.update(name.encode() + value.detach().cpu().float().numpy().tobytes())
@@ -126,44 +134,89 @@ class AdapterAverage:
             self.state[name].lerp_(parameter, 1 - self._decay)
 
 
-def attach_adapter(model: Segmenter, *, rank: int, first_block: int, seed: int) -> Adapter:
-    """Put a new adapter on the attention blocks from `first_block` on; it changes nothing yet.
+def attach_adapter(
+    model: Segmenter,
+    *,
+    rank: int,
+    first_block: int,
+    seed: int,
+    adapt: Collection[LayerKind] = QUERY_VALUE,
+    alpha: float | None = None,
+) -> Adapter:
+    """Put a new adapter on some linear layers; it changes nothing yet.
 
     Args:
         model: frozen; it is changed in place.
-        rank: of the queries' and of the values' update.
-        first_block: number of the encoder's block, from 0.
+        rank: of each layer's update; of queries and of values where only those are changed.
+        first_block: number of the encoder's block, from 0, below which nothing is changed.
         seed: of ``lora_A``; ``lora_B`` is zero.
+        adapt: kinds of layers that are changed.
+        alpha: every update is multiplied by ``alpha / rank``; by 1 if not given.
 
     Raises:
         InputError: no block is left to adapt, or a rank at which the update is no smaller than
             what it updates.
     """
     model.first_block = first_block
-    projections = model.fused_projections()
-    if not projections:
-        raise InputError(f"first_block {first_block} leaves no attention block to adapt.")
-    # Queries and values may be layers of their own: then one of the two has no rows.
-    narrowest = min(max(len(layer.query_rows), len(layer.value_rows)) for layer in projections)
-    if rank > narrowest:
-        raise InputError(
-            f"rank {rank}: the narrowest attention that is adapted has {narrowest} channels, and a "
-            "larger rank adds nothing; give less, 4 as a rule."
-        )
-    config = LoraConfig(
-        r=2 * rank,
-        lora_alpha=2 * rank,  # scaling alpha / r = 1
-        target_modules=[projection.name for projection in projections],
-        bias="none",
-    )
+    for kind in adapt:
+        if not model.linear_layers(kind):
+            raise InputError(f"first_block {first_block} leaves no attention block to adapt.")
+    modules = model.adapted_modules(adapt)
+    config = _lora_config(model, modules, rank=rank, scale=1 if alpha is None else alpha / rank)
     # peft draws from the global generator.
     with torch.random.fork_rng(devices=[]), _peft_on_newer_transformers():
         torch.manual_seed(seed)
         peft_model = get_peft_model(model.peft_root, config)
-    return Adapter(model, peft_model)
+    return Adapter(model, peft_model, modules)
 
 
-def load_adapter_weights(model: Segmenter, folder: Path, *, first_block: int) -> Adapter:
+def _lora_config(
+    model: Segmenter, modules: Sequence[AdaptedModule], *, rank: int, scale: float
+) -> LoraConfig:
+    """Describe the adapter to peft; layers whose rank is not that of the first are listed."""
+    ranks = {module.name: _peft_rank(model, module, rank) for module in modules}
+    usual = ranks[modules[0].name]
+    unusual = {name: own for name, own in ranks.items() if own != usual}
+    return LoraConfig(
+        r=usual,
+        lora_alpha=usual * scale,  # scaling alpha / r
+        rank_pattern=unusual,
+        alpha_pattern={name: own * scale for name, own in unusual.items()},
+        target_modules=[module.name for module in modules],
+        bias="none",
+    )
+
+
+def _peft_rank(model: Segmenter, module: AdaptedModule, rank: int) -> int:
+    """Give the rank that peft is told for one layer.
+
+    Raises:
+        InputError: a rank at which an update in the encoder is no smaller than what it updates.
+    """
+    layer = model.peft_root.get_submodule(module.name)
+    assert isinstance(layer, nn.Linear)
+    widest = min(layer.in_features, layer.out_features)
+    if module.query_rows is not None and module.value_rows is not None:
+        # Queries and values may be layers of their own: then one of the two has no rows.
+        widest = max(len(module.query_rows), len(module.value_rows))
+    elif module.name.startswith("mask_decoder."):
+        # The decoder's last layers are narrow: an IoU head gives four numbers.
+        return min(rank, widest)
+    if rank > widest:
+        raise InputError(
+            f"rank {rank}: {module.name}, which is adapted, has {widest} channels, and a "
+            "larger rank adds nothing; give less, 4 as a rule."
+        )
+    return rank if module.query_rows is None else 2 * rank
+
+
+def load_adapter_weights(
+    model: Segmenter,
+    folder: Path,
+    *,
+    first_block: int,
+    adapt: Collection[LayerKind] = QUERY_VALUE,
+) -> Adapter:
     """Put a saved adapter on the base it was made for.
 
     Raises:
@@ -171,7 +224,8 @@ def load_adapter_weights(model: Segmenter, folder: Path, *, first_block: int) ->
         InputError: the folder's files are damaged or belong to another layout.
     """
     model.first_block = first_block
-    _check_files(folder, [projection.name for projection in model.fused_projections()])
+    modules = model.adapted_modules(adapt)
+    _check_files(folder, [module.name for module in modules])
     try:
         with _peft_on_newer_transformers(), warnings.catch_warnings():
             # Of settings that a newer peft wrote and this one does not know.
@@ -181,7 +235,7 @@ def load_adapter_weights(model: Segmenter, folder: Path, *, first_block: int) ->
         raise InputError(f"{folder} holds no adapter for this model ({in_words(error)}).") from (
             error
         )
-    return Adapter(model, peft_model)
+    return Adapter(model, peft_model, modules)
 
 
 def _check_files(folder: Path, adapted: Sequence[str]) -> None:
@@ -221,8 +275,10 @@ def _peft_on_newer_transformers() -> Iterator[None]:
         yield
 
 
-def _allowed(projection: FusedProjection, weight: Tensor) -> Tensor:
+def _allowed(projection: AdaptedModule, weight: Tensor) -> Tensor:
     """Mark the entries of ``lora_B`` (rows of the projection, 2 rank) that may differ from 0."""
+    assert projection.query_rows is not None
+    assert projection.value_rows is not None
     rank = weight.shape[1] // 2
     allowed = torch.zeros_like(weight, dtype=torch.bool)
     allowed[projection.query_rows.to(weight.device), :rank] = True

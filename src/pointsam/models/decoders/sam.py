@@ -21,6 +21,7 @@ from pointsam.models.decoders.library_types import (
     PositionEncoder,
     PromptEncoder,
 )
+from pointsam.models.decoders.linear import effective_weight
 from pointsam.models.decoders.mask_head import in_order, mask_kernels, upscale
 from pointsam.models.segmenter import Embedding, ImageTerms, MaskLogits
 
@@ -172,10 +173,10 @@ def _two_way(
     return transformer.layer_norm_final_attn(queries), keys
 
 
-def _output(attention: Attention) -> torch.nn.Linear:
+def _output(attention: Attention) -> torch.nn.Module:
     """Give the last projection, which the library renamed with SAM 2."""
     layer = attention.o_proj if hasattr(attention, "o_proj") else attention.out_proj
-    assert isinstance(layer, torch.nn.Linear)
+    assert isinstance(layer, torch.nn.Module)
     return layer
 
 
@@ -217,9 +218,9 @@ def _read_cells(
     """
     count = attention.num_attention_heads
     query = _heads(attention, attention.q_proj(queries)) * attention.scaling
-    scores = _fold(attention, query, attention.k_proj.weight) @ located.transpose(1, 2)
+    scores = _fold(attention, query, effective_weight(attention.k_proj)) @ located.transpose(1, 2)
     mixed = (scores.softmax(dim=-1).to(keys.dtype) @ keys).unflatten(1, (count, -1))
-    value_weight = attention.v_proj.weight.unflatten(0, (count, -1))
+    value_weight = effective_weight(attention.v_proj).unflatten(0, (count, -1))
     attended = torch.einsum("nhtc,hdc->nthd", mixed, value_weight).flatten(2)
     projected: Tensor = _output(attention)(attended + attention.v_proj.bias)
     return projected
@@ -236,7 +237,7 @@ def _write_cells(
     count = attention.num_attention_heads
     key = _heads(attention, attention.k_proj(placed)) * attention.scaling
     if shared_query is None:
-        scores = _fold(attention, key, attention.q_proj.weight) @ located.transpose(1, 2)
+        scores = _fold(attention, key, effective_weight(attention.q_proj)) @ located.transpose(1, 2)
         bias = torch.einsum("nhtd,hd->nht", key, attention.q_proj.bias.unflatten(0, (count, -1)))
         scores = scores.unflatten(1, (count, -1)) + bias[..., None]
     else:
@@ -244,6 +245,6 @@ def _write_cells(
     weights = scores.softmax(dim=2).flatten(1, 2)
     value = _heads(attention, attention.v_proj(queries))
     projection = _output(attention)
-    output = _fold(attention, value, projection.weight.T)
+    output = _fold(attention, value, effective_weight(projection).T)
     update: Tensor = weights.to(output.dtype).transpose(1, 2) @ output + projection.bias
     return update

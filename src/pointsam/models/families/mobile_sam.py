@@ -7,13 +7,15 @@ from transformers import SamConfig
 from transformers.models.sam.modeling_sam import SamMaskDecoder, SamPromptEncoder
 
 from pointsam.errors import InputError
+from pointsam.models.decoders.linear import decoder_linears
 from pointsam.models.decoders.sam import decode_instances, image_terms
 from pointsam.models.families.tiny_vit import TinyViT, TinyViTSizes
 from pointsam.models.segmenter import (
+    AdaptedModule,
     Embedding,
     FrozenFeatures,
-    FusedProjection,
     ImageTerms,
+    LayerKind,
     MaskLogits,
     Segmenter,
 )
@@ -62,12 +64,22 @@ class MobileSam(Segmenter):
         position = self.prompt_encoder.shared_embedding
         return image_terms(self.prompt_encoder, self.mask_decoder, position, embedding)
 
-    def fused_projections(self) -> tuple[FusedProjection, ...]:
-        """Name the attention projections from ``first_block`` on, in the encoder's order."""
-        return tuple(
-            FusedProjection(f"image_encoder.{name}.attn.qkv", *block.attn.query_value_rows())
+    def linear_layers(self, kind: LayerKind) -> tuple[AdaptedModule, ...]:
+        """Name the layers of one kind; those of the encoder from ``first_block`` on, in order."""
+        if kind == "decoder":
+            names = decoder_linears(self.mask_decoder)
+            return tuple(AdaptedModule(f"mask_decoder.{name}") for name in names)
+        blocks = [
+            (f"image_encoder.{name}", block)
             for name, block in self.image_encoder.attention_blocks(self.first_block)
-        )
+        ]
+        if kind == "query-value":
+            return tuple(
+                AdaptedModule(f"{name}.attn.qkv", *block.attn.query_value_rows())
+                for name, block in blocks
+            )
+        layers = ("attn.qkv", "attn.proj") if kind == "attention" else ("mlp.fc1", "mlp.fc2")
+        return tuple(AdaptedModule(f"{name}.{layer}") for name, _ in blocks for layer in layers)
 
     def decode_chunk(
         self,

@@ -3,114 +3,66 @@
 Of the video model only what segments a single image is used; its memory is not.
 """
 
-import torch
-from jaxtyping import Float, Int
+from collections.abc import Collection, Iterator
+
+from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import Sam2Model
-from transformers.models.sam2.modeling_sam2 import Sam2HieraDetModel
 
-from pointsam.models.decoders.sam import image_terms
 from pointsam.models.decoders.sam2 import decode_sam2_instances, skip_terms
+from pointsam.models.families.library import LibrarySegmenter
 from pointsam.models.families.vit import fused_projection, require_side
-from pointsam.models.segmenter import (
-    Embedding,
-    FrozenFeatures,
-    FusedProjection,
-    ImageTerms,
-    MaskLogits,
-    Segmenter,
-)
+from pointsam.models.segmenter import AdaptedModule, Embedding
 
 SIDE_MULTIPLE = 32
 """Stride of Hiera's last stage, whose map the pyramid doubles."""
 
 
-class Sam2(Segmenter):
+class Sam2(LibrarySegmenter):
     """A Sam2Model of any size."""
 
     family = "sam2"
+    blocks_name = "vision_encoder.backbone.blocks"
+    mlp_names = ("mlp.proj_in", "mlp.proj_out")
+    decode_points = staticmethod(decode_sam2_instances)
 
     def __init__(self, sam: Sam2Model, *, side: int = 1024) -> None:
-        super().__init__()
         require_side(side, multiple=SIDE_MULTIPLE, family="SAM 2")
-        self.side = side
-        self.sam = sam
-        self.first_block = len(self._hiera.blocks) // 2
+        super().__init__(sam, side=side)
         sam.prompt_encoder.input_image_size = side
 
-    @property
-    def _hiera(self) -> Sam2HieraDetModel:
-        """Give the backbone; as an attribute its weights would be listed twice."""
-        return self.sam.vision_encoder.backbone
+    def embed(self, pixels: Float[Tensor, "images 3 side side"]) -> Tensor:
+        """Give each patch its token and its place; the place has only a private name."""
+        hiera = self.sam.vision_encoder.backbone
+        features: Tensor = hiera.patch_embed(pixels)
+        position: Tensor = hiera._get_pos_embed(features.shape[1:3])
+        return features + position
 
-    @property
-    def peft_root(self) -> nn.Module:
-        """Give the library's model: an adapter made here fits a plain Sam2Model."""
-        root: nn.Module = self.sam
-        return root
+    def run_one(self, block: nn.Module, features: Tensor) -> Tensor:
+        """Run one block."""
+        output: Tensor = block(features)
+        return output
 
-    @torch.no_grad()
-    def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> FrozenFeatures:
-        """Run the blocks below ``first_block``; the outputs of finished stages come after."""
-        features = self._hiera.patch_embed(pixels)
-        features = features + self._hiera._get_pos_embed(features.shape[1:3])
-        finished = []
-        for index, block in enumerate(self._hiera.blocks[: self.first_block]):
-            features = block(features)
-            if index in self._hiera.stage_ends:
-                finished.append(features)
-        return FrozenFeatures((features, *finished))
+    def kept_blocks(self) -> Collection[int]:
+        """Keep what each stage ends with; the pyramid is made of these."""
+        ends: list[int] = self.sam.vision_encoder.backbone.stage_ends
+        return ends
 
-    def encode_adapted(self, stem: FrozenFeatures) -> Embedding:
-        """Run the other blocks and the pyramid; finer maps, projected for the decoder, are extras.
+    def finish(self, features: Tensor, kept: tuple[Tensor, ...]) -> Embedding:
+        """Run the pyramid; finer maps, projected for the decoder, are extras.
 
         The embedding carries SAM 2's mark of an image without memory.
         """
-        features, *finished = stem.tensors
-        for index, block in list(enumerate(self._hiera.blocks))[self.first_block :]:
-            features = self.run_block(block, features)
-            if index in self._hiera.stage_ends:
-                finished.append(features)
-        pyramid, _ = self.sam.vision_encoder.neck(tuple(finished))
+        pyramid, _ = self.sam.vision_encoder.neck(kept)
         _, coarse, middle, fine = pyramid
         decoder = self.sam.mask_decoder
         image = coarse.to(self.dtype) + self.sam.no_memory_embedding.reshape(1, -1, 1, 1)
         return Embedding(image, (decoder.conv_s0(fine), decoder.conv_s1(middle)))
 
-    def prepare(self, embedding: Embedding) -> ImageTerms:
-        """Compute what all instances of one image share."""
-        position = self.sam.shared_image_embedding
-        decoder = self.sam.mask_decoder
-        terms = image_terms(self.sam.prompt_encoder, decoder, position, embedding)
-        return ImageTerms((*terms.tensors, *skip_terms(embedding)))
+    def own_terms(self, embedding: Embedding) -> tuple[Tensor, ...]:
+        """Stand the finer maps beside the cells."""
+        return skip_terms(embedding)
 
-    def fused_projections(self) -> tuple[FusedProjection, ...]:
-        """Name the attention projections from ``first_block`` on, in the encoder's order."""
-        blocks = list(enumerate(self._hiera.blocks))
-        return tuple(
-            fused_projection(
-                f"vision_encoder.backbone.blocks.{index}.attn.qkv",
-                rows=block.attn.qkv.out_features,
-            )
-            for index, block in blocks[self.first_block :]
-        )
-
-    def decode_chunk(
-        self,
-        terms: ImageTerms,
-        points: Float[Tensor, "instances points 2"],
-        labels: Int[Tensor, "instances points"],
-        *,
-        boxes: Float[Tensor, "instances 4"] | None = None,
-        multimask: bool = False,
-    ) -> MaskLogits:
-        """Decode instances that have the same number of points."""
-        return decode_sam2_instances(
-            self.sam.prompt_encoder,
-            self.sam.mask_decoder,
-            terms,
-            points,
-            labels,
-            boxes=boxes,
-            multimask=multimask,
-        )
+    def query_value(self, name: str, block: nn.Module) -> Iterator[AdaptedModule]:
+        """Name the fused projection."""
+        yield fused_projection(f"{name}.attn.qkv", block)

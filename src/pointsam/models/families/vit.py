@@ -2,12 +2,12 @@
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pointsam.errors import InputError
 from pointsam.models.decoders.library_types import PlainVit, PlainVitAttention, PlainVitLayer
-from pointsam.models.segmenter import FusedProjection
+from pointsam.models.segmenter import AdaptedModule
 
 
 def require_side(side: int, *, multiple: int, family: str) -> None:
@@ -93,7 +93,9 @@ def _attend_globally(
     return projected
 
 
-def fused_projection(name: str, *, rows: int) -> FusedProjection:
-    """Describe a projection whose rows are all queries, then all keys, then all values."""
+def fused_projection(name: str, block: nn.Module) -> AdaptedModule:
+    """Describe a block's projection whose rows are all queries, then all keys, then all values."""
+    rows = block.get_submodule("attn.qkv").out_features
+    assert isinstance(rows, int)
     query, _, value = torch.arange(rows).chunk(3)
-    return FusedProjection(name, query, value)
+    return AdaptedModule(name, query, value)

@@ -77,7 +77,7 @@ def load_adapter(model: Segmenter, folder: Path) -> Adapter:
             f"{folder} was trained on {card.base} ({card.family}, {card.base_hash[:12]}), "
             f"not on this model ({model.family}, {found[:12]}): give --model the base it names."
         )
-    adapter = load_adapter_weights(model, folder, first_block=card.first_block)
+    adapter = load_adapter_weights(model, folder, first_block=card.first_block, adapt=card.adapt)
     refuse_nan(adapter.state(), str(folder))
     return adapter
 
