@@ -194,6 +194,17 @@ def test_annotations_are_not_postponed(path):
     assert "from __future__ import annotations" not in path.read_text()
 
 
+@pytest.mark.parametrize("path", sorted((SOURCE / "cli").glob("*.py")), ids=lambda path: path.name)
+def test_a_command_imports_at_the_top(path):
+    # main.py imports the one command that runs, when it runs: no other function need do it.
+    if path.name == "main.py":
+        return
+    for function in ast.walk(ast.parse(path.read_text())):
+        if isinstance(function, ast.FunctionDef):
+            inner = [n for n in ast.walk(function) if isinstance(n, ast.Import | ast.ImportFrom)]
+            assert not inner, f"{function.name} imports"
+
+
 def test_the_package_exports_a_dozen_names_at_most():
     for path in SOURCE.rglob("__init__.py"):
         assert len(list(imported(path))) <= 12, path

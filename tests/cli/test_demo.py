@@ -17,7 +17,7 @@ def without_training_masks(*args, **kwargs):
 def test_it_leaves_scores_adapter_and_figure_and_trains_without_masks(
     tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr("pointsam.data.synthetic.scenes.write_scenes", without_training_masks)
+    monkeypatch.setattr("pointsam.cli.demo.write_scenes", without_training_masks)
     output = tmp_path / "demo"
     before, after = demonstrate(
         DemoPlan(output, seed=3, device="cpu", train_images=2, val_images=1, size=128, epochs=1)

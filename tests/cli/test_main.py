@@ -7,7 +7,7 @@ from importlib.metadata import version
 import pytest
 
 from pointsam.cli import main as command_line
-from pointsam.cli.main import COMMANDS, main
+from pointsam.cli.main import COMMANDS, GROUPS, main
 from pointsam.errors import InputError
 
 
@@ -17,10 +17,10 @@ def command(monkeypatch):
 
     def set_run(run):
         class Parser:
-            def parse_args(self, argv):
+            def parse_args(self, words):
                 return Namespace(run=run)
 
-        monkeypatch.setattr(command_line, "make_parser", Parser)
+        monkeypatch.setattr(command_line, "make_parser", lambda words: Parser())
 
     return set_run
 
@@ -48,12 +48,53 @@ def test_the_version_is_the_installed_one(capsys):
     assert capsys.readouterr().out == f"pointsam {version('pointsam')}\n"
 
 
-def test_help_does_not_wait_for_torch():
-    code = (
-        "import sys; from pointsam.cli.main import make_parser; make_parser(); "
-        "sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pointsam",
+        *(f"main({words})" for words in (["--help"], ["data", "-h"], ["--version"])),
+    ],
+)
+def test_what_needs_no_model_does_not_wait_for_torch(code):
+    program = f"""
+import sys
+from pointsam.cli.main import main
+try:
+    {code}
+except SystemExit as end:
+    assert end.code == 0
+sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+EVERY_COMMAND = [[name] for names in COMMANDS.values() for name in names if name not in GROUPS]
+EVERY_COMMAND += [[group, name] for group, names in GROUPS.items() for name in names]
+
+
+@pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
+def test_a_command_describes_itself_as_it_is_listed(words, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([*words, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"usage: pointsam {' '.join(words)} [-h]" in told
+    if len(words) == 1:
+        summaries = {name: text for of in COMMANDS.values() for name, text in of.items()}
+        assert summaries[words[0]] in told
+
+
+def test_an_option_before_the_command_does_not_hide_it(tmp_path, capsys):
+    assert main(["--progress", "json", "data", "layout", "nwpu", str(tmp_path)]) == 1
+    assert "MISSING" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["data", "nonsense"]], ids=" ".join)
+def test_an_unknown_command_names_the_known_ones(words, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    error = capsys.readouterr().err
+    assert "invalid choice: 'nonsense'" in error
+    assert ("split" if words[0] == "data" else "train") in error
 
 
 @pytest.mark.parametrize(

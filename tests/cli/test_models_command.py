@@ -1,5 +1,5 @@
+from pointsam.cli import models
 from pointsam.cli.main import main
-from pointsam.models.loading import hub
 from pointsam.models.loading.registry import KNOWN_MODELS
 
 
@@ -11,7 +11,7 @@ def rows(capsys):
 
 
 def test_every_known_model_is_listed_with_size_and_licence(capsys, monkeypatch):
-    monkeypatch.setattr(hub, "cached_weights", lambda repo: None)
+    monkeypatch.setattr(models, "cached_weights", lambda repo: None)
     found = rows(capsys)
     assert list(found) == list(KNOWN_MODELS)
     assert "93.7 M" in found["sam-vit-b"]
@@ -22,5 +22,5 @@ def test_every_known_model_is_listed_with_size_and_licence(capsys, monkeypatch):
 
 
 def test_what_is_in_the_cache_is_said_to_be(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(hub, "cached_weights", lambda repo: tmp_path)
+    monkeypatch.setattr(models, "cached_weights", lambda repo: tmp_path)
     assert rows(capsys)["sam-vit-b"].endswith("cached")

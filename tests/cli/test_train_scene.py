@@ -2,7 +2,6 @@
 
 import json
 from argparse import Namespace
-from types import SimpleNamespace
 
 import numpy as np
 import pyogrio
@@ -16,7 +15,7 @@ from rasterio.warp import transform as transform_points
 from pointsam.cli.main import main
 from pointsam.cli.predict_scene import displayed
 from pointsam.errors import InputError
-from pointsam.models.adapters.card import read_card
+from pointsam.models.adapters.card import AdapterCard, read_card
 
 SIDE = 128
 CORNER = (500_000.0, 5_500_000.0)
@@ -198,7 +197,7 @@ def test_a_scene_of_another_depth_is_not_shown_black(scene, clicks, tmp_path, ca
 )
 def test_what_is_not_asked_for_is_the_trainings(asked, shown):
     trained = {"bands": [3, 2, 1], "low": [20.0] * 3, "high": [180.0] * 3, "kind": "bytes"}
-    card = SimpleNamespace(stretch=trained)
+    card = AdapterCard.model_construct(stretch=trained)
     bands, stretch = displayed(Namespace(**{"bands": None, "stretch": None} | asked), card)
     if isinstance(stretch, tuple):
         assert (bands, stretch) == shown
@@ -210,7 +209,7 @@ def test_other_bands_than_the_trainings_need_a_stretch():
     trained = {"bands": [3, 2, 1], "low": [20.0] * 3, "high": [180.0, 181.0, 182.0]}
     asked = Namespace(bands=(1, 2, 3), stretch=None)
     with pytest.raises(InputError, match="give --stretch LOW,HIGH too"):
-        displayed(asked, SimpleNamespace(stretch=trained))
+        displayed(asked, AdapterCard.model_construct(stretch=trained))
 
 
 @pytest.mark.usefixtures("small_model")

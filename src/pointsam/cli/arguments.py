@@ -3,16 +3,20 @@
 import argparse
 import math
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+import torch
 
-    from pointsam.data.records import Dataset
-    from pointsam.models.cache import FeatureCache
-    from pointsam.models.segmenter import Segmenter
-    from pointsam.prediction.predictor import Predictor
+from pointsam.data.dataset import read_image_of
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError
+from pointsam.models.cache import FeatureCache, KeptEmbeddings
+from pointsam.models.loading.checkpoints import base_hash
+from pointsam.models.segmenter import Segmenter
+from pointsam.prediction.predictor import Predictor, load
+from pointsam.progress import Bar
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,17 +60,12 @@ def add_cache_arguments(parser: "argparse._ArgumentGroup", *, keeps: str, precis
     )
 
 
-def open_cache(args: argparse.Namespace) -> "FeatureCache | None":
+def open_cache(args: argparse.Namespace) -> FeatureCache | None:
     """Open the cache that was asked for.
 
     Raises:
         InputError: a size that cannot be, or a file in the folder's place.
     """
-    import torch
-
-    from pointsam.errors import InputError
-    from pointsam.models.cache import FeatureCache
-
     if args.cache is None:
         return None
     if not 0 < args.cache_size < math.inf:
@@ -108,10 +107,6 @@ def set_threads(count: int | None) -> None:
     Raises:
         InputError: less than one.
     """
-    import torch
-
-    from pointsam.errors import InputError
-
     if count is None:
         return
     if count < 1:
@@ -125,10 +120,6 @@ def chosen_device(name: str) -> str:
     Raises:
         InputError: no such device here.
     """
-    import torch
-
-    from pointsam.errors import InputError
-
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -145,17 +136,13 @@ def chosen_device(name: str) -> str:
     return name
 
 
-def open_predictor(args: argparse.Namespace) -> "Predictor":
+def open_predictor(args: argparse.Namespace) -> Predictor:
     """Load the model that was asked for, with its adapter, on its device.
 
     Raises:
         FileNotFoundError: no such model or adapter.
         InputError: damaged files, an adapter of another base, a side the model cannot take.
     """
-    from pointsam.models.cache import KeptEmbeddings
-    from pointsam.models.loading.checkpoints import base_hash
-    from pointsam.prediction.predictor import load
-
     set_threads(args.threads)
     cache = open_cache(args)
     predictor = load(
@@ -170,12 +157,12 @@ def open_predictor(args: argparse.Namespace) -> "Predictor":
     return predictor
 
 
-def open_model(args: argparse.Namespace) -> "Segmenter":
+def open_model(args: argparse.Namespace) -> Segmenter:
     """Load as `open_predictor` does, for those who decode by themselves."""
     return open_predictor(args).model
 
 
-def readable_images(data: "Dataset", folder: Path, *, skip_broken: bool) -> "Dataset":
+def readable_images(data: Dataset, folder: Path, *, skip_broken: bool) -> Dataset:
     """Keep the images that can be read, before hours are spent on some of them.
 
     Args:
@@ -187,12 +174,6 @@ def readable_images(data: "Dataset", folder: Path, *, skip_broken: bool) -> "Dat
         FileNotFoundError: an image is missing.
         InputError: an image is damaged or of another size, or none is left.
     """
-    from dataclasses import replace
-
-    from pointsam.data.dataset import read_image_of
-    from pointsam.errors import InputError
-    from pointsam.progress import Bar
-
     if not folder.is_dir():
         raise FileNotFoundError(f"no image folder {folder}.")
     kept, broken = [], []
@@ -212,7 +193,7 @@ def readable_images(data: "Dataset", folder: Path, *, skip_broken: bool) -> "Dat
     return replace(data, images=tuple(kept), dropped=(*data.dropped, *broken))
 
 
-def refuse_options(args: argparse.Namespace, defaults: "Mapping[str, object]", what: str) -> None:
+def refuse_options(args: argparse.Namespace, defaults: Mapping[str, object], what: str) -> None:
     """Refuse options that would say nothing here.
 
     Args:
@@ -223,8 +204,6 @@ def refuse_options(args: argparse.Namespace, defaults: "Mapping[str, object]", w
     Raises:
         InputError: one of them was given.
     """
-    from pointsam.errors import InputError
-
     given = [name for name, default in defaults.items() if getattr(args, name) != default]
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)

@@ -1,12 +1,25 @@
 """``pointsam boxes``: oriented boxes of masks, their scores, and points for their benchmark."""
 
 import argparse
+import json
 import math
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pointsam.evaluation.box_scores import BoxScores
+from pointsam.data.clicks.vector_points import ENDINGS
+from pointsam.data.coco.annotations import pair, read_coco, read_points, write_points
+from pointsam.data.prepare.oriented_boxes import (
+    centres,
+    read_boxes,
+    read_dota,
+    read_scores,
+    write_boxes,
+)
+from pointsam.errors import InputError
+from pointsam.evaluation.box_scores import BoxScores, score_boxes
+from pointsam.files import new_folder, refuse_existing, refuse_existing_file
+from pointsam.prediction.boxes import Trim, boxes_of
+from pointsam.prediction.scenes.vectors import write_boxes_of
 
 SCORES_NAME = "box_scores.json"
 
@@ -88,14 +101,6 @@ def _add_points(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_make(args: argparse.Namespace) -> int:
     """Draw boxes."""
-    from pointsam.data.clicks.vector_points import ENDINGS
-    from pointsam.data.coco.annotations import pair, read_coco, read_points
-    from pointsam.data.prepare.oriented_boxes import read_scores, write_boxes
-    from pointsam.errors import InputError
-    from pointsam.files import refuse_existing
-    from pointsam.prediction.boxes import Trim, boxes_of
-    from pointsam.prediction.scenes.vectors import write_boxes_of
-
     if not 0 <= args.trim_bridges < math.inf:
         raise InputError(f"--trim-bridges {args.trim_bridges}: give a width in pixels, or 0.")
     trim = Trim(bridge=args.trim_bridges, one_part=args.one_part)
@@ -122,13 +127,6 @@ def run_make(args: argparse.Namespace) -> int:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Score boxes."""
-    import json
-    from dataclasses import asdict
-
-    from pointsam.data.prepare.oriented_boxes import read_boxes
-    from pointsam.evaluation.box_scores import score_boxes
-    from pointsam.files import new_folder, refuse_existing
-
     if args.output:
         refuse_existing(args.output)
     scores = score_boxes(read_boxes(args.truth), read_boxes(args.boxes))
@@ -141,10 +139,6 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 def run_points(args: argparse.Namespace) -> int:
     """Make a point file."""
-    from pointsam.data.coco.annotations import write_points
-    from pointsam.data.prepare.oriented_boxes import centres, read_dota
-    from pointsam.files import refuse_existing_file
-
     refuse_existing_file(args.output)
     data = centres(read_dota(args.labels), args.images)
     write_points(data, args.output)
@@ -154,7 +148,7 @@ def run_points(args: argparse.Namespace) -> int:
     return 0
 
 
-def _table(scores: "BoxScores") -> str:
+def _table(scores: BoxScores) -> str:
     """Lay the scores out, in percent."""
     width = max(len(name) for name in [*scores.ap50, "all classes"])
     lines = [f"{'':<{width}}   AP50    mIoU"]

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from pointsam.models.cache import FeatureCache
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the command."""
@@ -21,8 +23,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Show or clear."""
-    from pointsam.models.cache import FeatureCache
-
     if not args.folder.is_dir():
         raise FileNotFoundError(f"no cache folder {args.folder}.")
     cache = FeatureCache(args.folder, max_bytes=2**63)

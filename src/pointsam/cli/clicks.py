@@ -3,10 +3,11 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pointsam.data.records import ImageRecord
+from pointsam.data.records import ImageRecord, InstanceRecord
+from pointsam.errors import InputError
+from pointsam.frames import on_image
+from pointsam.prompts import POSITIVE
 
 Click = tuple[float, float, int]
 
@@ -25,7 +26,7 @@ def click(text: str) -> Click:
 
 def clicked_image(
     image: Path, size: tuple[int, int], clicks: Sequence[tuple[float, float, int]]
-) -> "ImageRecord":
+) -> ImageRecord:
     """Make the record of one image from clicks: each positive one is an object of its own.
 
     Args:
@@ -36,11 +37,6 @@ def clicked_image(
     Raises:
         InputError: a click off the image, or none on an object.
     """
-    from pointsam.data.records import ImageRecord, InstanceRecord
-    from pointsam.errors import InputError
-    from pointsam.frames import on_image
-    from pointsam.prompts import POSITIVE
-
     height, width = size
     for x, y, _ in clicks:
         if not on_image(x, y, size):

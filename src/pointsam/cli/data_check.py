@@ -3,11 +3,24 @@
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pointsam.data.prepare.checking import Picture, Report
-    from pointsam.data.records import Dataset
+from pointsam.data.coco.annotations import pair
+from pointsam.data.coco.schema import read_coco_json, refuse
+from pointsam.data.prepare.checking import (
+    Picture,
+    Report,
+    check_annotations,
+    check_images,
+    check_likeness,
+    check_points,
+    looks_of,
+)
+from pointsam.data.prepare.contact_sheet import draw_sheet
+from pointsam.data.records import Dataset, ImageRecord
+from pointsam.errors import InputError
+from pointsam.figures import save_picture
+from pointsam.files import refuse_existing_file
+from pointsam.progress import Bar
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,8 +63,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Check, then print facts, notes and faults."""
-    from pointsam.data.prepare.checking import Report, check_annotations, check_points
-
     _refuse_usage(args)
     report = Report()
     masks = check_annotations(args.annotations, report) if args.annotations else None
@@ -76,8 +87,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse_usage(args: argparse.Namespace) -> None:
-    from pointsam.errors import InputError
-    from pointsam.files import refuse_existing_file
 
     if args.annotations is None and args.points is None:
         raise InputError("nothing to check: give --annotations FILE, --points FILE, or both.")
@@ -91,12 +100,8 @@ def _refuse_usage(args: argparse.Namespace) -> None:
         refuse_existing_file(args.sheet)
 
 
-def _check_images(args: argparse.Namespace, data: "Dataset", report: "Report") -> None:
+def _check_images(args: argparse.Namespace, data: Dataset, report: Report) -> None:
     """Read all images, and compare what they show."""
-    from pointsam.data.coco.schema import read_coco_json, refuse
-    from pointsam.data.prepare.checking import Report, check_images, check_likeness, looks_of
-    from pointsam.data.records import Dataset, ImageRecord
-
     looks = looks_of(data, _progress(check_images(data, args.images, report), data))
     others = None
     if args.across is not None:
@@ -111,21 +116,15 @@ def _check_images(args: argparse.Namespace, data: "Dataset", report: "Report") -
     check_likeness(looks, others, report)
 
 
-def _progress(pictures: "Iterator[Picture | None]", data: "Dataset") -> "Iterator[Picture | None]":
-    from pointsam.progress import Bar
+def _progress(pictures: Iterator[Picture | None], data: Dataset) -> Iterator[Picture | None]:
 
     yield from Bar(
         pictures, desc="looking", total=len(data.images), unit="image", delay=2, leave=False
     )
 
 
-def _draw(args: argparse.Namespace, masks: "Dataset | None", points: "Dataset | None") -> None:
+def _draw(args: argparse.Namespace, masks: Dataset | None, points: Dataset | None) -> None:
     """Draw the sheet of what was read; masks with their points where they go together."""
-    from pointsam.data.coco.annotations import pair
-    from pointsam.data.prepare.contact_sheet import draw_sheet
-    from pointsam.errors import InputError
-    from pointsam.figures import save_picture
-
     data = pair(masks, points) if masks and points else masks or points
     if data is None or not data.images:
         raise InputError("there are no images to draw.")

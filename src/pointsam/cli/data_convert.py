@@ -4,11 +4,21 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pointsam.data.prepare.conversion import Tile
-    from pointsam.data.prepare.label_rasters import LabelRule
+from pointsam.data.coco.annotations import read_coco
+from pointsam.data.prepare.chips import cut_chips, read_polygons
+from pointsam.data.prepare.conversion import (
+    Tile,
+    convert,
+    labels_without_image,
+    pair_tiles,
+    whu_rule,
+    whu_splits,
+)
+from pointsam.data.prepare.label_rasters import LabelRule
+from pointsam.errors import InputError
+from pointsam.files import new_folder
+from pointsam.progress import Bar
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -138,11 +148,6 @@ def _add_polygon_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_polygons(args: argparse.Namespace) -> int:
     """Cut one scene."""
-    from pointsam.data.coco.annotations import read_coco
-    from pointsam.data.prepare.chips import cut_chips, read_polygons
-    from pointsam.files import new_folder
-    from pointsam.progress import Bar
-
     with new_folder(args.output) as folder:
         outlined = read_polygons(args.polygons, args.scene, category=args.category)
         chips = cut_chips(
@@ -165,8 +170,6 @@ def run_polygons(args: argparse.Namespace) -> int:
 
 def run_whu(args: argparse.Namespace) -> int:
     """Convert split by split; those that are done are kept."""
-    from pointsam.data.prepare.conversion import whu_rule, whu_splits
-
     folder = args.output or args.root / "annotations"
     for split, tiles in whu_splits(args.root).items():
         output = folder / f"WHU_building_{split}.json"
@@ -179,10 +182,6 @@ def run_whu(args: argparse.Namespace) -> int:
 
 def run_labels(args: argparse.Namespace) -> int:
     """Convert one folder."""
-    from pointsam.data.prepare.conversion import labels_without_image, pair_tiles
-    from pointsam.data.prepare.label_rasters import LabelRule
-    from pointsam.errors import InputError
-
     classes = [text.rpartition("=") for text in args.classes]
     if any(not name for name, _, _ in classes):
         raise InputError(f"--class {args.classes}: write NAME=VALUE, as in building=255.")
@@ -209,11 +208,7 @@ def run_labels(args: argparse.Namespace) -> int:
     return 0
 
 
-def _convert(tiles: "Sequence[Tile]", rule: "LabelRule", output: Path, workers: int) -> None:
-    from pointsam.data.coco.annotations import read_coco
-    from pointsam.data.prepare.conversion import convert
-    from pointsam.errors import InputError
-    from pointsam.progress import Bar
+def _convert(tiles: Sequence[Tile], rule: LabelRule, output: Path, workers: int) -> None:
 
     if workers < 1:
         raise InputError(f"--workers {workers}: give at least 1.")
@@ -231,8 +226,6 @@ def _convert(tiles: "Sequence[Tile]", rule: "LabelRule", output: Path, workers: 
 
 def _value(text: str) -> int:
     """Read a number, or a colour as R,G,B."""
-    from pointsam.errors import InputError
-
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts) or len(parts) not in (1, 3):
         raise InputError(f"{text!r} is no label value: give a number, or a colour as R,G,B.")

@@ -2,12 +2,22 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pointsam.cli.display import band_numbers, described, value_range
-
-if TYPE_CHECKING:
-    from pointsam.data.rasters.stretching import Stretch
+from pointsam.data.rasters.images import list_images
+from pointsam.data.rasters.stretching import (
+    FILE_NAME,
+    Stretch,
+    convert_image,
+    find_stretch,
+    read_stretch,
+    stretch_from,
+    write_stretch,
+)
+from pointsam.errors import InputError
+from pointsam.files import new_folder
+from pointsam.models.adapters.card import read_card
+from pointsam.progress import Bar
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,12 +60,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Convert a folder."""
-    from pointsam.data.rasters.images import list_images
-    from pointsam.data.rasters.stretching import FILE_NAME, convert_image, write_stretch
-    from pointsam.errors import InputError
-    from pointsam.files import new_folder
-    from pointsam.progress import Bar
-
     paths = list_images(args.input)
     if not paths:
         raise InputError(f"{args.input} holds no images.")
@@ -71,9 +75,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _stretch(args: argparse.Namespace, paths: list[Path]) -> "Stretch":
-    from pointsam.data.rasters.stretching import find_stretch
-    from pointsam.errors import InputError
+def _stretch(args: argparse.Namespace, paths: list[Path]) -> Stretch:
 
     if args.like is not None:
         if args.bands is not None:
@@ -83,12 +85,8 @@ def _stretch(args: argparse.Namespace, paths: list[Path]) -> "Stretch":
     return found.between(*args.stretch) if args.stretch else found
 
 
-def _stretch_of(like: Path) -> "Stretch":
+def _stretch_of(like: Path) -> Stretch:
     """Read a saved stretch, or that of the images an adapter was trained on."""
-    from pointsam.data.rasters.stretching import read_stretch, stretch_from
-    from pointsam.errors import InputError
-    from pointsam.models.adapters.card import read_card
-
     if not like.is_dir():
         return read_stretch(like)
     trained = read_card(like).stretch

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pointsam.data.prepare.layouts import LAYOUTS
+from pointsam.data.prepare.layouts import LAYOUTS, find_all
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,8 +24,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Print a line a file."""
-    from pointsam.data.prepare.layouts import find_all
-
     row = LAYOUTS[args.name]
     places = find_all(args.name, args.root)
     width = max(len(place.split) for place in places)

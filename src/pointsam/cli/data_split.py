@@ -1,8 +1,22 @@
 """``pointsam data split``: a part of the images held out, by chance, by look or by place."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from pointsam.data.coco.schema import read_coco_json, refuse
+from pointsam.data.prepare.splitting import (
+    groups_by_look,
+    hold_out_groups,
+    hold_out_place,
+    keep_images,
+    map_centres,
+)
+from pointsam.errors import InputError
+from pointsam.files import new_folder
 
 PARTS = ("train", "held_out")
 
@@ -40,13 +54,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Split."""
-    import json
-
-    from pointsam.data.coco.schema import read_coco_json, refuse
-    from pointsam.data.prepare.splitting import keep_images
-    from pointsam.errors import InputError
-    from pointsam.files import new_folder
-
     if not 0 < args.share < 1:
         raise InputError(f"--share {args.share}: give a number between 0 and 1.")
     if len({path.stem for path in args.files}) < len(args.files):
@@ -66,8 +73,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _common_names(contents: dict[Path, dict[str, Any]]) -> list[str]:
     """Give the file names, which must be the same in all files."""
-    from pointsam.errors import InputError
-
     listed = {
         path: [i["file_name"] for i in content["images"]] for path, content in contents.items()
     }
@@ -80,15 +85,6 @@ def _common_names(contents: dict[Path, dict[str, Any]]) -> list[str]:
 
 
 def _held_out(args: argparse.Namespace, names: list[str]) -> set[int]:
-    import numpy as np
-
-    from pointsam.data.prepare.splitting import (
-        groups_by_look,
-        hold_out_groups,
-        hold_out_place,
-        map_centres,
-    )
-    from pointsam.errors import InputError
 
     if args.by == "image":
         return hold_out_groups(np.arange(len(names)), args.share, seed=args.seed)

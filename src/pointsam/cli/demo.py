@@ -3,13 +3,24 @@
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from pointsam.data.records import Dataset
-    from pointsam.data.synthetic.scenes import SceneFiles
-    from pointsam.evaluation.masks import Scores
-    from pointsam.models.segmenter import Segmenter
+from pointsam.cli.arguments import chosen_device, set_threads
+from pointsam.cli.score_files import write_scores
+from pointsam.data.coco.annotations import pair, read_coco, read_points
+from pointsam.data.dataset import folder_images
+from pointsam.data.records import Dataset
+from pointsam.data.synthetic.scenes import SceneFiles, write_scenes
+from pointsam.evaluation.masks import Scores, evaluate, paired_records
+from pointsam.figures import save_picture
+from pointsam.files import refuse_existing, sha256_of
+from pointsam.models.loading.checkpoints import load_segmenter
+from pointsam.models.segmenter import Segmenter
+from pointsam.prediction.images.comparison import compare, draw_sheet, telling
+from pointsam.prediction.predictor import load
+from pointsam.progress import Bar
+from pointsam.training.run import RunInputs, run_training
+from pointsam.training.settings import train_settings
 
 
 @dataclass(frozen=True)
@@ -65,14 +76,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Demonstrate."""
-    from pointsam.cli.arguments import chosen_device, set_threads
-
     set_threads(args.threads)
     demonstrate(DemoPlan(args.output, args.seed, chosen_device(args.device)))
     return 0
 
 
-def demonstrate(plan: DemoPlan) -> "tuple[Scores, Scores]":
+def demonstrate(plan: DemoPlan) -> tuple[Scores, Scores]:
     """Draw, score, adapt, score again; print a table and leave a folder.
 
     Returns:
@@ -82,16 +91,6 @@ def demonstrate(plan: DemoPlan) -> "tuple[Scores, Scores]":
         InputError: something is at the output already.
         RunCollapsedError: the run stopped itself.
     """
-    from pointsam.cli.score_files import write_scores
-    from pointsam.data.coco.annotations import pair, read_coco, read_points
-    from pointsam.data.dataset import folder_images
-    from pointsam.data.synthetic.scenes import write_scenes
-    from pointsam.files import refuse_existing, sha256_of
-    from pointsam.models.loading.checkpoints import load_segmenter
-    from pointsam.prediction.predictor import load
-    from pointsam.training.run import RunInputs, run_training
-    from pointsam.training.settings import train_settings
-
     refuse_existing(plan.output)
     train, val = write_scenes(
         plan.output / "scenes",
@@ -125,11 +124,8 @@ def demonstrate(plan: DemoPlan) -> "tuple[Scores, Scores]":
     return before, after
 
 
-def _score(model: "Segmenter", data: "Dataset", files: "SceneFiles", what: str) -> "Scores":
+def _score(model: Segmenter, data: Dataset, files: SceneFiles, what: str) -> Scores:
     """Score the held-out part, with a bar."""
-    from pointsam.evaluation.masks import Scores, evaluate, paired_records
-    from pointsam.progress import Bar
-
     rows = paired_records([data])
     scored = Bar(evaluate(model, rows, files.images), total=len(rows), desc=what, unit="image")
     return Scores(tuple(image for (image,) in scored))
@@ -138,15 +134,12 @@ def _score(model: "Segmenter", data: "Dataset", files: "SceneFiles", what: str) 
 def _draw(
     plan: DemoPlan,
     adapted: Any,
-    data: "Dataset",
-    files: "SceneFiles",
-    before: "Scores",
-    after: "Scores",
+    data: Dataset,
+    files: SceneFiles,
+    before: Scores,
+    after: Scores,
 ) -> None:
     """Draw the image that gained most, the middle one and the one that gained least."""
-    from pointsam.figures import save_picture
-    from pointsam.prediction.images.comparison import compare, draw_sheet, telling
-
     gains = [
         new.mean("iou") - old.mean("iou")
         for old, new in zip(before.images, after.images, strict=True)
@@ -156,7 +149,7 @@ def _draw(
     save_picture(sheet, plan.output / "figure.png")
 
 
-def _print_table(before: "Scores", after: "Scores") -> None:
+def _print_table(before: Scores, after: Scores) -> None:
     """Print what changed, in percent; classes are means over their objects."""
     images, objects = len(after.images), len(after.instances)
     print(f"\nheld-out part: {images} images, {objects} objects, one point each, in percent\n")

@@ -3,10 +3,10 @@
 import argparse
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pointsam.data.rasters.stretching import Stretch
+from pointsam.data.rasters.stretching import FILE_NAME, Stretch, read_stretch, stretch_from
+from pointsam.errors import InputError
+from pointsam.models.adapters.card import read_card
 
 
 def add_display_arguments(parser: "argparse._ArgumentGroup", *, unless_given: str) -> None:
@@ -51,7 +51,7 @@ def value_range(text: str) -> tuple[float, float]:
     return values
 
 
-def described(stretch: "Stretch") -> str:
+def described(stretch: Stretch) -> str:
     """Say which bands are shown, and from which value to which."""
     rows = zip(stretch.bands, stretch.low, stretch.high, strict=True)
     return ", ".join(f"band {band} from {low:g} to {high:g}" for band, low, high in rows)
@@ -63,10 +63,6 @@ def refuse_other_stretch(folder: Path, adapter: Path | None) -> None:
     Raises:
         InputError: both are known, and they differ.
     """
-    from pointsam.data.rasters.stretching import FILE_NAME, read_stretch, stretch_from
-    from pointsam.errors import InputError
-    from pointsam.models.adapters.card import read_card
-
     if adapter is None or not (folder / FILE_NAME).is_file():
         return
     trained = read_card(adapter).stretch

@@ -1,14 +1,24 @@
 """``pointsam evaluate``: a model, masks and fixed points in, scores out."""
 
 import argparse
+import platform
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pointsam.cli.arguments import add_model_arguments, add_skip_broken
+import torch
 
-if TYPE_CHECKING:
-    from pointsam.data.records import Dataset
-    from pointsam.evaluation.masks import Scores
+from pointsam.cli.arguments import add_model_arguments, add_skip_broken, open_model, readable_images
+from pointsam.cli.display import refuse_other_stretch
+from pointsam.cli.score_files import print_table, write_scores
+from pointsam.data.coco.annotations import pair, read_coco, read_points
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError
+from pointsam.evaluation.masks import Scores, evaluate, paired_records
+from pointsam.files import new_folder, refuse_existing, sha256_of
+from pointsam.prediction.predictor import usual_base
+from pointsam.progress import Bar
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -64,13 +74,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate."""
-    from pointsam.cli.arguments import open_model
-    from pointsam.cli.display import refuse_other_stretch
-    from pointsam.cli.score_files import print_table, write_scores
-    from pointsam.evaluation.masks import Scores, evaluate, paired_records
-    from pointsam.files import new_folder, refuse_existing
-    from pointsam.progress import Bar
-
     refuse_existing(args.output)
     refuse_other_stretch(args.images, args.adapter)
     folders = _folders(args.points)
@@ -107,8 +110,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _folders(points: list[Path]) -> list[str]:
     """Name the folder of each point file's scores, inside the output folder."""
-    from pointsam.errors import InputError
-
     if len(points) == 1:
         return ["."]
     names = [path.stem for path in points]
@@ -117,13 +118,8 @@ def _folders(points: list[Path]) -> list[str]:
     return names
 
 
-def _read_data(args: argparse.Namespace) -> "list[Dataset]":
+def _read_data(args: argparse.Namespace) -> list[Dataset]:
     """Read masks and points, pair them, and look at every image once."""
-    from dataclasses import replace
-
-    from pointsam.cli.arguments import readable_images
-    from pointsam.data.coco.annotations import pair, read_coco, read_points
-
     masks = read_coco(args.annotations)
     datasets = [pair(masks, read_points(path)) for path in args.points]
     # Images without instances are not scored, so nobody needs to have them.
@@ -141,17 +137,9 @@ def _read_data(args: argparse.Namespace) -> "list[Dataset]":
 
 
 def _origin(
-    args: argparse.Namespace, points: Path, data: "Dataset", scores: "Scores", side: int
+    args: argparse.Namespace, points: Path, data: Dataset, scores: Scores, side: int
 ) -> dict[str, Any]:
     """Say what the scores were made of, so that the same can be made again."""
-    import platform
-    from importlib.metadata import version
-
-    import torch
-
-    from pointsam.files import sha256_of
-    from pointsam.prediction.predictor import usual_base
-
     inputs = {"annotations": args.annotations, "points": points}
     if args.adapter is not None:
         inputs["adapter"] = args.adapter / "adapter_model.safetensors"

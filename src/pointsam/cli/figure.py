@@ -1,15 +1,25 @@
 """``pointsam figure``: images with points, ground truth, direct and adapted masks side by side."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pointsam.cli.arguments import add_model_arguments, add_skip_broken
+from pointsam.cli.arguments import (
+    add_model_arguments,
+    add_skip_broken,
+    open_predictor,
+    readable_images,
+)
 from pointsam.cli.figure_scene import add_scene_arguments, draw_scene
-
-if TYPE_CHECKING:
-    from pointsam.data.records import Dataset
-    from pointsam.prediction.predictor import Predictor
+from pointsam.data.coco.annotations import pair, read_coco, read_points
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError
+from pointsam.figures import save_picture
+from pointsam.files import new_folder, refuse_existing, refuse_existing_file
+from pointsam.prediction.images.clicked import output_names
+from pointsam.prediction.images.comparison import compare, draw_comparison, draw_sheet, telling
+from pointsam.prediction.predictor import Predictor
+from pointsam.progress import Bar
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -73,9 +83,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _draw_images(args: argparse.Namespace) -> None:
     """Draw images of a folder before and after adaptation."""
-    from pointsam.cli.arguments import open_predictor
-    from pointsam.files import refuse_existing, refuse_existing_file
-
     _check(args)
     (refuse_existing if args.sheet is None else refuse_existing_file)(args.output)
     data = _read_data(args)
@@ -88,8 +95,6 @@ def _draw_images(args: argparse.Namespace) -> None:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what does not go with a folder of images."""
-    from pointsam.errors import InputError
-
     if args.images is None or args.points is None:
         raise InputError("give --images DIR and --points FILE, or --scene FILE.")
     for name in ("masks", "window", "around", "bands", "stretch"):
@@ -103,14 +108,8 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"--output {args.output}: a sheet is one .png file.")
 
 
-def _draw_each(args: argparse.Namespace, data: "Dataset", predictor: "Predictor") -> None:
+def _draw_each(args: argparse.Namespace, data: Dataset, predictor: Predictor) -> None:
     """Draw one picture an image."""
-    from pointsam.figures import save_picture
-    from pointsam.files import new_folder
-    from pointsam.prediction.images.clicked import output_names
-    from pointsam.prediction.images.comparison import compare, draw_comparison
-    from pointsam.progress import Bar
-
     names = output_names(data.images)
     with new_folder(args.output) as folder:
         for record, name in Bar(
@@ -120,12 +119,8 @@ def _draw_each(args: argparse.Namespace, data: "Dataset", predictor: "Predictor"
             save_picture(picture, folder / name)
 
 
-def _draw_sheet(args: argparse.Namespace, data: "Dataset", predictor: "Predictor") -> None:
+def _draw_sheet(args: argparse.Namespace, data: Dataset, predictor: Predictor) -> None:
     """Rank all images by gain, and draw the telling ones."""
-    from pointsam.figures import save_picture
-    from pointsam.prediction.images.comparison import compare, draw_sheet, telling
-    from pointsam.progress import Bar
-
     gains = [
         compare(predictor, record, args.images).gain
         for record in Bar(data.images, desc="comparing", unit="image")
@@ -134,14 +129,8 @@ def _draw_sheet(args: argparse.Namespace, data: "Dataset", predictor: "Predictor
     save_picture(draw_sheet([compare(predictor, r, args.images) for r in chosen]), args.output)
 
 
-def _read_data(args: argparse.Namespace) -> "Dataset":
+def _read_data(args: argparse.Namespace) -> Dataset:
     """Read points, and masks where there are any; keep images with instances."""
-    from dataclasses import replace
-
-    from pointsam.cli.arguments import readable_images
-    from pointsam.data.coco.annotations import pair, read_coco, read_points
-    from pointsam.errors import InputError
-
     data = read_points(args.points)
     if args.annotations:
         data = pair(read_coco(args.annotations), data)

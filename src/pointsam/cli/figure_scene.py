@@ -2,15 +2,22 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pointsam.cli.display import add_display_arguments
-
-if TYPE_CHECKING:
-    from pointsam.data.rasters.scene import Scene
-    from pointsam.data.rasters.scene_points import ScenePoints
-    from pointsam.data.rasters.windows import Window
-    from pointsam.prediction.scenes.figure import SceneOutlines
+from pointsam.data.rasters.scene import Scene, open_scene
+from pointsam.data.rasters.scene_points import ScenePoints, points_on_scene
+from pointsam.data.rasters.windows import Window
+from pointsam.data.scene_dataset import read_scene_points
+from pointsam.errors import InputError
+from pointsam.figures import save_picture
+from pointsam.files import refuse_existing_file
+from pointsam.prediction.scenes.figure import (
+    SceneOutlines,
+    draw_part,
+    read_outlines,
+    window_around,
+    window_at,
+)
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,13 +64,6 @@ def draw_scene(args: argparse.Namespace) -> None:
         FileNotFoundError: a file is missing.
         InputError: arguments that do not go together, or a file that cannot be read.
     """
-    from pointsam.data.rasters.scene import open_scene
-    from pointsam.data.rasters.scene_points import points_on_scene
-    from pointsam.data.scene_dataset import read_scene_points
-    from pointsam.figures import save_picture
-    from pointsam.files import refuse_existing_file
-    from pointsam.prediction.scenes.figure import draw_part, read_outlines
-
     _check(args)
     refuse_existing_file(args.output)
     with open_scene(args.scene, bands=args.bands, stretch=args.stretch) as scene:
@@ -76,11 +76,10 @@ def draw_scene(args: argparse.Namespace) -> None:
 
 def _window(
     args: argparse.Namespace,
-    scene: "Scene",
-    outlines: "SceneOutlines",
-    points: "ScenePoints | None",
-) -> "Window":
-    from pointsam.prediction.scenes.figure import window_around, window_at
+    scene: Scene,
+    outlines: SceneOutlines,
+    points: ScenePoints | None,
+) -> Window:
 
     if args.window is None:
         return window_around(args.around, outlines, points, scene)
@@ -90,8 +89,6 @@ def _window(
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what does not go with a scene."""
-    from pointsam.errors import InputError
-
     unused = ("images", "annotations", "only", "skip_broken", "sheet", "model", "adapter")
     for name in unused:
         if getattr(args, name):

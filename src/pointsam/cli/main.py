@@ -10,14 +10,47 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any, NoReturn
 
+from pointsam.errors import InputError
+
 COMMANDS = {
-    "Try": ("demo",),
-    "Prepare": ("data", "points", "models"),
-    "Adapt": ("train", "merge", "cache"),
-    "Use": ("predict", "boxes", "figure"),
-    "Measure": ("evaluate",),
+    "Try": {
+        "demo": "Draw a small set of scenes, adapt to it from one point an object, and compare",
+    },
+    "Prepare": {
+        "data": "Find, convert, check and split data sets",
+        "points": "Make point files, from masks or from what other tools write",
+        "models": "List the models that --model takes by name",
+    },
+    "Adapt": {
+        "train": "Adapt a SAM to your images from point labels alone",
+        "merge": "Write an adapted model as a plain one, for tools that know no adapters",
+        "cache": "Show what the folder given to --cache of other commands holds, or delete it",
+    },
+    "Use": {
+        "predict": "Segment the objects you clicked on, in images or georeferenced scenes",
+        "boxes": "Turn masks into oriented boxes and score them",
+        "figure": "Draw masks before and after adaptation",
+    },
+    "Measure": {
+        "evaluate": "Score a model or an adapter on fixed points and annotated masks",
+    },
 }
-"""Modules of this folder, one a command, by what a user is after."""
+"""What each command does, by what a user is after. ``cli/NAME.py`` holds the command."""
+
+GROUPS = {
+    "data": {
+        "check": "say what a data set holds and what is wrong with it",
+        "convert": "make COCO instance masks from label rasters or polygons",
+        "images": "make 8-bit RGB images of 16-bit, float or many-band ones",
+        "layout": "say which files of NWPU VHR-10, WHU or HRSID are in a folder",
+        "split": "cut a data set in two",
+    },
+    "points": {
+        "convert": "make a point file from the clicks of another tool, or a table of a point file",
+        "draw": "draw points from masks, as an annotator would click them",
+    },
+}
+"""The same for the commands of a group. ``cli/GROUP_NAME.py`` holds the command."""
 
 DESCRIPTION = """\
 Segment objects in satellite and aerial images from one click each, with a Segment Anything model
@@ -39,8 +72,6 @@ PROGRESS_FORMS = ("bar", "json", "none")
 
 _USER_FAULTS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-
-
 _CHATTERERS = ("PIL", "rasterio", "pyogrio", "fiona")
 """Libraries that log what they then raise: it would be said twice."""
 
@@ -69,16 +100,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     2 for what the user can put right, said in one line; 130 when interrupted. Any other
     exception is a fault of this package and keeps its traceback.
     """
-    args = make_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
     logging.basicConfig(format="pointsam: %(levelname)s: %(message)s")
     for library in _CHATTERERS:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     _ask_for_large_pages()
-    from pointsam.errors import InputError
-    from pointsam.progress import show_progress_as
-
-    show_progress_as(getattr(args, "progress", "bar"))
     try:
+        args = make_parser(words).parse_args(words)
+        _show_progress(args)
         status: int = args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -97,24 +126,56 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Describe the tool and all its commands."""
+def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Describe the tool and the one command that is asked for.
+
+    Args:
+        words: the command line. Only the module of the command that it names is imported, so
+            that ``pointsam --help`` need not wait for torch.
+    """
+    summaries = {name: text for of in COMMANDS.values() for name, text in of.items()}
+    name = next((word for word in words if word in summaries), "")
+    sub_name = next((word for word in words if word in GROUPS.get(name, ())), "")
     parser = _Parser(
         prog="pointsam",
         usage="pointsam [--help] [--version] COMMAND ...",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=DESCRIPTION,
+        epilog=f"{_overview()}\n{EXAMPLE}",
     )
     parser.add_argument("--version", action="version", version=f"pointsam {version('pointsam')}")
     # Argparse would list the commands in one run; they are listed by purpose in its place.
     subparsers = parser.add_subparsers(
         prog="pointsam", required=True, metavar="COMMAND", help=argparse.SUPPRESS
     )
-    for names in COMMANDS.values():
-        for name in names:
-            import_module(f"pointsam.cli.{name}").add_parser(subparsers)
-    parser.epilog = f"{_overview(subparsers.choices)}\n{EXAMPLE}"
+    if name in GROUPS:
+        group = subparsers.add_parser(name, description=f"{summaries.pop(name)}.")
+        inside = group.add_subparsers(required=True, metavar="COMMAND")
+        _add_commands(inside, GROUPS[name], asked=sub_name, folder=f"pointsam.cli.{name}_")
+    _add_commands(subparsers, summaries, asked=name, folder="pointsam.cli.")
     return parser
+
+
+def _add_commands(
+    subparsers: "argparse._SubParsersAction[_Parser]",
+    summaries: Mapping[str, str],
+    *,
+    asked: str,
+    folder: str,
+) -> None:
+    """Add the command that is asked for with its options, and the others by name."""
+    for name, summary in summaries.items():
+        if name == asked:
+            import_module(folder + name).add_parser(subparsers)
+        else:
+            subparsers.add_parser(name, help=summary)
+
+
+def _show_progress(args: argparse.Namespace) -> None:
+    """Show how far the work is in the form that was asked for."""
+    from pointsam.progress import show_progress_as  # it imports tqdm, which --help can do without
+
+    show_progress_as(getattr(args, "progress", "bar"))
 
 
 def _ask_for_large_pages() -> None:
@@ -129,14 +190,12 @@ def _ask_for_large_pages() -> None:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
-def _overview(parsers: Mapping[str, argparse.ArgumentParser]) -> str:
-    """List the commands by purpose, each with the first sentence of its description."""
+def _overview() -> str:
+    """List the commands by purpose."""
     lines = []
-    for purpose, names in COMMANDS.items():
+    for purpose, summaries in COMMANDS.items():
         lines.append(f"{purpose}:")
-        for name in names:
-            sentence = (parsers[name].description or "").partition(". ")[0].rstrip(".")
-            lines.append(f"  {name:<10} {sentence}")
+        lines += [f"  {name:<10} {summary}" for name, summary in summaries.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,11 @@
 import argparse
 from pathlib import Path
 
+from pointsam.errors import InputError
+from pointsam.files import refuse_existing
+from pointsam.models.loading.checkpoints import EXPORT_SUFFIXES, export_plain
+from pointsam.prediction.predictor import load
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the command."""
@@ -40,11 +45,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Merge."""
-    from pointsam.errors import InputError
-    from pointsam.files import refuse_existing
-    from pointsam.models.loading.checkpoints import EXPORT_SUFFIXES, export_plain
-    from pointsam.prediction.predictor import load
-
     if args.output.suffix not in {"", *EXPORT_SUFFIXES}:
         raise InputError(f"--output {args.output}: expected a .pt or .safetensors file.")
     refuse_existing(args.output)

@@ -2,6 +2,9 @@
 
 import argparse
 
+from pointsam.models.loading.hub import cached_weights
+from pointsam.models.loading.registry import KNOWN_MODELS
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the command."""
@@ -17,9 +20,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Print a table."""
-    from pointsam.models.loading.hub import cached_weights
-    from pointsam.models.loading.registry import KNOWN_MODELS
-
     rows = [("name", "family", "parameters", "download", "licence", "weights")]
     for model in KNOWN_MODELS.values():
         if model.repo is None:

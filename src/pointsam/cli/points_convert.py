@@ -3,6 +3,10 @@
 import argparse
 from pathlib import Path
 
+from pointsam.data.clicks.formats import read_clicks, write_clicks
+from pointsam.errors import InputError
+from pointsam.files import refuse_existing_file
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the command."""
@@ -39,10 +43,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Read, then write."""
-    from pointsam.data.clicks.formats import read_clicks, write_clicks
-    from pointsam.errors import InputError
-    from pointsam.files import refuse_existing_file
-
     refuse_existing_file(args.output)
     data = read_clicks(args.input, images=args.images, negative=args.negative)
     background = sum(len(image.background_points) for image in data.images)

@@ -1,7 +1,14 @@
 """``pointsam points draw``: masks in, fixed points out."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+
+from pointsam.data.clicks.simulated import Annotator, click_image
+from pointsam.data.coco.annotations import read_coco, write_points
+from pointsam.errors import InputError
+from pointsam.files import refuse_existing_file
+from pointsam.progress import Bar
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -52,14 +59,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Draw."""
-    from dataclasses import replace
-
-    from pointsam.data.clicks.simulated import Annotator, click_image
-    from pointsam.data.coco.annotations import read_coco, write_points
-    from pointsam.errors import InputError
-    from pointsam.files import refuse_existing_file
-    from pointsam.progress import Bar
-
     annotator = Annotator(
         args.positives, args.negatives, args.placement, args.missed, args.misplaced
     )

@@ -1,11 +1,22 @@
 """``pointsam predict``: images and points in, masks out."""
 
 import argparse
+import json
+import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pointsam.cli.arguments import add_model_arguments, add_skip_broken, refuse_options
+from pointsam.cli.arguments import (
+    add_model_arguments,
+    add_skip_broken,
+    open_model,
+    readable_images,
+    refuse_options,
+)
 from pointsam.cli.clicks import click, clicked_image
+from pointsam.cli.display import refuse_other_stretch
 from pointsam.cli.predict_automatic import (
     EVERYTHING_DEFAULTS,
     add_automatic_arguments,
@@ -13,9 +24,23 @@ from pointsam.cli.predict_automatic import (
     read_images,
 )
 from pointsam.cli.predict_scene import SCENE_DEFAULTS, add_scene_arguments, is_scene, run_scene
-
-if TYPE_CHECKING:
-    from pointsam.data.records import Dataset
+from pointsam.data.coco.annotations import read_points
+from pointsam.data.rasters.images import read_image
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError
+from pointsam.figures import save_picture
+from pointsam.files import new_folder, refuse_existing
+from pointsam.models.calibration import Calibration
+from pointsam.prediction.images.clicked import (
+    coco_annotations,
+    coco_image,
+    draw_figure,
+    output_names,
+    predict_image,
+    write_labels,
+)
+from pointsam.progress import Bar
+from pointsam.training.settings import TeacherSettings
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -85,9 +110,6 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict."""
-    from pointsam.errors import InputError
-    from pointsam.files import refuse_existing
-
     args.image = args.image or args.scene
     if args.grid is None:
         refuse_options(args, EVERYTHING_DEFAULTS, "--grid")
@@ -103,27 +125,8 @@ def run(args: argparse.Namespace) -> int:
     return _segment(args, *read(args))
 
 
-def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
+def _segment(args: argparse.Namespace, data: Dataset, folder: Path) -> int:
     """Segment images that have points, and write what was found."""
-    import json
-    from functools import partial
-
-    from pointsam.cli.arguments import open_model
-    from pointsam.cli.display import refuse_other_stretch
-    from pointsam.figures import save_picture
-    from pointsam.files import new_folder
-    from pointsam.models.calibration import Calibration
-    from pointsam.prediction.images.clicked import (
-        coco_annotations,
-        coco_image,
-        draw_figure,
-        output_names,
-        predict_image,
-        write_labels,
-    )
-    from pointsam.progress import Bar
-    from pointsam.training.settings import TeacherSettings
-
     refuse_other_stretch(folder, args.adapter)
     usual = TeacherSettings()
     joint = Calibration(usual.iou_threshold, usual.max_negatives) if args.joint else None
@@ -153,21 +156,12 @@ def _segment(args: argparse.Namespace, data: "Dataset", folder: Path) -> int:
     return 0
 
 
-def _read_data(args: argparse.Namespace) -> "tuple[Dataset, Path]":
+def _read_data(args: argparse.Namespace) -> tuple[Dataset, Path]:
     """Read the points of the images that have any, and name the images' folder.
 
     Raises:
         InputError: an option is missing, no image has points, or an image cannot be used.
     """
-    import sys
-    from dataclasses import replace
-
-    from pointsam.cli.arguments import readable_images
-    from pointsam.data.coco.annotations import read_points
-    from pointsam.data.rasters.images import read_image
-    from pointsam.data.records import Dataset
-    from pointsam.errors import InputError
-
     if args.point is not None:
         if args.image is None:
             raise InputError("--point is a click on one image: give --image FILE.")
@@ -187,12 +181,8 @@ def _read_data(args: argparse.Namespace) -> "tuple[Dataset, Path]":
     return readable_images(data, folder, skip_broken=args.skip_broken), folder
 
 
-def _of_one(data: "Dataset", image: Path) -> "Dataset":
+def _of_one(data: Dataset, image: Path) -> Dataset:
     """Keep the points of one image, found by its name."""
-    from dataclasses import replace
-
-    from pointsam.errors import InputError
-
     found = [record for record in data.images if Path(record.file_name).name == image.name]
     if len(found) != 1:
         raise InputError(

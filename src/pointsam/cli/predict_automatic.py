@@ -1,15 +1,22 @@
 """``pointsam predict --grid``: masks of images that nobody has clicked on."""
 
 import argparse
+import sys
 from collections.abc import Callable
+from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pointsam.data.records import Dataset, ImageRecord
-    from pointsam.models.segmenter import Segmenter
-    from pointsam.prediction.automatic import AutomaticSettings
-    from pointsam.prediction.images.clicked import ImagePrediction
+from PIL import Image
+
+from pointsam.cli.arguments import readable_images
+from pointsam.data.rasters.images import image_size
+from pointsam.data.records import Dataset, ImageRecord
+from pointsam.errors import InputError
+from pointsam.models.segmenter import Segmenter
+from pointsam.prediction.automatic import ANYTHING, AutomaticSettings
+from pointsam.prediction.images.automatic import load_prototypes, predict_automatic
+from pointsam.prediction.images.clicked import ImagePrediction
 
 FACTORS = ("iou", "stability", "similarity")
 EVERYTHING_DEFAULTS = {
@@ -56,23 +63,13 @@ def add_automatic_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_images(args: argparse.Namespace) -> "tuple[Dataset, Path]":
+def read_images(args: argparse.Namespace) -> tuple[Dataset, Path]:
     """List one image, or those of a folder, with no instances.
 
     Raises:
         FileNotFoundError: there is no such image or folder.
         InputError: the folder holds no image that can be read.
     """
-    import sys
-
-    from PIL import Image
-
-    from pointsam.cli.arguments import readable_images
-    from pointsam.data.rasters.images import image_size
-    from pointsam.data.records import Dataset, ImageRecord
-    from pointsam.errors import InputError
-    from pointsam.prediction.automatic import ANYTHING
-
     folder: Path = args.images if args.image is None else args.image.parent
     if args.image is None and not folder.is_dir():
         raise FileNotFoundError(f"no image folder {folder}.")
@@ -94,15 +91,9 @@ def read_images(args: argparse.Namespace) -> "tuple[Dataset, Path]":
 
 
 def everything(
-    args: argparse.Namespace, model: "Segmenter"
-) -> "Callable[[ImageRecord, Path], ImagePrediction]":
+    args: argparse.Namespace, model: Segmenter
+) -> Callable[[ImageRecord, Path], ImagePrediction]:
     """Give what segments one image as the arguments say."""
-    from functools import partial
-    from itertools import count
-
-    from pointsam.errors import InputError
-    from pointsam.prediction.images.automatic import load_prototypes, predict_automatic
-
     if args.joint:
         raise InputError("--joint goes with clicks, not with --grid.")
     return partial(
@@ -115,14 +106,12 @@ def everything(
     )
 
 
-def automatic_settings(args: argparse.Namespace) -> "AutomaticSettings":
+def automatic_settings(args: argparse.Namespace) -> AutomaticSettings:
     """Read which masks are kept.
 
     Raises:
         InputError: a limit that cannot be.
     """
-    from pointsam.prediction.automatic import AutomaticSettings
-
     return AutomaticSettings(
         grid=args.grid,
         min_iou=args.min_iou,

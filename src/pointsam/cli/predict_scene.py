@@ -3,18 +3,23 @@
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pointsam.cli.arguments import open_model
 from pointsam.cli.clicks import clicked_image
 from pointsam.cli.display import add_display_arguments
-
-if TYPE_CHECKING:
-    from pointsam.data.rasters.scene import Scene
-    from pointsam.data.rasters.stretching import Stretch
-    from pointsam.data.records import ImageRecord
-    from pointsam.models.adapters.card import AdapterCard
-    from pointsam.prediction.scenes.automatic import SceneAutomatic
-    from pointsam.prediction.scenes.run import SceneSummary, Shard
+from pointsam.cli.predict_automatic import automatic_settings
+from pointsam.data.clicks.vector_points import ENDINGS
+from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
+from pointsam.data.rasters.scene_points import scene_points
+from pointsam.data.rasters.stretching import Stretch, stretch_from
+from pointsam.data.records import ImageRecord
+from pointsam.data.scene_dataset import fitting_window, read_scene_points
+from pointsam.errors import InputError
+from pointsam.models.adapters.card import AdapterCard, read_card
+from pointsam.prediction.images.automatic import load_prototypes
+from pointsam.prediction.scenes.automatic import SceneAutomatic
+from pointsam.prediction.scenes.run import SceneRun, SceneSettings, SceneSummary, Shard
+from pointsam.progress import Bar
 
 SCENE_DEFAULTS = {
     "window": None,
@@ -73,22 +78,11 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
 
 def is_scene(image: Path, points: Path | None) -> bool:
     """Say whether an image belongs on a map, or its points come from one."""
-    from pointsam.data.clicks.vector_points import ENDINGS
-    from pointsam.data.rasters.scene import georeferenced
-
     return (points is not None and points.suffix.lower() in ENDINGS) or georeferenced(image)
 
 
 def run_scene(args: argparse.Namespace) -> int:
     """Segment a scene; reads image, points, output, the model's arguments and the above."""
-    from pointsam.cli.arguments import open_model
-    from pointsam.data.rasters.scene import open_scene
-    from pointsam.data.rasters.scene_points import scene_points
-    from pointsam.data.scene_dataset import fitting_window
-    from pointsam.models.adapters.card import read_card
-    from pointsam.prediction.scenes.run import SceneRun, SceneSettings
-    from pointsam.progress import Bar
-
     shard = _shard(args.shard)
     card = read_card(args.adapter) if args.adapter else None
     bands, stretch = displayed(args, card)
@@ -129,26 +123,21 @@ def run_scene(args: argparse.Namespace) -> int:
     return 0
 
 
-def _record(args: argparse.Namespace, scene: "Scene") -> "ImageRecord":
+def _record(args: argparse.Namespace, scene: Scene) -> ImageRecord:
     """Read the clicks on a scene: those of the command line, or those of a file."""
-    from pointsam.data.scene_dataset import read_scene_points
-
     if args.point is not None:
         return clicked_image(args.image, scene.size, args.point)
     return read_scene_points(args.points, scene)
 
 
 def displayed(
-    args: argparse.Namespace, card: "AdapterCard | None"
-) -> "tuple[tuple[int, int, int] | None, Stretch | tuple[float, float] | None]":
+    args: argparse.Namespace, card: AdapterCard | None
+) -> tuple[tuple[int, int, int] | None, Stretch | tuple[float, float] | None]:
     """Say how the scene is shown: as asked for, and else as the adapter's training was.
 
     Raises:
         InputError: other bands than the training's, which had a stretch of its own for each.
     """
-    from pointsam.data.rasters.stretching import stretch_from
-    from pointsam.errors import InputError
-
     if card is None or card.stretch is None:
         return args.bands, args.stretch
     trained = stretch_from(card.stretch)
@@ -163,17 +152,13 @@ def displayed(
     return None, replace(trained, bands=bands)
 
 
-def _automatic(args: argparse.Namespace) -> "SceneAutomatic":
+def _automatic(args: argparse.Namespace) -> SceneAutomatic:
     """Give what is kept of a scene that nobody has clicked on."""
-    from pointsam.cli.predict_automatic import automatic_settings
-    from pointsam.prediction.images.automatic import load_prototypes
-    from pointsam.prediction.scenes.automatic import SceneAutomatic
-
     prototypes = load_prototypes(args.adapter) if args.adapter else None
     return SceneAutomatic(automatic_settings(args), prototypes)
 
 
-def _report(summary: "SceneSummary", output: Path) -> None:
+def _report(summary: SceneSummary, output: Path) -> None:
     print(f"{summary.objects} objects in {summary.windows} windows, {summary.empty} without a mask")
     if summary.cut:
         print(f"{summary.cut} reach beyond --largest-window and may be cut (field 'cut')")
@@ -184,11 +169,8 @@ def _report(summary: "SceneSummary", output: Path) -> None:
     print(f"outputs: {output}/instances.gpkg, .geojson, .tif")
 
 
-def _shard(text: str | None) -> "Shard":
+def _shard(text: str | None) -> Shard:
     """Read ``I/N``."""
-    from pointsam.errors import InputError
-    from pointsam.prediction.scenes.run import Shard
-
     if text is None:
         return Shard()
     number, slash, of = text.partition("/")

@@ -1,10 +1,20 @@
 """``pointsam train``: images and points in, an adapter folder out."""
 
 import argparse
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pointsam.cli.arguments import add_cache_arguments
+import yaml
+
+from pointsam.cli.arguments import (
+    add_cache_arguments,
+    chosen_device,
+    open_cache,
+    readable_images,
+    set_threads,
+)
 from pointsam.cli.train_scene import (
     add_scene_arguments,
     on_scenes,
@@ -12,11 +22,15 @@ from pointsam.cli.train_scene import (
     show_chips,
     show_held_out,
 )
-
-if TYPE_CHECKING:
-    from pointsam.training.ranks import Ranks
-    from pointsam.training.run import RunInputs
-    from pointsam.training.settings import TrainSettings
+from pointsam.data.coco.annotations import pair, read_coco, read_points
+from pointsam.data.dataset import folder_images
+from pointsam.data.rasters.stretching import FILE_NAME, read_stretch
+from pointsam.errors import InputError, in_words
+from pointsam.files import refuse_existing, sha256_of
+from pointsam.training.collapse_monitor import RunCollapsedError
+from pointsam.training.ranks import RankLostError, Ranks, device_of_rank, joined_ranks
+from pointsam.training.run import RunInputs, run_training
+from pointsam.training.settings import TrainSettings, merged, read_settings, train_settings
 
 SETTING_FLAGS = {
     "regime": "regime",
@@ -131,12 +145,6 @@ def _add_machine(machine: "argparse._ArgumentGroup") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, alone or with the other processes that torchrun started."""
-    import sys
-
-    from pointsam.cli.arguments import chosen_device
-    from pointsam.errors import InputError
-    from pointsam.training.ranks import RankLostError, device_of_rank, joined_ranks
-
     if not args.patience > 0:
         raise InputError(f"--patience {args.patience:g}: give a number of seconds.")
     device = device_of_rank(chosen_device(args.device))
@@ -148,16 +156,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
 
 
-def _train(args: argparse.Namespace, device: str, ranks: "Ranks") -> int:
-    import sys
-    from dataclasses import replace
-
-    from pointsam.cli.arguments import open_cache, set_threads
-    from pointsam.errors import InputError
-    from pointsam.files import refuse_existing
-    from pointsam.training.collapse_monitor import RunCollapsedError
-    from pointsam.training.run import run_training
-    from pointsam.training.settings import train_settings
+def _train(args: argparse.Namespace, device: str, ranks: Ranks) -> int:
 
     if args.save_every < 1:
         raise InputError(f"--save-every {args.save_every}: give at least 1 step.")
@@ -190,11 +189,6 @@ def _train(args: argparse.Namespace, device: str, ranks: "Ranks") -> int:
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """Lay flags over ``--set`` over the file."""
-    import yaml
-
-    from pointsam.errors import InputError, in_words
-    from pointsam.training.settings import merged, read_settings
-
     values = read_settings(args.config) if args.config else {}
     given = [text.partition("=") for text in args.overrides]
     for name, equals, value in given:
@@ -220,16 +214,8 @@ def _nested(name: str, value: Any) -> dict[str, Any]:
     return nested
 
 
-def _folder_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunInputs":
+def _folder_inputs(args: argparse.Namespace, settings: TrainSettings) -> RunInputs:
     """Read the points, and the masks where the regime learns from them; check every image."""
-    from pointsam.cli.arguments import readable_images
-    from pointsam.data.coco.annotations import pair, read_coco, read_points
-    from pointsam.data.dataset import folder_images
-    from pointsam.data.rasters.stretching import FILE_NAME, read_stretch
-    from pointsam.errors import InputError
-    from pointsam.files import sha256_of
-    from pointsam.training.run import RunInputs
-
     for option in ("window", "bands", "stretch"):
         if getattr(args, option) is not None:
             raise InputError(f"--{option} is for scenes: give --images SCENE.tif, or leave it out.")

@@ -2,15 +2,19 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pointsam.cli.display import add_display_arguments, described
-
-if TYPE_CHECKING:
-    from pointsam.data.rasters.stretching import Stretch
-    from pointsam.evaluation.held_out import HeldOut
-    from pointsam.training.run import RunInputs
-    from pointsam.training.settings import TrainSettings
+from pointsam.data.clicks.vector_points import ENDINGS
+from pointsam.data.rasters.images import list_images
+from pointsam.data.rasters.stretching import Stretch, find_stretch
+from pointsam.data.records import Dataset
+from pointsam.data.scene_dataset import SceneChips, click_on, cut, hold_out
+from pointsam.errors import InputError
+from pointsam.evaluation.held_out import HeldOut
+from pointsam.files import sha256_of
+from pointsam.progress import Bar
+from pointsam.training.run import RunInputs
+from pointsam.training.settings import TrainSettings
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,25 +45,16 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
 
 def on_scenes(args: argparse.Namespace) -> bool:
     """Say whether the images are scenes."""
-    from pointsam.data.clicks.vector_points import ENDINGS
-
     return args.images.is_file() or args.points.suffix.lower() in ENDINGS
 
 
-def scene_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunInputs":
+def scene_inputs(args: argparse.Namespace, settings: TrainSettings) -> RunInputs:
     """Lay chips around the clicks, and hold those of one end of the area out.
 
     Raises:
         FileNotFoundError: no scene or no points.
         InputError: masks are asked for, a scene or the points cannot be used, a bad share.
     """
-    from pointsam.data.records import Dataset
-    from pointsam.data.scene_dataset import SceneChips, click_on, cut, hold_out
-    from pointsam.errors import InputError
-    from pointsam.files import sha256_of
-    from pointsam.progress import Bar
-    from pointsam.training.run import RunInputs
-
     if settings.regime == "supervised":
         raise InputError(
             "--regime supervised learns from masks of images: cut scene and polygons into chips "
@@ -93,7 +88,7 @@ def scene_inputs(args: argparse.Namespace, settings: "TrainSettings") -> "RunInp
     )
 
 
-def show_chips(inputs: "RunInputs") -> None:
+def show_chips(inputs: RunInputs) -> None:
     """Say what is trained on, and how it is shown."""
     ground = inputs.ground_size
     size = "" if ground is None else f", {ground:.3g} m on the ground a model pixel"
@@ -103,7 +98,7 @@ def show_chips(inputs: "RunInputs") -> None:
         print(f"red, green, blue are {described(inputs.stretch)}")
 
 
-def show_held_out(found: "HeldOut") -> None:
+def show_held_out(found: HeldOut) -> None:
     """Print what was seen on the clicks that were held out."""
     print(f"held out: {found.instances} objects in {found.images} chips; percent")
     print(f"{'':<38}{'direct':>8}{'adapted':>9}")
@@ -128,9 +123,6 @@ def _scene_paths(images: Path) -> list[Path]:
         FileNotFoundError: there is no such file or folder.
         InputError: a folder without rasters.
     """
-    from pointsam.data.rasters.images import list_images
-    from pointsam.errors import InputError
-
     if images.is_file():
         return [images]
     if not images.is_dir():
@@ -141,8 +133,7 @@ def _scene_paths(images: Path) -> list[Path]:
     return paths
 
 
-def _stretch(args: argparse.Namespace, paths: list[Path]) -> "Stretch":
-    from pointsam.data.rasters.stretching import find_stretch
+def _stretch(args: argparse.Namespace, paths: list[Path]) -> Stretch:
 
     found = find_stretch(paths, bands=args.bands)
     return found.between(*args.stretch) if args.stretch else found
