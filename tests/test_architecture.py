@@ -44,6 +44,7 @@ INSIDE = {  # the same inside a room, for its files and sub-rooms
         {"loading"},
     ],
     "prediction": [
+        {"ranking"},
         {"automatic", "predictor", "rectangles"},
         {"scenes"},
         {"images", "boxes"},

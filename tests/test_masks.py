@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from pointsam.data.coco.masks import count_drawn, drawn_iou, rasterise, to_rle
-from pointsam.masks import count_pixels, label_raster, overlap_rate, pairwise_iou, threshold
+from pointsam.masks import (
+    PixelOwners,
+    count_pixels,
+    iou_of_areas,
+    overlap_rate,
+    pairwise_iou,
+    threshold,
+)
 
 
 def random_masks(seed, count=4, size=(7, 9), share=0.5):
@@ -127,8 +134,25 @@ def test_a_mask_that_cannot_be_drawn_is_refused(segmentation, message):
 
 def test_labels_number_instances_from_one_and_settle_overlaps_by_logit():
     logits = torch.tensor([[[2.0, 2.0, -1.0]], [[-1.0, 3.0, 0.0]]])
-    assert label_raster(logits).tolist() == [[1, 2, 0]]
-    assert label_raster(logits[:0]).tolist() == [[0, 0, 0]]
+    owners = PixelOwners((1, 3))
+    assert owners.labels.tolist() == [[0, 0, 0]]
+    owners.claim(logits, first=1)
+    assert owners.labels.tolist() == [[1, 2, 0]]
+
+
+def test_of_equal_logits_the_first_claim_owns_the_pixel_whoever_comes_together():
+    logits = torch.tensor([[[2.0, 1.0]], [[2.0, 4.0]], [[2.0, 4.0]]])
+    together, apart = PixelOwners((1, 2)), PixelOwners((1, 2))
+    together.claim(logits, first=5)
+    for number, one in enumerate(logits, start=5):
+        apart.claim(one[None], first=number)
+    assert together.labels.tolist() == apart.labels.tolist() == [[5, 6]]
+
+
+def test_a_claim_on_a_part_changes_nothing_outside_it():
+    owners = PixelOwners((3, 4))
+    owners.claim(torch.ones(1, 2, 2), first=9, part=(slice(1, 3), slice(0, 2)))
+    assert owners.labels.tolist() == [[0, 0, 0, 0], [9, 9, 0, 0], [9, 9, 0, 0]]
 
 
 def test_iou_of_drawn_masks_is_that_of_their_pixels():
@@ -138,3 +162,11 @@ def test_iou_of_drawn_masks_is_that_of_their_pixels():
     masks = torch.from_numpy(np.stack([rasterise(s, size) for s in segmentations]))
     assert drawn_iou(segmentations, size) == pytest.approx(pairwise_iou(masks).numpy())
     assert drawn_iou([], size).shape == (0, 0)
+
+
+def test_two_empty_masks_have_iou_0_by_every_count():
+    nothing = torch.zeros(2, 3, 3, dtype=torch.bool)
+    assert iou_of_areas(*torch.zeros(3, 1)).item() == 0
+    assert pairwise_iou(nothing).tolist() == [[0, 0], [0, 0]]
+    assert count_pixels(nothing, nothing).iou.tolist() == [0, 0]
+    assert drawn_iou([[], []], (3, 3)).tolist() == [[0, 0], [0, 0]]

@@ -1,10 +1,9 @@
-"""Masks as tensors: logits, the bool maps they become, label rasters, and counts of pixels."""
+"""Masks as tensors: logits, the bool maps they become, who owns a pixel, and counts of pixels."""
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,6 +30,21 @@ def masks_in_image(
     return torch.cat([threshold(frame.logits_to_image(part)).cpu() for part in parts])
 
 
+def iou_of_areas(
+    both: Num[Tensor, "*#masks"], one: Num[Tensor, "*#masks"], other: Num[Tensor, "*#masks"]
+) -> Float[Tensor, "..."]:
+    """Give the IoU of masks by their areas: the one rule of all IoUs of masks.
+
+    Two empty masks have IoU 0: an empty mask is never right.
+
+    Args:
+        both: pixels that lie in both masks.
+        one: pixels of the one mask.
+        other: pixels of the other.
+    """
+    return both / (one + other - both).clamp(min=1)
+
+
 def pairwise_iou(
     masks: Bool[Tensor, "instances rows cols"],
 ) -> Float[Tensor, "instances instances"]:
@@ -38,8 +52,7 @@ def pairwise_iou(
     pixels = masks.flatten(1).to(torch.float32)
     both = pixels @ pixels.T
     area = pixels.sum(dim=1)
-    either = area[:, None] + area[None, :] - both
-    return both / either.clamp(min=1)
+    return iou_of_areas(both, area[:, None], area[None, :])
 
 
 def agree_with_clicks(
@@ -81,7 +94,7 @@ class PixelCounts:
     @property
     def iou(self) -> Float[Tensor, " instances"]:
         """Give both over either; 0 where both masks are empty."""
-        return _ratio(self.both, self.predicted + self.target - self.both)
+        return iou_of_areas(self.both.double(), self.predicted.double(), self.target.double())
 
     @property
     def f1(self) -> Float[Tensor, " instances"]:
@@ -117,17 +130,39 @@ def overlap_rate(masks: Bool[Tensor, "instances rows cols"]) -> float:
     return int((claims > 1).sum()) / masked if masked else 0.0
 
 
-def label_raster(
-    mask_logits: Float[Tensor, "instances rows cols"],
-) -> Int[np.ndarray, "rows cols"]:
-    """Number each pixel by its instance, from 1; 0 is background.
+class PixelOwners:
+    """A label raster: who owns each pixel that several masks may claim.
 
-    A pixel that several masks claim goes to the one with the highest logit there.
+    A pixel goes to the mask with the highest logit there, of equals to the one that claims first.
     """
-    if not len(mask_logits):
-        return np.zeros(tuple(mask_logits.shape[1:]), dtype=np.int64)
-    best, owner = mask_logits.max(dim=0)
-    return torch.where(threshold(best), owner + 1, 0).cpu().numpy()
+
+    labels: Int[Tensor, "rows cols"]
+    """Number of the owner; 0 is background."""
+
+    def __init__(self, size: tuple[int, int], *, device: torch.device | str = "cpu") -> None:
+        # A mask is where its logit is positive, so a claim has to be higher than 0.
+        self._best = torch.zeros(size, device=device)
+        self.labels = torch.zeros(size, dtype=torch.int32, device=device)
+
+    def claim(
+        self,
+        mask_logits: Float[Tensor, "masks rows cols"],
+        *,
+        first: int,
+        part: tuple[slice, slice] = (slice(None), slice(None)),
+    ) -> None:
+        """Let masks claim their pixels.
+
+        Args:
+            mask_logits: of at least one mask, in the pixels of `part`.
+            first: number of the first mask; the others follow.
+            part: rows and columns of the raster.
+        """
+        highest, owner = mask_logits.max(dim=0)
+        best, labels = self._best[part], self.labels[part]
+        wins = highest > best
+        labels.copy_(torch.where(wins, owner.to(labels.dtype) + first, labels))
+        best.copy_(torch.where(wins, highest, best))
 
 
 def _ratio(part: Int[Tensor, " n"], whole: Int[Tensor, " n"]) -> Float[Tensor, " n"]:

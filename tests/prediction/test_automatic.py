@@ -12,7 +12,7 @@ from pointsam.masks import pairwise_iou
 from pointsam.prediction.automatic import (
     AutomaticSettings,
     automatic_masks,
-    duplicates,
+    distinct,
     grid_points,
     mask_features,
     stability,
@@ -91,11 +91,11 @@ def test_suppression_is_the_greedy_one(seed):
     for index in range(14):
         if not any(iou[index, other] > 0.5 for other in kept):
             kept.append(index)
-    assert (~duplicates(masks, max_overlap=0.5)).nonzero()[:, 0].tolist() == kept
+    assert distinct(masks, max_overlap=0.5).nonzero()[:, 0].tolist() == kept
 
 
 def test_suppression_of_nothing_is_nothing():
-    assert len(duplicates(torch.zeros(0, 4, 4, dtype=torch.bool), max_overlap=0.5)) == 0
+    assert len(distinct(torch.zeros(0, 4, 4, dtype=torch.bool), max_overlap=0.5)) == 0
 
 
 def test_prototypes_come_from_the_adapter_folder(tmp_path):

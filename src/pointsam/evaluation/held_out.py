@@ -17,7 +17,7 @@ from pointsam.data.dataset import ImageSource, load_sample
 from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.figures import draw_panel, save_picture, side_by_side, stack
-from pointsam.masks import agree_with_clicks, masks_in_image, overlap_rate, threshold
+from pointsam.masks import agree_with_clicks, count_pixels, masks_in_image, overlap_rate, threshold
 from pointsam.models.adapters.lora import Adapter, AdapterState
 from pointsam.models.encoding import Precision
 from pointsam.models.segment import segment
@@ -44,7 +44,7 @@ class HeldOut:
     """SAM's own estimate of its masks' IoU, mean over instances."""
     adapted_iou_prediction: float
     kept: float
-    """IoU of each mask before and after adaptation, mean over instances."""
+    """IoU of each mask before and after adaptation, mean over instances; of two empty ones 0."""
 
     def scores(self) -> dict[str, float]:
         """Give the numbers by name, for the adapter's card."""
@@ -99,7 +99,7 @@ def compare_held_out(
         adapted_overlap=_overlap([adapted for _, _, adapted in rows]),
         direct_iou_prediction=_sureness([direct for _, direct, _ in rows]),
         adapted_iou_prediction=_sureness([adapted for _, _, adapted in rows]),
-        kept=_mean(torch.cat([_iou(direct.masks, adapted.masks) for _, direct, adapted in rows])),
+        kept=_mean(torch.cat([count_pixels(old.masks, new.masks).iou for _, old, new in rows])),
     )
 
 
@@ -126,15 +126,6 @@ def _sureness(answers: Sequence[_Answer]) -> float:
 
 def _mean(values: Float[Tensor, " values"]) -> float:
     return float(values.mean())
-
-
-def _iou(
-    one: Bool[Tensor, "instances rows cols"], other: Bool[Tensor, "instances rows cols"]
-) -> Float[Tensor, " instances"]:
-    """Compare masks pair by pair; two empty ones are the same."""
-    both = (one & other).flatten(1).sum(dim=1)
-    either = (one | other).flatten(1).sum(dim=1)
-    return torch.where(either > 0, both / either.clamp(min=1), 1.0)
 
 
 def _draw(

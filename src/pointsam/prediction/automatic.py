@@ -6,8 +6,8 @@ good it is is judged by three numbers that need no truth, and duplicates are rem
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -15,12 +15,11 @@ from torch.nn import functional as F
 
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame, to_edges, to_middles
-from pointsam.masks import pairwise_iou, threshold
+from pointsam.masks import iou_of_areas, pairwise_iou, threshold
 from pointsam.models.segment import segment
 from pointsam.models.segmenter import Embedding, Segmenter
+from pointsam.prediction.ranking import Factor, best_first, nms, rank
 from pointsam.prompts import POSITIVE, Prompts
-
-Factor = Literal["iou", "stability", "similarity"]
 
 ANYTHING = "object"
 """Category of what was found without being asked for."""
@@ -122,9 +121,9 @@ def automatic_masks(
         )
         found.append(masks[_worth_keeping(masks, frame, settings)])
     together = _join(found)
-    best_first = together[together.rank.argsort(descending=True, stable=True)]
-    inside = threshold(best_first.low_res_logits) & frame.low_res_valid().to(model.device)
-    return best_first[~duplicates(inside, max_overlap=settings.max_overlap)]
+    ordered = together[best_first(together.rank)]
+    inside = threshold(ordered.low_res_logits) & frame.low_res_valid().to(model.device)
+    return ordered[distinct(inside, max_overlap=settings.max_overlap)]
 
 
 def grid_points(frame: ModelFrame, count: int) -> Float[Tensor, "points 2"]:
@@ -148,7 +147,7 @@ def stability(
     """Give the IoU of each mask at thresholds `offset` above and below; 0 for an empty one."""
     strict = threshold(low_res_logits - offset).sum(dim=(1, 2))
     loose = threshold(low_res_logits + offset).sum(dim=(1, 2))
-    return strict / loose.clamp(min=1)
+    return iou_of_areas(strict, strict, loose)
 
 
 def mask_features(
@@ -183,26 +182,24 @@ def similarity(
     return (means @ F.normalize(prototypes.to(means), dim=1).T).amax(dim=1)
 
 
-def duplicates(
+def distinct(
     masks: Bool[Tensor, "masks rows cols"], *, max_overlap: float
 ) -> Bool[Tensor, " masks"]:
-    """Mark the masks that overlap a kept one that stands before them: greedy suppression.
-
-    A mask is a duplicate if a mask before it that is none overlaps it. Applied again and again
-    from "none is", that rule settles from the front: after n rounds the first n are right.
+    """Mark the masks that NMS keeps.
 
     Args:
         masks: the best first.
         max_overlap: IoU above which two masks are one object.
     """
-    before = torch.ones(len(masks), len(masks), device=masks.device, dtype=torch.bool).triu(1)
-    covers = (pairwise_iou(masks) > max_overlap) & before
-    marked = torch.zeros(len(masks), dtype=torch.bool, device=masks.device)
-    while True:
-        again = (covers & ~marked[:, None]).any(dim=0)
-        if torch.equal(again, marked):
-            return marked
-        marked = again
+    overlap = pairwise_iou(masks).cpu()
+    everyone = np.arange(len(masks))
+    kept = nms(
+        len(masks),
+        near=lambda _: everyone,
+        iou=lambda index, others: overlap[index, torch.from_numpy(others)],
+        max_overlap=max_overlap,
+    )
+    return torch.from_numpy(kept).to(masks.device)
 
 
 def _judged(
@@ -217,9 +214,10 @@ def _judged(
     """Put the three factors and their product beside the masks."""
     stable = stability(low_res_logits)
     alike = similarity(features, threshold(low_res_logits), prototypes=prototypes)
+    factors: dict[Factor, Tensor]
     factors = {"iou": iou_prediction, "stability": stable, "similarity": alike}
-    rank = torch.stack([factors[name].clamp(min=0) for name in rank_by]).prod(dim=0)
-    return AutomaticMasks(low_res_logits, points, iou_prediction, stable, alike, rank)
+    ranks = rank(factors, rank_by=rank_by)
+    return AutomaticMasks(low_res_logits, points, iou_prediction, stable, alike, ranks)
 
 
 def _worth_keeping(

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pointsam.masks import count_pixels
 from pointsam.training.pseudo_labels import PseudoLabels
 from pointsam.training.ranks import ALONE, Ranks
 from pointsam.training.settings import MonitorSettings
@@ -69,10 +70,8 @@ _NUMBERS = ("area", "accepted", "frozen area", "frozen accepted", "iou")
 
 def _beside(label: PseudoLabels, frozen: PseudoLabels) -> Float[Tensor, "instances numbers"]:
     """Give what is compared of each instance, in the order of _NUMBERS."""
-    both = (label.masks & frozen.masks).sum(dim=(1, 2))
-    either = (label.masks | frozen.masks).sum(dim=(1, 2))
-    areas, frozen_areas = label.masks.sum(dim=(1, 2)), frozen.masks.sum(dim=(1, 2))
-    columns = (areas, label.accepted, frozen_areas, frozen.accepted, both / either.clamp(min=1))
+    counts = count_pixels(label.masks, frozen.masks)
+    columns = (counts.predicted, label.accepted, counts.target, frozen.accepted, counts.iou)
     return torch.stack([column.float() for column in columns], dim=1)
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from pointsam.masks import threshold
+from pointsam.masks import count_pixels, threshold
 
 DICE_SMOOTHING = 1.0
 """Pixels added to both sides of the Dice ratio, so that two empty masks agree."""
@@ -85,11 +85,9 @@ def iou_head_loss(
         of the IoU head.
     """
     mask = threshold(mask_logits.detach()) & valid
-    target = target & valid
-    both = (mask & target).sum(dim=(1, 2))
-    either = (mask | target).sum(dim=(1, 2)).clamp(min=1)
     predicted = _computable(iou_prediction)
-    return (predicted - (both / either).to(predicted)).square()
+    measured = count_pixels(mask, target & valid).iou
+    return (predicted - measured.to(predicted)).square()
 
 
 def _computable(values: Tensor, valid: Tensor | None = None) -> Tensor:

@@ -15,8 +15,8 @@ from pointsam.prediction.automatic import AutomaticSettings
 from pointsam.prediction.scenes.automatic import (
     GridTasks,
     SceneAutomatic,
+    distinct,
     kept,
-    scene_duplicates,
     settled,
 )
 from pointsam.prediction.scenes.logit_maps import LogitMap
@@ -88,8 +88,8 @@ def test_the_grid_of_a_huge_scene_is_not_held():
 def test_only_the_better_of_two_masks_of_one_object_stays():
     maps = [_square(0, 10), _square(1, 10), _square(50, 10), _square(2, 10)]
     # moved by one of ten pixels: 9/11; by two: 8/12, below the limit to the first, which is kept
-    assert scene_duplicates(maps, max_overlap=0.7).tolist() == [False, True, False, False]
-    assert scene_duplicates([], max_overlap=0.7).tolist() == []
+    assert distinct(maps, max_overlap=0.7).tolist() == [True, False, True, True]
+    assert distinct([], max_overlap=0.7).tolist() == []
 
 
 def test_what_is_left_is_ranked_and_numbered():

@@ -19,7 +19,7 @@ from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side
 from pointsam.frames import ModelFrame
-from pointsam.masks import threshold
+from pointsam.masks import PixelOwners, threshold
 from pointsam.models.calibration import Calibration
 from pointsam.models.encoding import Precision
 from pointsam.models.segment import segment
@@ -89,18 +89,14 @@ def image_masks(
     frame: ModelFrame, low_res_logits: Float[Tensor, "instances rows cols"]
 ) -> tuple[tuple[dict[str, Any], ...], Int[np.ndarray, "height width"]]:
     """Give the RLEs and the label raster, some instances at a time: logits are large there."""
-    best = torch.zeros(frame.image_size, device=low_res_logits.device)
-    labels = torch.zeros(frame.image_size, dtype=torch.long, device=low_res_logits.device)
+    owners = PixelOwners(frame.image_size, device=low_res_logits.device)
     rles = []
     for start in range(0, len(low_res_logits), SHOWN_AT_ONCE):
         logits = frame.logits_to_image(low_res_logits[start : start + SHOWN_AT_ONCE])
         masks = threshold(logits)
         rles += [to_rle(mask) for mask in masks.cpu().numpy()]
-        # A mask is where its logit is positive, so 0 is the bid to beat.
-        highest, owner = logits.max(dim=0)
-        labels = torch.where(highest > best, owner + start + 1, labels)
-        best = torch.maximum(best, highest)
-    return tuple(rles), labels.cpu().numpy()
+        owners.claim(logits, first=start + 1)
+    return tuple(rles), owners.labels.cpu().numpy()
 
 
 def coco_image(record: ImageRecord) -> dict[str, Any]:

@@ -1,20 +1,23 @@
 """Everything in a scene: a grid of points on the ground, and which of their masks are kept."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import ceil, floor
 from typing import Any
 
 import numpy as np
 import shapely
-from jaxtyping import Bool, Float
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from pointsam.data.rasters.scene_points import SceneObject
 from pointsam.data.rasters.windows import Grid, Window, check_side, window_start
 from pointsam.frames import pixel_middles
+from pointsam.masks import iou_of_areas
 from pointsam.prediction.automatic import ANYTHING, AutomaticSettings
+from pointsam.prediction.ranking import Factor, best_first, nms, rank
 from pointsam.prediction.scenes.logit_maps import LogitMap, meet
 from pointsam.prediction.scenes.objects import SceneMask
 from pointsam.prompts import POSITIVE
@@ -135,45 +138,50 @@ def settled(
 
 def _best(masks: Sequence[SceneMask], settings: AutomaticSettings) -> list[tuple[float, SceneMask]]:
     """Give the masks that are not empty with their rank, the best first, without duplicates."""
-    factors = {
-        "iou": [mask.score for mask in masks],
-        "stability": [mask.stability for mask in masks],
-        "similarity": [mask.similarity for mask in masks],
+    factors: dict[Factor, Tensor] = {
+        "iou": _column(mask.score for mask in masks),
+        "stability": _column(mask.stability for mask in masks),
+        "similarity": _column(mask.similarity for mask in masks),
     }
-    ranks = np.prod([np.clip(factors[name], 0, None) for name in settings.rank_by], axis=0)
-    ranked = [(float(ranks[index]), masks[index]) for index in np.argsort(-ranks, kind="stable")]
-    drawn = [(rank, mask, mask.logits) for rank, mask in ranked if mask.logits is not None]
-    marked = scene_duplicates([logits for *_, logits in drawn], max_overlap=settings.max_overlap)
-    return [
-        (rank, mask)
-        for (rank, mask, _), duplicate in zip(drawn, marked, strict=True)
-        if not duplicate
+    ranks = rank(factors, rank_by=settings.rank_by)
+    order = best_first(ranks).tolist()
+    drawn = [
+        (float(ranks[index]), masks[index], logits)
+        for index in order
+        if (logits := masks[index].logits) is not None
     ]
+    kept = distinct([logits for *_, logits in drawn], max_overlap=settings.max_overlap)
+    return [(rank, mask) for (rank, mask, _), keep in zip(drawn, kept, strict=True) if keep]
 
 
-def scene_duplicates(maps: Sequence[LogitMap], *, max_overlap: float) -> Bool[np.ndarray, " masks"]:
-    """Mark the masks that overlap a kept one before them; only those whose boxes meet are drawn.
+def _column(numbers: Iterable[float]) -> Float[Tensor, " masks"]:
+    return torch.tensor(list(numbers), dtype=torch.float64)
+
+
+def distinct(maps: Sequence[LogitMap], *, max_overlap: float) -> Bool[np.ndarray, " masks"]:
+    """Mark the masks that NMS keeps; only those whose boxes meet are drawn.
 
     Args:
         maps: the best first.
         max_overlap: IoU, in scene pixels, above which two masks are one object.
     """
-    marked = np.zeros(len(maps), dtype=bool)
-    tree = shapely.STRtree([shapely.box(*logits.box) for logits in maps])
-    for index, logits in enumerate(maps):
-        near = tree.query(shapely.box(*logits.box))
-        rivals = [other for other in sorted(near.tolist()) if other < index and not marked[other]]
-        marked[index] = any(_iou(logits, maps[other]) > max_overlap for other in rivals)
-    return marked
+    boxes = [shapely.box(*logits.box) for logits in maps]
+    tree = shapely.STRtree(boxes)
+    areas = torch.tensor([_area(logits) for logits in maps], dtype=torch.float64)
+
+    def iou(index: int, others: Int[np.ndarray, " others"]) -> Float[Tensor, " others"]:
+        both = [_shared(maps[index], maps[other]) for other in others.tolist()]
+        return iou_of_areas(areas.new_tensor(both), areas[index], areas[torch.from_numpy(others)])
+
+    return nms(
+        len(maps), near=lambda index: tree.query(boxes[index]), iou=iou, max_overlap=max_overlap
+    )
 
 
-def _iou(one: LogitMap, other: LogitMap) -> float:
-    """Measure the IoU of two masks in scene pixels."""
-    shared = meet(one.box, other.box)
-    if shared is None:
-        return 0.0
-    both = int((one.mask(shared) & other.mask(shared)).sum())
-    return both / max(1, _area(one) + _area(other) - both)
+def _shared(one: LogitMap, other: LogitMap) -> int:
+    """Count the scene pixels that lie in both masks."""
+    box = meet(one.box, other.box)
+    return 0 if box is None else int((one.mask(box) & other.mask(box)).sum())
 
 
 def _area(logits: LogitMap) -> int:

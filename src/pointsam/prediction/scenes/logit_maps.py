@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from pointsam.data.rasters.windows import Box, Window
 from pointsam.frames import pixel_middles, to_middles
-from pointsam.masks import threshold
+from pointsam.masks import PixelOwners, threshold
 
 STRIP = 1024
 """Rows of scene pixels that are looked at at once: what bounds the memory of a huge object."""
@@ -135,11 +135,7 @@ def clicked_extent(
 
 
 class Overlaps:
-    """Objects of a scene that know which others they meet, and who owns a pixel of two.
-
-    Instances do not overlap: a pixel belongs to the object with the highest logit there, of equals
-    to the one that comes first.
-    """
+    """Objects of a scene that know which others they meet, and who owns a pixel of two."""
 
     def __init__(self, maps: Sequence[LogitMap | None], *, within: Box, exclusive: bool) -> None:
         """Index the objects.
@@ -172,19 +168,15 @@ class Overlaps:
 
     def labels(self, box: Box) -> UInt32[np.ndarray, "height width"]:
         """Give, for each pixel of `box`, one more than the number of its owner, or 0."""
-        best = np.full((box[3] - box[1], box[2] - box[0]), -np.inf, dtype=np.float32)
-        labels = np.zeros(best.shape, dtype=np.uint32)
+        owners = PixelOwners((box[3] - box[1], box[2] - box[0]))
         near = self._tree.query(shapely.box(*box)).tolist()
         for index in sorted(self._order[place] for place in near):
             part = meet(self._boxes[index], box)
             if part is None:  # they share no more than an edge
                 continue
-            rows, cols = _inside(part, box)
-            logits = self._maps[index].render(part)
-            wins = _positive(logits) & (logits > best[rows, cols])
-            best[rows, cols][wins] = logits[wins]
-            labels[rows, cols][wins] = index + 1
-        return labels
+            logits = torch.from_numpy(self._maps[index].render(part))
+            owners.claim(logits[None], first=index + 1, part=_inside(part, box))
+        return owners.labels.numpy().view(np.uint32)
 
 
 def strips_of(box: Box) -> Iterator[Box]:

@@ -1,0 +1,128 @@
+"""Held-out clicks, segmented without and with the adapter: each number by hand."""
+
+import numpy as np
+import pytest
+import torch
+from tests.models.tiny_models import small_mobile_sam
+from tests.training import drawn
+
+from pointsam.data.records import ImageRecord, InstanceRecord
+from pointsam.evaluation.held_out import compare_held_out
+from pointsam.frames import ModelFrame
+from pointsam.masks import agree_with_clicks
+from pointsam.models.choice import InstanceMasks
+from pointsam.prompts import Prompts
+
+SIZE = (96, 128)
+RECORDS = [
+    ImageRecord(
+        id=number,
+        file_name=f"{number}.png",
+        size=SIZE,
+        instances=tuple(
+            InstanceRecord(10 * number + index, "square", ((x, y, 1),))
+            for index, (x, y) in enumerate(clicks)
+        ),
+    )
+    for number, clicks in ((1, [(20.0, 20.0), (70.0, 40.0)]), (2, [(50.0, 60.0)]))
+]
+
+
+def image_of(record):
+    generator = np.random.default_rng(record.id)
+    return generator.integers(0, 256, (*record.size, 3), dtype=np.uint8)
+
+
+def masks_of(model, state=None):
+    """Masks and scores of each image as the model itself gives them, in the image's part."""
+    rows = []
+    for record in RECORDS:
+        frame = ModelFrame(record.size, model.side)
+        pixels = torch.from_numpy(frame.resize(image_of(record)).copy()).permute(2, 0, 1)
+        prompts = Prompts.from_rows([i.points for i in record.instances]).moved(frame.to_model)
+        with torch.no_grad():
+            found = model.decode(model.encode([pixels]), prompts)
+        masks = (found.low_res_logits[:, 0] > 0) & frame.low_res_valid()
+        rows.append((masks, found.iou_prediction[:, 0], prompts))
+    return rows
+
+
+def overlap(masks):
+    claims = masks.sum(dim=0)
+    return (claims > 1).sum().item() / (claims > 0).sum().item()
+
+
+def iou(one, other):
+    return (one & other).sum().item() / (one | other).sum().item()
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    built = drawn.trainer(small_mobile_sam(128), drawn.settings())
+    drawn.stir(built)
+    state = built.adapter.state()
+    drawn.stir(built, seed=1)  # what the run ended with is not its result
+    figure = tmp_path_factory.mktemp("held") / "held_out.png"
+    found = compare_held_out(
+        built.model,
+        built.adapter,
+        RECORDS,
+        image_of,
+        adapted=state,
+        precision="float32",
+        figure=figure,
+    )
+    built.adapter.load_state(state)
+    assert figure.is_file()
+    return found, masks_of(small_mobile_sam(128)), masks_of(built.model)
+
+
+def test_each_model_has_its_own_numbers(compared):
+    found, direct, adapted = compared
+    assert (found.images, found.instances) == (2, 3)
+    for name, rows in (("direct", direct), ("adapted", adapted)):
+        agreeing = torch.cat([agree_with_clicks(masks, prompts) for masks, _, prompts in rows])
+        scores = torch.cat([score for _, score, _ in rows])
+        numbers = {
+            "agreeing": agreeing.float().mean().item(),
+            "overlap": sum(overlap(masks) for masks, _, _ in rows) / 2,
+            "iou_prediction": scores.mean().item(),
+        }
+        for key, value in numbers.items():
+            assert getattr(found, f"{name}_{key}") == pytest.approx(value, abs=1e-5), (name, key)
+
+
+def test_the_two_models_differ_so_that_swapping_them_would_be_seen(compared):
+    found, _, _ = compared
+    assert found.direct_overlap != pytest.approx(found.adapted_overlap, abs=1e-3)
+    assert found.direct_iou_prediction != pytest.approx(found.adapted_iou_prediction, abs=1e-3)
+
+
+def test_kept_is_the_iou_of_each_mask_with_its_own_before(compared):
+    found, direct, adapted = compared
+    pairs = [
+        iou(one, other)
+        for (before, _, _), (after, _, _) in zip(direct, adapted, strict=True)
+        for one, other in zip(before, after, strict=True)
+    ]
+    assert found.kept == pytest.approx(sum(pairs) / 3, abs=1e-6)
+    assert 0 < found.kept < 1
+
+
+def test_two_empty_masks_are_not_kept(monkeypatch, tmp_path):
+    built = drawn.trainer(small_mobile_sam(128), drawn.settings())
+
+    def nothing(model, image, prompts, **_):
+        return InstanceMasks(torch.full((len(prompts), 32, 32), -1.0), torch.ones(len(prompts)))
+
+    monkeypatch.setattr("pointsam.evaluation.held_out.segment", nothing)
+    found = compare_held_out(
+        built.model,
+        built.adapter,
+        RECORDS[:1],
+        image_of,
+        adapted=built.adapter.state(),
+        precision="float32",
+        figure=tmp_path / "held_out.png",
+    )
+    assert (found.kept, found.direct_overlap, found.direct_agreeing) == (0, 0, 0)
