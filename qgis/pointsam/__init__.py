@@ -1,0 +1,8 @@
+"""The QGIS plugin of pointsam. It holds no torch: it starts the installed ``pointsam`` command."""
+
+
+def classFactory(iface):  # noqa: N802 (QGIS calls it so)
+    """Give QGIS the plugin; `iface` is None under ``qgis_process``."""
+    from .plugin import PointsamPlugin
+
+    return PointsamPlugin(iface)

@@ -1,0 +1,1 @@
+"""The pointsam command: found, installed, run. Nothing here knows QGIS."""

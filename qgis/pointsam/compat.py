@@ -1,0 +1,53 @@
+"""Names that QGIS 3.22 to 4 spell differently: enums are scoped by today's Qt and QGIS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import (
+    Qgis,
+    QgsMapLayer,
+    QgsProcessing,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterNumber,
+    QgsUnitTypes,
+    QgsVectorFileWriter,
+    QgsWkbTypes,
+)
+
+
+def member(owner: Any, scope: str, *names: str) -> Any:
+    """Give an enum's member, whether it lies in its scope or, as once, in the class around it.
+
+    Raises:
+        AttributeError: this QGIS knows none of the names.
+    """
+    for place in (getattr(owner, scope, None), owner):
+        for name in names:
+            if place is not None and hasattr(place, name):
+                return getattr(place, name)
+    raise AttributeError(f"{owner.__name__} has none of {', '.join(names)}")
+
+
+VECTOR_POINT = member(QgsProcessing, "SourceType", "TypeVectorPoint", "VectorPoint")
+VECTOR_POLYGON = member(QgsProcessing, "SourceType", "TypeVectorPolygon", "VectorPolygon")
+FOLDER = member(QgsProcessingParameterFile, "Behavior", "Folder")
+FILE = member(QgsProcessingParameterFile, "Behavior", "File")
+INTEGER = member(QgsProcessingParameterNumber, "Type", "Integer")
+DOUBLE = member(QgsProcessingParameterNumber, "Type", "Double")
+ADVANCED = member(QgsProcessingParameterDefinition, "Flag", "FlagAdvanced")
+WRITER_OK = member(QgsVectorFileWriter, "WriterError", "NoError")
+OVERWRITE_FILE = member(QgsVectorFileWriter, "ActionOnExistingFile", "CreateOrOverwriteFile")
+POINT = member(QgsWkbTypes, "Type", "Point")
+POLYGON = member(QgsWkbTypes, "Type", "MultiPolygon")
+POINT_GEOMETRY = member(QgsWkbTypes, "GeometryType", "PointGeometry", "Point")
+POLYGON_GEOMETRY = member(QgsWkbTypes, "GeometryType", "PolygonGeometry", "Polygon")
+LINE_GEOMETRY = member(QgsWkbTypes, "GeometryType", "LineGeometry", "Line")
+RASTER_LAYER = member(QgsMapLayer, "LayerType", "RasterLayer") if hasattr(
+    QgsMapLayer, "LayerType"
+) else None
+WARNING = member(Qgis, "MessageLevel", "Warning")
+INFO = member(Qgis, "MessageLevel", "Info")
+CRITICAL = member(Qgis, "MessageLevel", "Critical")
+RENDER_MILLIMETRES = member(QgsUnitTypes, "RenderUnit", "RenderMillimeters", "Millimeters")

@@ -1,0 +1,1 @@
+"""Clicking in the map: a dock, a map tool, live masks."""
