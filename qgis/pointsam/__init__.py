@@ -1,7 +1,7 @@
 """The QGIS plugin of pointsam. It holds no torch: it starts the installed ``pointsam`` command."""
 
 
-def classFactory(iface):  # noqa: N802 (QGIS calls it so)
+def classFactory(iface):
     """Give QGIS the plugin; `iface` is None under ``qgis_process``."""
     from .plugin import PointsamPlugin
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from qgis.core import (
     Qgis,
-    QgsMapLayer,
+    QgsFeatureSink,
     QgsProcessing,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFile,
@@ -30,7 +30,8 @@ def member(owner: Any, scope: str, *names: str) -> Any:
     raise AttributeError(f"{owner.__name__} has none of {', '.join(names)}")
 
 
-VECTOR_POINT = member(QgsProcessing, "SourceType", "TypeVectorPoint", "VectorPoint")
+VECTOR_FAST_INSERT = member(QgsFeatureSink, "Flag", "FastInsert")
+POINT = member(QgsProcessing, "SourceType", "TypeVectorPoint", "VectorPoint")
 VECTOR_POLYGON = member(QgsProcessing, "SourceType", "TypeVectorPolygon", "VectorPolygon")
 FOLDER = member(QgsProcessingParameterFile, "Behavior", "Folder")
 FILE = member(QgsProcessingParameterFile, "Behavior", "File")
@@ -44,9 +45,6 @@ POLYGON = member(QgsWkbTypes, "Type", "MultiPolygon")
 POINT_GEOMETRY = member(QgsWkbTypes, "GeometryType", "PointGeometry", "Point")
 POLYGON_GEOMETRY = member(QgsWkbTypes, "GeometryType", "PolygonGeometry", "Polygon")
 LINE_GEOMETRY = member(QgsWkbTypes, "GeometryType", "LineGeometry", "Line")
-RASTER_LAYER = member(QgsMapLayer, "LayerType", "RasterLayer") if hasattr(
-    QgsMapLayer, "LayerType"
-) else None
 WARNING = member(Qgis, "MessageLevel", "Warning")
 INFO = member(Qgis, "MessageLevel", "Info")
 CRITICAL = member(Qgis, "MessageLevel", "Critical")

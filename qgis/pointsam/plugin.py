@@ -18,16 +18,17 @@ class PointsamPlugin:
         self._dock: Any = None
         self._action: Any = None
 
-    def initProcessing(self) -> None:  # noqa: N802 (QGIS calls it so)
+    def initProcessing(self) -> None:
         """Add the provider; ``qgis_process`` calls this alone."""
         self._provider = PointsamProvider()
         QgsApplication.processingRegistry().addProvider(self._provider)
 
-    def initGui(self) -> None:  # noqa: N802
+    def initGui(self) -> None:
         """Add the provider, and an action that opens the dock."""
         from pathlib import Path
 
         from qgis.PyQt.QtGui import QIcon
+
         try:  # Qt 6 has moved it
             from qgis.PyQt.QtGui import QAction
         except ImportError:

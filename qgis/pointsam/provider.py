@@ -43,7 +43,7 @@ class PointsamProvider(QgsProcessingProvider):
         """Give the icon."""
         return QIcon(str(Path(__file__).parent / "icon.svg"))
 
-    def loadAlgorithms(self) -> None:  # noqa: N802
+    def loadAlgorithms(self) -> None:
         """Add the algorithms."""
         for algorithm in ALGORITHMS:
             self.addAlgorithm(algorithm())

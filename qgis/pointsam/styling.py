@@ -53,7 +53,7 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
         cls.kept.append(styler)
         return styler
 
-    def postProcessLayer(self, layer, context, feedback):  # noqa: N802, ANN001, ANN201
+    def postProcessLayer(self, layer, context, feedback):
         """Style the layer; QGIS calls this in its main thread."""
         if isinstance(layer, QgsVectorLayer):
             style(layer)

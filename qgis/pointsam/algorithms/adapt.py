@@ -21,11 +21,11 @@ class Adapt(PointsamAlgorithm):
         """Give the id."""
         return "adapt"
 
-    def displayName(self) -> str:  # noqa: N802
+    def displayName(self) -> str:
         """Give the title."""
         return "Adapt to the clicked objects"
 
-    def shortHelpString(self) -> str:  # noqa: N802
+    def shortHelpString(self) -> str:
         """Say what it does."""
         return (
             "Adapts the Segment Anything Model to your raster, from clicks alone.\n\n"
@@ -37,7 +37,7 @@ class Adapt(PointsamAlgorithm):
             "adapter of the same base model."
         )
 
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802, ARG002
+    def initAlgorithm(self, configuration: Any = None) -> None:
         """Ask for raster, clicks, length and the folder."""
         self.add_raster()
         self.add_clicks()
@@ -54,7 +54,7 @@ class Adapt(PointsamAlgorithm):
             QgsProcessingParameterFolderDestination(OUTPUT, "Adapter folder to write")
         )
 
-    def processAlgorithm(self, parameters, context, feedback):  # noqa: ANN001, ANN201, N802
+    def processAlgorithm(self, parameters, context, feedback):
         """Train."""
         inputs = self.inputs(parameters, context, folder=temporary_folder())
         output = Path(self.parameterAsString(parameters, OUTPUT, context))

@@ -10,7 +10,6 @@ from typing import Any
 
 from qgis.core import (
     QgsFeature,
-    QgsFeatureSink,
     QgsProcessingAlgorithm,
     QgsProcessingException,
     QgsProcessingFeedback,
@@ -30,7 +29,7 @@ from .. import settings
 from ..command.arguments import Machine
 from ..command.find import CommandNotFoundError, usable_command
 from ..command.run import CommandCancelledError, CommandFailedError, Progress, run_command
-from ..compat import ADVANCED, FOLDER, INTEGER, POLYGON, VECTOR_POINT
+from ..compat import ADVANCED, FAST_INSERT, FOLDER, INTEGER, POLYGON, VECTOR_POINT
 from ..layers import LayerError, raster_for_command, write_clicks
 from ..styling import Styler
 
@@ -52,14 +51,15 @@ class Inputs:
 class PointsamAlgorithm(QgsProcessingAlgorithm):
     """One step from clicks to polygons; a subclass adds its parameters and its arguments."""
 
-    def createInstance(self):  # noqa: ANN201, D102, N802
+    def createInstance(self):
+        """Give QGIS another one of this kind."""
         return type(self)()
 
     def group(self) -> str:
         """Give no group: the provider holds a handful of algorithms."""
         return ""
 
-    def groupId(self) -> str:  # noqa: N802
+    def groupId(self) -> str:
         """Give no group."""
         return ""
 
@@ -93,9 +93,7 @@ class PointsamAlgorithm(QgsProcessingAlgorithm):
 
     def add_adapter(self, text: str = "Adapter (a name, or a folder that 'Adapt' wrote)") -> None:
         """Ask for an adapter; without one the frozen model works."""
-        self.addParameter(
-            QgsProcessingParameterFile(ADAPTER, text, behavior=FOLDER, optional=True)
-        )
+        self.addParameter(QgsProcessingParameterFile(ADAPTER, text, behavior=FOLDER, optional=True))
 
     def add_machine(self) -> None:
         """Ask for device and threads, among the advanced parameters."""
@@ -228,7 +226,7 @@ class PointsamAlgorithm(QgsProcessingAlgorithm):
             geometry.convertToMultiType()
             copy.setGeometry(geometry)
             copy.setAttributes([feature.attribute(place) for place in kept])
-            if not sink.addFeature(copy, QgsFeatureSink.FastInsert):
+            if not sink.addFeature(copy, FAST_INSERT):
                 raise QgsProcessingException(f"a polygon cannot be written to {destination}.")
         del sink
         if context.willLoadLayerOnCompletion(destination):

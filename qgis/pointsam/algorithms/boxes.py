@@ -25,24 +25,20 @@ class OrientedBoxes(PointsamAlgorithm):
         """Give the id."""
         return "boxes"
 
-    def displayName(self) -> str:  # noqa: N802
+    def displayName(self) -> str:
         """Give the title."""
         return "Oriented boxes"
 
-    def shortHelpString(self) -> str:  # noqa: N802
+    def shortHelpString(self) -> str:
         """Say what it does."""
         return "Draws the smallest rectangle, at any angle, around each polygon; keeps its fields."
 
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802, ARG002
+    def initAlgorithm(self, configuration: Any = None) -> None:
         """Ask for polygons and boxes."""
-        self.addParameter(
-            QgsProcessingParameterVectorLayer(POLYGONS, "Polygons", [VECTOR_POLYGON])
-        )
-        self.addParameter(
-            QgsProcessingParameterFeatureSink(OUTPUT, "Boxes", type=VECTOR_POLYGON)
-        )
+        self.addParameter(QgsProcessingParameterVectorLayer(POLYGONS, "Polygons", [VECTOR_POLYGON]))
+        self.addParameter(QgsProcessingParameterFeatureSink(OUTPUT, "Boxes", type=VECTOR_POLYGON))
 
-    def processAlgorithm(self, parameters, context, feedback):  # noqa: ANN001, ANN201, N802
+    def processAlgorithm(self, parameters, context, feedback):
         """Draw the boxes."""
         layer = self.parameterAsVectorLayer(parameters, POLYGONS, context)
         if layer is None:

@@ -19,25 +19,25 @@ class CheckClicks(PointsamAlgorithm):
         """Give the id."""
         return "check"
 
-    def displayName(self) -> str:  # noqa: N802
+    def displayName(self) -> str:
         """Give the title."""
         return "Check the clicks"
 
-    def shortHelpString(self) -> str:  # noqa: N802
+    def shortHelpString(self) -> str:
         """Say what it does."""
         return (
             "Reads raster and clicks as the other algorithms do, and says what they hold: objects "
             "of each class, clicks off the raster, one object clicked twice, and other faults."
         )
 
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802, ARG002
+    def initAlgorithm(self, configuration: Any = None) -> None:
         """Ask for raster and clicks."""
         self.add_raster()
         self.add_clicks()
         self.add_extent()
         self.addOutput(QgsProcessingOutputString(REPORT, "What was found"))
 
-    def processAlgorithm(self, parameters, context, feedback):  # noqa: ANN001, ANN201, N802
+    def processAlgorithm(self, parameters, context, feedback):
         """Check."""
         inputs = self.inputs(parameters, context, folder=temporary_folder())
         lines = self.run(check_arguments(inputs.raster, str(inputs.clicks)), feedback)

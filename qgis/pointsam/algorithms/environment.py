@@ -33,11 +33,11 @@ class InstallPointsam(PointsamAlgorithm):
         """Give the id."""
         return "install"
 
-    def displayName(self) -> str:  # noqa: N802
+    def displayName(self) -> str:
         """Give the title."""
         return "Install pointsam (or update it)"
 
-    def shortHelpString(self) -> str:  # noqa: N802
+    def shortHelpString(self) -> str:
         """Say what it does."""
         return (
             f"Makes a virtual environment in {settings.environment_folder()} and installs pointsam "
@@ -47,7 +47,7 @@ class InstallPointsam(PointsamAlgorithm):
             "installed as it is. It is not needed where a pointsam command is on PATH."
         )
 
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802, ARG002
+    def initAlgorithm(self, configuration: Any = None) -> None:
         """Ask for consent, version or wheel, and the Python."""
         self.addParameter(
             QgsProcessingParameterBoolean(
@@ -74,7 +74,7 @@ class InstallPointsam(PointsamAlgorithm):
         )
         self.addOutput(QgsProcessingOutputString(COMMAND, "The command"))
 
-    def processAlgorithm(self, parameters, context, feedback):  # noqa: ANN001, ANN201, N802
+    def processAlgorithm(self, parameters, context, feedback):
         """Install."""
         if not self.parameterAsBoolean(parameters, AGREED, context):
             raise QgsProcessingException(
@@ -109,25 +109,25 @@ class RemovePointsam(PointsamAlgorithm):
         """Give the id."""
         return "remove"
 
-    def displayName(self) -> str:  # noqa: N802
+    def displayName(self) -> str:
         """Give the title."""
         return "Remove pointsam's own environment"
 
-    def shortHelpString(self) -> str:  # noqa: N802
+    def shortHelpString(self) -> str:
         """Say what it does."""
         return (
-            f"Removes {settings.environment_folder()}, which 'Install pointsam' has made. A pointsam "
-            "that was installed elsewhere stays."
+            f"Removes {settings.environment_folder()}, which 'Install pointsam' has made. A "
+            "pointsam that was installed elsewhere stays."
         )
 
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802, ARG002
+    def initAlgorithm(self, configuration: Any = None) -> None:
         """Ask for consent."""
         self.addParameter(
             QgsProcessingParameterBoolean(AGREED, "Yes, remove it", defaultValue=False)
         )
         self.addOutput(QgsProcessingOutputString(REMOVED, "What was removed"))
 
-    def processAlgorithm(self, parameters, context, feedback):  # noqa: ANN001, ANN201, N802
+    def processAlgorithm(self, parameters, context, feedback):
         """Remove."""
         if not self.parameterAsBoolean(parameters, AGREED, context):
             raise QgsProcessingException("nothing was removed: tick 'Yes, remove it' first.")

@@ -18,11 +18,11 @@ class Label(PointsamAlgorithm):
         """Give the id."""
         return "label"
 
-    def displayName(self) -> str:  # noqa: N802
+    def displayName(self) -> str:
         """Give the title."""
         return "Label (clicks to masks)"
 
-    def shortHelpString(self) -> str:  # noqa: N802
+    def shortHelpString(self) -> str:
         """Say what it does."""
         return (
             "Turns clicks into polygons that agree with each other, without training: several "
@@ -30,7 +30,7 @@ class Label(PointsamAlgorithm):
             "fits the sizes and shapes of its class. Use it where you have clicked every object."
         )
 
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802, ARG002
+    def initAlgorithm(self, configuration: Any = None) -> None:
         """Ask for raster, clicks, adapter and the polygons."""
         self.add_raster()
         self.add_clicks()
@@ -40,7 +40,7 @@ class Label(PointsamAlgorithm):
             QgsProcessingParameterFeatureSink(OUTPUT, "Polygons", type=VECTOR_POLYGON)
         )
 
-    def processAlgorithm(self, parameters, context, feedback):  # noqa: ANN001, ANN201, N802
+    def processAlgorithm(self, parameters, context, feedback):
         """Label, and load the polygons."""
         inputs = self.inputs(parameters, context, folder=temporary_folder())
         adapter = self.adapter(parameters, context, feedback)

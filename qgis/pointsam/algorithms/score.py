@@ -32,11 +32,11 @@ class Score(PointsamAlgorithm):
         """Give the id."""
         return "score"
 
-    def displayName(self) -> str:  # noqa: N802
+    def displayName(self) -> str:
         """Give the title."""
         return "Score against a polygon layer"
 
-    def shortHelpString(self) -> str:  # noqa: N802
+    def shortHelpString(self) -> str:
         """Say what it does."""
         return (
             "Pairs found and true polygons one to one by their overlap. The mean IoU is over the "
@@ -44,14 +44,14 @@ class Score(PointsamAlgorithm):
             "of 0.5 on. Where both layers have a field 'class', each class is scored as well."
         )
 
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802, ARG002
+    def initAlgorithm(self, configuration: Any = None) -> None:
         """Ask for the two layers."""
         for name, text in ((FOUND, "Found polygons"), (TRUTH, "True polygons")):
             self.addParameter(QgsProcessingParameterVectorLayer(name, text, [VECTOR_POLYGON]))
         for name, text in SCORES.items():
             self.addOutput(QgsProcessingOutputNumber(name.upper(), text))
 
-    def processAlgorithm(self, parameters, context, feedback):  # noqa: ANN001, ANN201, N802
+    def processAlgorithm(self, parameters, context, feedback):
         """Score."""
         folder = temporary_folder()
         files = {}

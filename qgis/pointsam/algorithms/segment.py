@@ -43,7 +43,7 @@ class _Segmenting(PointsamAlgorithm):
         """Give the points along the longer side; 0 where clicks prompt."""
         raise NotImplementedError
 
-    def processAlgorithm(self, parameters, context, feedback):  # noqa: ANN001, ANN201, N802
+    def processAlgorithm(self, parameters, context, feedback):
         """Predict, resume where the same work was cancelled, and load what was found."""
         inputs = self.inputs(parameters, context, folder=temporary_folder())
         arguments = self._arguments(parameters, context, feedback, inputs)
@@ -55,7 +55,7 @@ class _Segmenting(PointsamAlgorithm):
         forget(folder)
         return result
 
-    def _arguments(self, parameters: dict[str, Any], context: Any, feedback: Any, inputs: Inputs):  # noqa: ANN202
+    def _arguments(self, parameters: dict[str, Any], context: Any, feedback: Any, inputs: Inputs):
         adapter = self.adapter(parameters, context, feedback)
         machine = self.machine(parameters, context)
         grid = self.grid(parameters, context)
@@ -89,11 +89,11 @@ class SegmentClicked(_Segmenting):
         """Give the id."""
         return "segmentclicked"
 
-    def displayName(self) -> str:  # noqa: N802
+    def displayName(self) -> str:
         """Give the title."""
         return "Segment the clicked objects"
 
-    def shortHelpString(self) -> str:  # noqa: N802
+    def shortHelpString(self) -> str:
         """Say what it does."""
         return (
             "Draws a polygon for every clicked object, with the frozen model or with an adapter.\n"
@@ -101,7 +101,7 @@ class SegmentClicked(_Segmenting):
             "and are coloured by class."
         )
 
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802, ARG002
+    def initAlgorithm(self, configuration: Any = None) -> None:
         """Ask for raster, clicks, adapter and outputs."""
         self.add_raster()
         self.add_clicks()
@@ -110,7 +110,7 @@ class SegmentClicked(_Segmenting):
         self.add_machine()
         self.add_outputs()
 
-    def grid(self, parameters: dict[str, Any], context: Any) -> int:  # noqa: ARG002
+    def grid(self, parameters: dict[str, Any], context: Any) -> int:
         """Prompt with clicks."""
         return 0
 
@@ -122,11 +122,11 @@ class SegmentAlike(_Segmenting):
         """Give the id."""
         return "segmentalike"
 
-    def displayName(self) -> str:  # noqa: N802
+    def displayName(self) -> str:
         """Give the title."""
         return "Segment everything alike"
 
-    def shortHelpString(self) -> str:  # noqa: N802
+    def shortHelpString(self) -> str:
         """Say what it does."""
         return (
             "Segments without clicks: a grid of prompts finds masks, and those are kept that the "
@@ -134,7 +134,7 @@ class SegmentAlike(_Segmenting):
             "Without an adapter nothing says what you look for: expect every patch of the raster."
         )
 
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802, ARG002
+    def initAlgorithm(self, configuration: Any = None) -> None:
         """Ask for raster, grid, adapter and outputs."""
         self.add_raster()
         self.add_extent()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
 
 PROGRESS = ("--progress", "json")
 
@@ -45,7 +45,7 @@ def train_arguments(
     *,
     epochs: float | None = None,
     start_from: str = "",
-    machine: Machine = Machine(),  # noqa: B008 (frozen)
+    machine: Machine = Machine(),
     resume: bool = False,
 ) -> list[str]:
     """``pointsam train``: a raster and clicks in, an adapter folder out."""
@@ -64,7 +64,7 @@ def predict_arguments(
     clicks: str = "",
     grid: int = 0,
     adapter: str = "",
-    machine: Machine = Machine(),  # noqa: B008 (frozen)
+    machine: Machine = Machine(),
     more: Sequence[str] = (),
     resume: bool = False,
 ) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Callable, Iterator, Sequence
 
 from .find import CommandNotFoundError, command_in, version_of
 from .run import CommandFailedError, Progress, run_command
@@ -101,9 +101,7 @@ def _step(
     arguments: Sequence[str], on_line: Callable[[str], None], is_cancelled: Callable[[], bool]
 ) -> None:
     on_line(" ".join(arguments))
-    run_command(
-        arguments, on_progress=_no_progress, on_line=on_line, is_cancelled=is_cancelled
-    )
+    run_command(arguments, on_progress=_no_progress, on_line=on_line, is_cancelled=is_cancelled)
 
 
 def _no_progress(_: Progress) -> None:

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Callable, Sequence
+from typing import IO
 
 from .find import environment_variables, window_flags
 
@@ -119,9 +120,7 @@ def run_command(
     return said["stdout"]
 
 
-def start_process(
-    arguments: Sequence[str], *, folder: Path | None = None
-) -> subprocess.Popen[str]:
+def start_process(arguments: Sequence[str], *, folder: Path | None = None) -> subprocess.Popen[str]:
     """Start a command as the head of a process tree of its own, with its output as text.
 
     Raises:

@@ -1,0 +1,212 @@
+"""Every algorithm by ``qgis_process``, as a user without a window runs them."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+import shapely
+from rasterio.transform import from_origin
+from tests.qgis.plugin_files import QGIS_PROCESS, qgis_environment
+
+pytestmark = pytest.mark.skipif(
+    not QGIS_PROCESS.exists(), reason="needs QGIS (Debian's qgis and python3-qgis)"
+)
+
+PLACES = [(40, 40), (120, 60), (220, 50), (60, 160), (160, 170), (240, 240)]
+"""Upper left corners of six roofs of 40 by 30 pixels."""
+PIXEL = 0.5
+LEFT, TOP = 500_000, 5_400_000
+
+
+@pytest.fixture(scope="module")
+def qgis(tmp_path_factory):
+    """Give a function that runs an algorithm, and the folder that QGIS keeps things in."""
+    folder = tmp_path_factory.mktemp("qgis äö")
+    variables = qgis_environment(folder)
+
+    def run(*given, check=True, path=None, **inputs):
+        answer = subprocess.run(
+            [QGIS_PROCESS, *given, *(["--"] if inputs else []),
+             *(f"{name}={value}" for name, value in inputs.items())],
+            env=variables if path is None else {**variables, "PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=500,
+        )  # fmt: skip
+        said = answer.stdout + answer.stderr
+        assert not check or answer.returncode == 0, said
+        return said
+
+    run("plugins", "enable", "pointsam")
+    return run
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scene mit Leerzeichen")
+    noise = np.random.default_rng(0).integers(0, 12, (3, 300, 300))
+    pixels = (90 + noise).astype(np.uint8)
+    for number, (x, y) in enumerate(PLACES):
+        colour = (200, 60, 50) if number % 2 else (40, 60, 220)
+        pixels[:, y : y + 30, x : x + 40] = np.array(colour)[:, None, None]
+    path = folder / "scene.tif"
+    profile = {"driver": "GTiff", "height": 300, "width": 300, "count": 3, "dtype": "uint8"}
+    place = {"crs": "EPSG:32632", "transform": from_origin(LEFT, TOP, PIXEL, PIXEL)}
+    with rasterio.open(path, "w", **profile, **place) as file:
+        file.write(pixels)
+    with rasterio.open(folder / "nowhere.tif", "w", **profile) as file:
+        file.write(pixels)
+    clicks = [
+        {
+            "type": "Feature",
+            "properties": {"kind": "red" if number % 2 else "blue"},
+            "geometry": {"type": "Point", "coordinates": middle(x, y)},
+        }
+        for number, (x, y) in enumerate(PLACES)
+    ]
+    write(folder / "clicks.geojson", clicks)
+    write(folder / "nothing.geojson", [])
+    return folder
+
+
+def middle(x, y):
+    return [LEFT + PIXEL * (x + 20), TOP - PIXEL * (y + 15)]
+
+
+def write(path, features):
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32632"}}
+    path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}))
+
+
+def read(path):
+    """Give a layer's shapes and its values by field."""
+    meta, _, shapes, values = pyogrio.raw.read(path)
+    return shapely.from_wkb(shapes), dict(zip(meta["fields"], values, strict=True))
+
+
+def clicks_with(scene, **names):
+    """Give the clicks with a field under another name."""
+    features = json.loads((scene / "clicks.geojson").read_text())["features"]
+    return [
+        {**one, "properties": {new: one["properties"][old] for new, old in names.items()}}
+        for one in features
+    ]
+
+
+def test_clicked_objects_are_those_of_the_command_line(qgis, scene, tmp_path):
+    out, instances = tmp_path / "out.gpkg", tmp_path / "instances.tif"
+    qgis(
+        "run", "pointsam:segmentclicked", RASTER=scene / "scene.tif",
+        POINTS=scene / "clicks.geojson", CLASS_FIELD="kind", OUTPUT=out, INSTANCES=instances,
+    )  # fmt: skip
+    shapes, values = read(out)
+    write(tmp_path / "named.geojson", clicks_with(scene, **{"class": "kind"}))
+    command = [sys.executable, "-m", "pointsam", "predict", scene / "scene.tif"]
+    subprocess.run(
+        [*command, "--points", tmp_path / "named.geojson", "--output", tmp_path / "own"],
+        check=True,
+        capture_output=True,
+    )
+    own, own_values = read(tmp_path / "own" / "instances.gpkg")
+    assert sorted(values["class"]) == ["blue"] * 3 + ["red"] * 3
+    assert sorted(values["class"]) == sorted(own_values["class"])
+    apart = shapely.symmetric_difference(shapely.union_all(shapes), shapely.union_all(own))
+    assert shapely.area(apart) < 1e-6
+    with rasterio.open(instances) as file:
+        assert np.unique(file.read(1)).tolist() == list(range(7))
+
+
+def test_an_extent_limits_the_work(qgis, scene, tmp_path):
+    out = tmp_path / "out.gpkg"
+    right, bottom = LEFT + 110 * PIXEL, TOP - 110 * PIXEL
+    qgis(
+        "run", "pointsam:segmentclicked", RASTER=scene / "scene.tif",
+        POINTS=scene / "clicks.geojson", OUTPUT=out,
+        EXTENT=f"{LEFT},{right},{bottom},{TOP} [EPSG:32632]",
+    )  # fmt: skip
+    shapes, _ = read(out)
+    assert len(shapes) == 1
+    x, y = PLACES[0]
+    assert shapely.covers(shapes[0], shapely.Point(*middle(x, y)))
+
+
+def test_adapt_then_segment_alike_then_boxes_and_scores(qgis, scene, tmp_path):
+    adapter, found, boxes = tmp_path / "adapter", tmp_path / "found.gpkg", tmp_path / "boxes.gpkg"
+    raster, clicks = scene / "scene.tif", scene / "clicks.geojson"
+    inputs = {"RASTER": raster, "POINTS": clicks, "CLASS_FIELD": "kind"}
+    qgis("run", "pointsam:adapt", **inputs, EPOCHS=1, THREADS=1, OUTPUT=adapter)
+    assert (adapter / "adapter_model.safetensors").is_file()
+    said = qgis(
+        "run", "pointsam:segmentalike", RASTER=raster, GRID=6, ADAPTER=adapter, OUTPUT=found
+    )
+    assert "base_hash" in said  # the adapter's card is shown
+    shapes, _ = read(found)
+    assert len(shapes)
+    qgis("run", "pointsam:boxes", POLYGONS=found, OUTPUT=boxes)
+    around, _ = read(boxes)
+    assert len(around) == len(shapes)
+    scores = qgis("run", "pointsam:score", FOUND=found, TRUTH=found)
+    assert re.search(r"^IOU:\s+1$", scores, re.MULTILINE)
+
+
+def test_labels_are_polygons_of_every_click(qgis, scene, tmp_path):
+    out = tmp_path / "labels.gpkg"
+    qgis(
+        "run", "pointsam:label", RASTER=scene / "scene.tif", POINTS=scene / "clicks.geojson",
+        CLASS_FIELD="kind", OUTPUT=out,
+    )  # fmt: skip
+    shapes, values = read(out)
+    assert len(shapes) == 6
+    assert sorted(set(values["class"])) == ["blue", "red"]
+
+
+def test_clicks_are_checked_before_work_is_done_with_them(qgis, scene):
+    said = qgis(
+        "run", "pointsam:check", RASTER=scene / "scene.tif", POINTS=scene / "clicks.geojson"
+    )
+    assert "6" in said
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        ({"CLASS_FIELD": "sort"}, "has no field 'sort' (its fields: kind)"),
+        ({"POINTS": "nothing.geojson"}, "has no point: click some objects first"),
+        ({"RASTER": "nowhere.tif"}, "has no coordinate reference system: set it"),
+        ({"POINTS": "areas.geojson"}, "areas.geojson"),
+        ({"ADAPTER": "no-such-adapter"}, "no-such-adapter"),
+    ],
+)
+def test_bad_input_is_one_clear_message(qgis, scene, tmp_path, inputs, says):
+    square = [[[LEFT, TOP], [LEFT + 9, TOP], [LEFT + 9, TOP - 9], [LEFT, TOP]]]
+    area = {"type": "Polygon", "coordinates": square}
+    write(scene / "areas.geojson", [{"type": "Feature", "properties": {}, "geometry": area}])
+    given = {"RASTER": "scene.tif", "POINTS": "clicks.geojson", **inputs}
+    for name in ("RASTER", "POINTS"):
+        given[name] = scene / given[name]
+    out = tmp_path / "out.gpkg"
+    said = qgis("run", "pointsam:segmentclicked", **given, OUTPUT=out, check=False)
+    assert says in said
+    assert "Traceback" not in said
+    assert not out.exists()
+
+
+def test_a_command_that_is_missing_or_too_old_is_told(qgis, scene, tmp_path):
+    given = {"RASTER": scene / "scene.tif", "POINTS": scene / "clicks.geojson"}
+    said = qgis("run", "pointsam:check", **given, check=False, path=f"{tmp_path}:/usr/bin:/bin")
+    assert "run the algorithm 'Install pointsam'" in said
+    old = tmp_path / "pointsam"
+    old.write_text("#!/bin/sh\necho pointsam 0.0.9\n")
+    old.chmod(0o755)
+    said = qgis("run", "pointsam:check", **given, check=False, path=f"{tmp_path}:/usr/bin:/bin")
+    assert "pointsam 0.0.9, this plugin works with 0.1.0 up to" in said
+
+
+def test_nothing_is_installed_or_removed_without_a_yes(qgis):
+    assert "nothing was installed" in qgis("run", "pointsam:install", AGREED=0, check=False)
+    assert "nothing was removed" in qgis("run", "pointsam:remove", AGREED=0, check=False)
