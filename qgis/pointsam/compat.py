@@ -7,11 +7,11 @@ from typing import Any
 from qgis.core import (
     Qgis,
     QgsFeatureSink,
+    QgsMapLayerProxyModel,
     QgsProcessing,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
-    QgsUnitTypes,
     QgsVectorFileWriter,
     QgsWkbTypes,
 )
@@ -30,8 +30,8 @@ def member(owner: Any, scope: str, *names: str) -> Any:
     raise AttributeError(f"{owner.__name__} has none of {', '.join(names)}")
 
 
-VECTOR_FAST_INSERT = member(QgsFeatureSink, "Flag", "FastInsert")
-POINT = member(QgsProcessing, "SourceType", "TypeVectorPoint", "VectorPoint")
+FAST_INSERT = member(QgsFeatureSink, "Flag", "FastInsert")
+VECTOR_POINT = member(QgsProcessing, "SourceType", "TypeVectorPoint", "VectorPoint")
 VECTOR_POLYGON = member(QgsProcessing, "SourceType", "TypeVectorPolygon", "VectorPolygon")
 FOLDER = member(QgsProcessingParameterFile, "Behavior", "Folder")
 FILE = member(QgsProcessingParameterFile, "Behavior", "File")
@@ -48,4 +48,18 @@ LINE_GEOMETRY = member(QgsWkbTypes, "GeometryType", "LineGeometry", "Line")
 WARNING = member(Qgis, "MessageLevel", "Warning")
 INFO = member(Qgis, "MessageLevel", "Info")
 CRITICAL = member(Qgis, "MessageLevel", "Critical")
-RENDER_MILLIMETRES = member(QgsUnitTypes, "RenderUnit", "RenderMillimeters", "Millimeters")
+FILTER_RASTER = member(QgsMapLayerProxyModel, "Filter", "RasterLayer")
+FILTER_POINT = member(QgsMapLayerProxyModel, "Filter", "PointLayer")
+
+
+def _folder_mode() -> Any:
+    from qgis.gui import QgsFileWidget
+
+    return member(QgsFileWidget, "StorageMode", "GetDirectory")
+
+
+def __getattr__(name: str) -> Any:
+    """Give what only a QGIS with a window has."""
+    if name == "GET_FOLDER":
+        return _folder_mode()
+    raise AttributeError(name)

@@ -19,10 +19,11 @@ from qgis.core import (
     QgsRasterLayer,
     QgsRectangle,
     QgsVectorFileWriter,
+    QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import QVariant
 
-from .compat import OVERWRITE_FILE, POINT, WRITER_OK
+from .compat import OVERWRITE_FILE, POINT, POINT_GEOMETRY, WRITER_OK
 
 CLICKS_NAME = "clicks.gpkg"
 FIELDS = ("label", "class", "instance")
@@ -125,6 +126,9 @@ def write_clicks(
     Raises:
         LayerError: no points, a field that is not there, or a file that cannot be written.
     """
+    if QgsWkbTypes.geometryType(source.wkbType()) != POINT_GEOMETRY:
+        kind = QgsWkbTypes.displayString(source.wkbType())
+        raise LayerError(f"the layer {name} holds {kind}, not points: choose a point layer.")
     places = field_places(source.fields(), fields, name=name)
     wanted = QgsFields()
     for field in FIELDS:

@@ -59,7 +59,9 @@ def scene(tmp_path_factory):
     place = {"crs": "EPSG:32632", "transform": from_origin(LEFT, TOP, PIXEL, PIXEL)}
     with rasterio.open(path, "w", **profile, **place) as file:
         file.write(pixels)
-    with rasterio.open(folder / "nowhere.tif", "w", **profile) as file:
+    with rasterio.open(
+        folder / "nowhere.tif", "w", **profile, transform=place["transform"]
+    ) as file:
         file.write(pixels)
     clicks = [
         {
@@ -178,7 +180,7 @@ def test_clicks_are_checked_before_work_is_done_with_them(qgis, scene):
         ({"CLASS_FIELD": "sort"}, "has no field 'sort' (its fields: kind)"),
         ({"POINTS": "nothing.geojson"}, "has no point: click some objects first"),
         ({"RASTER": "nowhere.tif"}, "has no coordinate reference system: set it"),
-        ({"POINTS": "areas.geojson"}, "areas.geojson"),
+        ({"POINTS": "areas.geojson"}, "holds Polygon, not points: choose a point layer"),
         ({"ADAPTER": "no-such-adapter"}, "no-such-adapter"),
     ],
 )
