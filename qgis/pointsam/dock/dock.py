@@ -271,7 +271,8 @@ class ClickDock(QgsDockWidget):
 
     def wanted(self) -> dict[int, Wanted]:
         """Give the layer's objects in pixels of the raster; clicks off it are left out."""
-        assert self._clicks is not None and self._places is not None
+        assert self._clicks is not None
+        assert self._places is not None
         crs = self._clicks.layer.crs()
         found = {}
         for number, one in self._clicks.objects().items():

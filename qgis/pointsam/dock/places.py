@@ -15,7 +15,7 @@ from qgis.core import (
 
 
 class RasterPlaces:
-    """Map coordinates and pixels of one raster; a pixel's middle is an integer, as in the command."""
+    """Map coordinates and pixels of one raster; an integer is a pixel's middle."""
 
     def __init__(self, layer: QgsRasterLayer) -> None:
         from osgeo import gdal
