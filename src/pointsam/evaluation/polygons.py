@@ -1,4 +1,4 @@
-"""Scores of found polygons against true ones, on a map, where nobody says which belongs to which."""
+"""Scores of found polygons against true ones, on a map where nobody says who belongs to whom."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
