@@ -84,8 +84,8 @@ def boxes_arguments(polygons: str, output: str) -> list[str]:
 
 
 def score_arguments(found: str, truth: str, output: str) -> list[str]:
-    """``pointsam evaluate --polygons``: found polygons against the truth."""
-    return ["evaluate", "--polygons", found, "--truth", truth, "--output", output, *PROGRESS]
+    """``pointsam score``: found polygons against the truth."""
+    return ["score", "--polygons", found, "--truth", truth, "--output", output, *PROGRESS]
 
 
 def work_name(arguments: Sequence[str], files: Sequence[Path]) -> str:

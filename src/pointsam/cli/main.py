@@ -33,6 +33,7 @@ COMMANDS = {
     },
     "Measure": {
         "evaluate": "Score a model or an adapter on fixed points and annotated masks",
+        "score": "Score polygons on a map against true ones",
     },
 }
 """What each command does, by what a user is after. ``cli/NAME.py`` holds the command."""

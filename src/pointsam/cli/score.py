@@ -1,0 +1,103 @@
+"""``pointsam score``: found polygons and true ones in, scores out."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from rasterio.crs import CRS
+
+from pointsam.data.rasters.georeference import move_points
+from pointsam.data.rasters.vector_files import POLYGONS, Features, read_features
+from pointsam.errors import InputError
+from pointsam.evaluation.polygons import PolygonScores, score_classes, score_polygons
+from pointsam.files import new_folder, refuse_existing
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "score",
+        help="score found polygons against true ones",
+        description=(
+            "Score polygons on a map against true ones, where no ids pair them. "
+            "Found and true polygons are paired one to one, the highest IoU first. IoU is the "
+            "mean over the true objects, 0 for those without a partner; an object counts as found "
+            "from an IoU of 0.5 on. Where both files have a field 'class', each class is scored "
+            "by itself too. The output folder holds scores.json, shares in [0, 1]."
+        ),
+        epilog=(
+            "example: pointsam score --polygons map/instances.gpkg --truth roofs.gpkg "
+            "--output scores"
+        ),
+    )
+    parser.add_argument(
+        "--polygons", type=Path, required=True, metavar="FILE", help="what was found"
+    )
+    parser.add_argument(
+        "--truth", type=Path, required=True, metavar="FILE", help="true polygons, in any CRS"
+    )
+    parser.add_argument(
+        "--output", "-o", type=Path, required=True, metavar="DIR", help="new folder for the scores"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score."""
+    refuse_existing(args.output)
+    found = read_features(args.polygons, kinds=POLYGONS, what="polygons")
+    truth = read_features(args.truth, kinds=POLYGONS, what="true polygons")
+    shapes = _moved(found, truth, what=str(args.polygons))
+    scores = score_polygons(shapes, list(truth.shapes))
+    classes = _classes(found), _classes(truth)
+    by_class: dict[str, PolygonScores] = {}
+    if classes[0] is not None and classes[1] is not None:
+        by_class = score_classes(
+            shapes, list(truth.shapes), found_classes=classes[0], true_classes=classes[1]
+        )
+    with new_folder(args.output) as folder:
+        content = _plain(scores) | {"classes": {n: _plain(one) for n, one in by_class.items()}}
+        (folder / "scores.json").write_text(json.dumps(content, indent=1))
+    print(f"{'':<20} {'IoU':>6} {'prec.':>6} {'recall':>6} {'F1':>6} {'found':>6} {'true':>6}")
+    for name, one in {**by_class, "all": scores}.items():
+        numbers = (one.iou, one.precision, one.recall, one.f1)
+        shown = " ".join(f"{100 * number:6.1f}" for number in numbers)
+        print(f"{name[:20]:<20} {shown} {one.found:6d} {one.true:6d}")
+    print(f"scores: {args.output}")
+    return 0
+
+
+def _plain(scores: PolygonScores) -> dict[str, Any]:
+    return asdict(scores) | {"f1": scores.f1}
+
+
+def _classes(features: Features) -> list[str] | None:
+    """Give the class of each feature; None where the file has none."""
+    values = features.column("class", "category")
+    return None if all(value is None for value in values) else [str(value) for value in values]
+
+
+def _moved(found: Features, truth: Features, *, what: str) -> list[shapely.Geometry]:
+    """Bring the found polygons to the coordinate system of the true ones.
+
+    Raises:
+        InputError: one of the two says where it lies, the other does not.
+    """
+    if (found.crs is None) != (truth.crs is None):
+        raise InputError(
+            f"{what} and the truth cannot be compared: one of them has no coordinate system; "
+            "give it the one it was drawn in."
+        )
+    if found.crs is None or truth.crs is None or found.crs == truth.crs:
+        return list(found.shapes)
+    source, target = CRS.from_user_input(found.crs), CRS.from_user_input(truth.crs)
+    return list(
+        shapely.transform(
+            np.asarray(found.shapes),
+            lambda points: move_points(points, source, target, what=f"{what}: its polygons"),
+        )
+    )
