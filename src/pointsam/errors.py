@@ -1,5 +1,8 @@
 """The one kind of error that is the user's to fix."""
 
+import struct
+import zlib
+
 
 class InputError(ValueError):
     """What the user gave cannot be used; the message is one line a user can act on.
@@ -9,6 +12,23 @@ class InputError(ValueError):
     keeps its traceback.
     """
 
+
+DAMAGED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""In which a library that decodes a file may end where the file is damaged."""
 
 _LONGEST = 300
 """Characters of another library's message that a line carries."""

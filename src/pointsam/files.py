@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -95,6 +95,18 @@ def refuse_existing_file(path: Path) -> None:
     """
     refuse_existing(path)
     _refuse_folder(path)
+
+
+def list_files(folder: Path, endings: Collection[str]) -> list[Path]:
+    """List the files of a folder by name, with these endings in any case.
+
+    What macOS leaves beside a file on other disks (``._a.tif``) is none of them.
+    """
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in endings and not path.name.startswith("._")
+    )
 
 
 def read_text(path: Path) -> str:

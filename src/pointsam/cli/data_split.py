@@ -15,6 +15,7 @@ from pointsam.data.prepare.splitting import (
     keep_images,
     map_centres,
 )
+from pointsam.data.rasters.opening import within
 from pointsam.errors import InputError
 from pointsam.files import new_folder
 
@@ -85,12 +86,11 @@ def _common_names(contents: dict[Path, dict[str, Any]]) -> list[str]:
 
 
 def _held_out(args: argparse.Namespace, names: list[str]) -> set[int]:
-
     if args.by == "image":
         return hold_out_groups(np.arange(len(names)), args.share, seed=args.seed)
     if args.images is None:
         raise InputError(f"--by {args.by} looks at the images: give --images DIR.")
-    paths = [args.images / name for name in names]
+    paths = [within(args.images, name) for name in names]
     if args.by == "place":
         return hold_out_place(map_centres(paths), args.share, seed=args.seed)
     return hold_out_groups(groups_by_look(paths), args.share, seed=args.seed)

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from pointsam.data.coco.masks import rasterise
-from pointsam.data.rasters.images import read_image
+from pointsam.data.rasters.images import image_size, orientation, read_image
+from pointsam.data.rasters.opening import within
 from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError
@@ -98,14 +99,21 @@ def read_image_of(record: ImageRecord, folder: Path) -> UInt8[np.ndarray, "heigh
         FileNotFoundError: the image is not there.
         InputError: it cannot be read, or is not of the size that the record states.
     """
-    path = folder / record.file_name
-    image = read_image(path)
-    if image.shape[:2] != record.size:
+    path = within(folder, record.file_name)
+    size = image_size(path)  # before memory is taken for pixels that nobody has asked for
+    if size != record.size:
+        turned = orientation(path) > 4 and size == record.size[::-1]
         raise InputError(
-            f"{path} is {image.shape[0]} x {image.shape[1]} px (height x width), its annotations "
-            f"say {record.size[0]} x {record.size[1]}: are they of another version of the image?"
+            f"{path} is {size[0]} x {size[1]} px (height x width), its annotations say "
+            f"{record.size[0]} x {record.size[1]}: "
+            + (
+                "EXIF turns the image, and the annotations are of the unturned one; make them "
+                "anew on the image as it is shown, or take the turn out of both."
+                if turned
+                else "are they of another version of the image?"
+            )
         )
-    return image
+    return read_image(path)
 
 
 def draw_masks(records: Iterable[ImageRecord]) -> list[Bool[Tensor, "instances height width"]]:

@@ -21,9 +21,10 @@ from pointsam.data.clicks.vector_points import ENDINGS, read_vector_points
 from pointsam.data.coco.annotations import read_points, write_points
 from pointsam.data.rasters.georeference import pixels_to_degrees, read_georeference
 from pointsam.data.rasters.images import list_images
+from pointsam.data.rasters.opening import within
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Point
 from pointsam.errors import InputError
-from pointsam.files import replacing
+from pointsam.files import list_files, replacing
 from pointsam.frames import on_image
 from pointsam.prompts import NEGATIVE
 
@@ -48,11 +49,11 @@ def read_clicks(path: Path, *, images: Path | None, negative: str) -> Dataset:
         InputError: none of the forms, or damaged, or `images` is needed.
     """
     if path.is_dir():
-        if any(path.glob("*.json")):
+        if list_files(path, (".json",)):
             return read_labelme(path, negative=negative)
         if holds_nwpu_boxes(path):
             return read_nwpu_boxes(path, _needed(path, images))
-        if any(path.glob("*.txt")):
+        if list_files(path, (".txt",)):
             return read_yolo(path, _needed(path, images))
         raise InputError(f"{path} holds neither LabelMe's .json nor boxes in .txt files.")
     if not path.is_file():
@@ -126,7 +127,7 @@ def write_geojson(data: Dataset, path: Path, images: Path) -> None:
             (point, instance) for instance in image.instances for point in instance.points
         ]
         clicks += [((x, y, NEGATIVE), None) for x, y in image.background_points]
-        georeference = read_georeference(images / image.file_name)
+        georeference = read_georeference(within(images, image.file_name))
         if georeference is None:
             raise InputError(f"{images / image.file_name} has no coordinate system for GeoJSON.")
         places = np.array([point[:2] for point, _ in clicks], dtype=float).reshape(-1, 2)

@@ -15,6 +15,7 @@ from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.coco.schema import read_coco_json, refuse
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError, in_words
+from pointsam.files import list_files
 from pointsam.frames import to_middles
 from pointsam.prompts import NEGATIVE, POSITIVE
 
@@ -34,7 +35,7 @@ def read_labelme(path: Path, *, negative: str) -> Dataset:
     sizes: Sizes = {}
     clicks: list[Click] = []
     dropped: list[str] = []
-    for file in sorted(path.glob("*.json")) if path.is_dir() else [path]:
+    for file in list_files(path, (".json",)) if path.is_dir() else [path]:
         content = read_json(file)
         try:
             name = _base_name(content["imagePath"])

@@ -7,7 +7,7 @@ from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.rasters.images import image_size, list_images
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
-from pointsam.files import read_text
+from pointsam.files import list_files, read_text
 from pointsam.prompts import POSITIVE
 
 CLASSES = (
@@ -24,7 +24,7 @@ _LINE = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)\s*,\s*\(\s*(\d+)\s*,\s*(\d+)\s*
 
 def holds_nwpu_boxes(folder: Path) -> bool:
     """Say whether the first line of text in a folder is a box of this form."""
-    for path in sorted(folder.glob("*.txt")):
+    for path in list_files(folder, (".txt",)):
         with path.open(encoding="utf-8", errors="replace") as stream:
             line = next((line for line in stream if line.strip()), "")
         if line:
@@ -45,7 +45,7 @@ def read_nwpu_boxes(folder: Path, images: Path) -> Dataset:
     """
     pictures = {picture.stem: picture for picture in list_images(images)}
     sizes, clicks = {}, []
-    for file in sorted(folder.glob("*.txt")):
+    for file in list_files(folder, (".txt",)):
         if file.stem not in pictures:
             raise InputError(f"{file} has no image {file.stem}.* in {images}.")
         picture = pictures[file.stem]

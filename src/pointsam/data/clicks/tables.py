@@ -8,9 +8,10 @@ from typing import Any
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.rasters.georeference import degrees_to_pixels, read_georeference
 from pointsam.data.rasters.images import image_size, list_images
+from pointsam.data.rasters.opening import within
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
-from pointsam.files import read_text, replacing
+from pointsam.files import list_files, read_text, replacing
 from pointsam.frames import to_middles
 from pointsam.prompts import NEGATIVE, POSITIVE
 
@@ -33,7 +34,10 @@ def read_csv(path: Path, images: Path, *, negative: str) -> Dataset:
         InputError: columns or values that cannot be read; names the line.
     """
     rows = list(_rows(path))
-    sizes = {name: image_size(images / name) for name in dict.fromkeys(r["image"] for _, r in rows)}
+    sizes = {
+        name: image_size(within(images, name))
+        for name in dict.fromkeys(r["image"] for _, r in rows)
+    }
     clicks = []
     for place, row in rows:
         x, y = _position(place, row, images)
@@ -81,7 +85,7 @@ def read_yolo(path: Path, images: Path) -> Dataset:
     names = read_text(named).split("\n") if named.is_file() else []
     pictures = {picture.stem: picture for picture in list_images(images)}
     sizes, clicks = {}, []
-    for file in sorted(path.glob("*.txt")):
+    for file in list_files(path, (".txt",)):
         if file == named:
             continue
         if file.stem not in pictures:
@@ -137,7 +141,7 @@ def _position(place: str, row: Mapping[str, str], images: Path) -> tuple[float, 
     if "x" in row:
         return _number(place, row["x"]), _number(place, row["y"])
     degrees = _number(place, row["lon"]), _number(place, row["lat"])
-    path = images / row["image"]
+    path = within(images, row["image"])
     georeference = read_georeference(path)
     if georeference is None:
         raise InputError(f"{place} is in degrees, but {path} has no coordinate system.")

@@ -1,7 +1,6 @@
 """A scene and its polygons on the map, cut into chips with COCO masks."""
 
 import json
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,12 @@ import shapely
 from rasterio import Affine, features
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
 from pointsam.data.coco.masks import to_rle
 from pointsam.data.rasters.georeference import move_points
+from pointsam.data.rasters.opening import open_raster
 from pointsam.data.rasters.vector_files import POLYGONS, read_features
 from pointsam.errors import InputError, in_words
 
@@ -85,7 +85,7 @@ def cut_chips(
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     tree = shapely.STRtree(outlined.shapes)
-    with _opened(scene) as raster:
+    with open_raster(scene, typed=True) as raster:
         _refuse_elsewhere(scene, raster, tree)
         for window in _windows(raster.height, raster.width, side, side - overlap):
             path = folder / "images" / f"{scene.stem}_{window.row_off}_{window.col_off}.tif"
@@ -126,7 +126,7 @@ class _Mover:
     """Moves map points of a vector file to the pixels of a scene."""
 
     def __init__(self, path: Path, crs: str | None, scene: Path) -> None:
-        with _opened(scene) as raster:
+        with open_raster(scene, typed=True) as raster:
             if raster.crs is None:
                 raise InputError(f"{scene} has no coordinate system: {path} cannot be laid on it.")
             self.what = f"{path}: its polygons"
@@ -139,15 +139,6 @@ class _Mover:
         x, y = move_points(points, self.source, self.target, what=self.what).T
         a, b, c, d, e, f = self.inverse[:6]
         return np.stack([a * x + b * y + c, d * x + e * y + f], axis=1)
-
-
-def _opened(scene: Path) -> rasterio.DatasetReader:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(scene)
-    except RasterioIOError as error:
-        raise InputError(f"{scene} is no raster that can be read ({in_words(error)}).") from error
 
 
 def _windows(height: int, width: int, side: int, step: int) -> list[Window]:

@@ -15,7 +15,7 @@ from pointsam.data.coco.schema import read_coco_json, refuse
 from pointsam.data.rasters.images import image_size, list_images
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError, in_words
-from pointsam.files import new_folder, read_text
+from pointsam.files import list_files, new_folder, read_text
 from pointsam.frames import on_image, to_middles
 from pointsam.prompts import POSITIVE
 
@@ -111,7 +111,7 @@ def read_scores(path: Path) -> dict[int, float]:
 
 def read_dota(folder: Path) -> list[ImageBoxes]:
     """Read DOTA label files; ids count the boxes of all files, in the order of their names."""
-    files = sorted(folder.glob("*.txt"))
+    files = list_files(folder, (".txt",))
     if not files:
         raise InputError(f"{folder} holds no DOTA label file (*.txt).")
     images: list[ImageBoxes] = []

@@ -1,20 +1,19 @@
 """Where an image lies on the map."""
 
 import math
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import shapely
 from jaxtyping import Float
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import RasterioError
 from rasterio.warp import transform as transform_points
 
-from pointsam.errors import InputError, in_words
+from pointsam.data.rasters.opening import open_raster
+from pointsam.errors import InputError
 from pointsam.frames import to_edges, to_middles
 
 DEGREES = "EPSG:4326"
@@ -38,19 +37,12 @@ def read_georeference(path: Path) -> Georeference | None:
     Raises:
         InputError: not a raster that can be read.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            with rasterio.open(path) as dataset:
-                if dataset.crs is None:
-                    return None
-                a, b, c, d, e, f = dataset.transform[:6]
-                size = (dataset.height, dataset.width)
-                return Georeference((a, b, c, d, e, f), dataset.crs.to_wkt(), size)
-        except RasterioIOError as error:
-            raise InputError(
-                f"{path} is no raster that can be read ({in_words(error)})."
-            ) from error
+    with open_raster(path) as dataset:
+        if dataset.crs is None:
+            return None
+        a, b, c, d, e, f = dataset.transform[:6]
+        size = (dataset.height, dataset.width)
+        return Georeference((a, b, c, d, e, f), dataset.crs.to_wkt(), size)
 
 
 def move_points(

@@ -10,15 +10,20 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from pointsam.errors import InputError
+from pointsam.data.rasters.opening import open_raster
+from pointsam.errors import DAMAGED, InputError, in_words
+from pointsam.files import list_files
 
 # Aerial images are larger than the size at which Pillow suspects an attack.
 Image.MAX_IMAGE_PIXELS = None
 
-ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+MAX_PIXELS = 2**28
+"""Of an image that is read as a whole: more is said in a header than is there, or is a scene."""
+
+ENDINGS = (".bmp", ".img", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """Of image files, in any case."""
 
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
 """Of Pillow; of each, the header says how many bits a value has."""
 
 _EIGHT_BIT = {"1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr"}
@@ -55,6 +60,9 @@ def deeper_than_a_byte(image: Image.Image, path: Path) -> str | None:
     bits, signed = 8, False
     if isinstance(image, TiffImageFile):
         bits, signed = max(image.tag_v2.get(_BITS, (1,))), max(image.tag_v2.get(_KIND, (1,))) > 1
+    elif image.format == "JPEG2000":
+        with open_raster(path) as raster:
+            bits = 8 if set(raster.dtypes) == {"uint8"} else 16
     elif image.format == "PNG":
         with path.open("rb") as stream:
             bits = stream.read(_PNG_DEPTH + 1)[_PNG_DEPTH]
@@ -88,7 +96,7 @@ def can_be_shown(path: Path) -> bool:
     try:
         with opened(path) as image:
             return deeper_than_a_byte(image, path) is None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+    except DAMAGED:
         return False
 
 
@@ -100,7 +108,7 @@ def orientation(path: Path) -> int:
     try:
         with opened(path) as image:
             return int(image.getexif().get(_ORIENTATION, 1))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+    except DAMAGED:
         return 1
 
 
@@ -123,7 +131,7 @@ def list_images(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"no image folder {folder}.")
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+    return list_files(folder, ENDINGS)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -140,8 +148,10 @@ def image_size(path: Path) -> tuple[int, int]:
             # Of a TIFF, Pillow has swapped the sides already, or not yet, by its version.
             tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
             width, height = tags.get(_WIDTH, image.width), tags.get(_HEIGHT, image.height)
-            lying = image.getexif().get(_ORIENTATION, 1) > 4
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+            # Of a PNG, Pillow reads all pixels to get at EXIF: of one that is too large, none.
+            small = image.format != "PNG" or width * height <= MAX_PIXELS
+            lying = small and image.getexif().get(_ORIENTATION, 1) > 4
+    except DAMAGED as error:
         raise InputError(f"{path} is not an image that can be read.") from error
     return (width, height) if lying else (height, width)
 
@@ -152,6 +162,7 @@ def _read_upright(path: Path) -> Image.Image:
         raise FileNotFoundError(_why_missing(path))
     try:
         with opened(path) as image:
+            _refuse_large(image, path)
             deep = deeper_than_a_byte(image, path)
             if deep is not None:
                 raise InputError(
@@ -165,12 +176,31 @@ def _read_upright(path: Path) -> Image.Image:
             f"{path} is not an image that can be read; rasters of many bands are made 8-bit RGB "
             "by 'pointsam data images'."
         ) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is damaged ({error}): get it again, or use --skip-broken.") from (
-            error
+    except InputError:
+        raise
+    except DAMAGED as error:
+        if _undecodable(error):
+            raise InputError(
+                f"{path} is packed in a way that is not read here ({in_words(error)}): "
+                "write it anew with 'pointsam data images'."
+            ) from error
+        raise InputError(
+            f"{path} is damaged ({in_words(error)}): get it again, or use --skip-broken."
+        ) from error
+
+
+def _refuse_large(image: Image.Image, path: Path) -> None:
+    """Refuse what a header says of a size before memory is taken for it."""
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(
+            f"{path} says it has {image.width} x {image.height} px; read as a whole, an image has "
+            f"at most {MAX_PIXELS} px: use it as a scene, or cut it."
         )
+
+
+def _undecodable(error: Exception) -> bool:
+    """Say whether Pillow lacks the way in which a sound file is packed."""
+    return "decoder" in str(error) and "not available" in str(error)
 
 
 def _why_missing(path: Path) -> str:

@@ -1,6 +1,5 @@
 """Windows of a raster file as RGB, whatever its size; the file is never read as a whole."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +9,11 @@ import numpy as np
 import rasterio
 from jaxtyping import Float, UInt8
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as FileWindow
 
 from pointsam.data.rasters.georeference import pixel_metres
+from pointsam.data.rasters.opening import open_raster
 from pointsam.data.rasters.stretching import (
     NO_DATA,
     Stretch,
@@ -25,9 +25,6 @@ from pointsam.data.rasters.stretching import (
 )
 from pointsam.data.rasters.windows import Grid, Transform, Window
 from pointsam.errors import InputError, in_words
-
-CACHE_BYTES = 128 * 2**20
-"""Of GDAL's blocks."""
 
 STRIP = 512
 """Rows read at once when a window is averaged down."""
@@ -139,37 +136,28 @@ def open_scene(
     """
     if not path.is_file():
         raise FileNotFoundError(f"no scene {path}: give the path of a raster file.")
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), warnings.catch_warnings():
-        # A plain image is a scene whose map is its pixels.
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            dataset = rasterio.open(path)
-        except RasterioIOError as error:
-            raise InputError(f"{path} is no raster that GDAL reads ({in_words(error)}).") from error
-        with dataset:
-            if isinstance(stretch, Stretch):
-                shown = stretch
-            else:
-                chosen = bands or natural_bands(dataset)
-                shown = plain_stretch(chosen, *(stretch or (0, 255)))
-            scene = Scene(path, dataset, shown)
-            _check(scene)
-            if stretch is None:
-                _refuse_deep(scene)
-            elif stretch is shown:
-                _refuse_other_depth(scene)
-            yield scene
+    with open_raster(path, typed=True) as dataset:
+        if isinstance(stretch, Stretch):
+            shown = stretch
+        else:
+            chosen = bands or natural_bands(dataset)
+            shown = plain_stretch(chosen, *(stretch or (0, 255)))
+        scene = Scene(path, dataset, shown)
+        _check(scene)
+        if stretch is None:
+            _refuse_deep(scene)
+        elif stretch is shown:
+            _refuse_other_depth(scene)
+        yield scene
 
 
 def georeferenced(path: Path) -> bool:
     """Say whether a file is a raster with a place on a map."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            with rasterio.open(path) as dataset:
-                return dataset.crs is not None or not dataset.transform.is_identity
-        except RasterioIOError:
-            return False
+    try:
+        with open_raster(path, typed=True) as dataset:
+            return dataset.crs is not None or not dataset.transform.is_identity
+    except InputError:
+        return False
 
 
 def _check(scene: Scene) -> None:

@@ -4,9 +4,7 @@ One stretch for all images: a roof is as bright in each of them, in training and
 """
 
 import json
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,10 @@ import rasterio
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
 from pointsam.data.rasters.images import can_be_shown, orientation, read_transparent, turn_upright
+from pointsam.data.rasters.opening import open_raster
 from pointsam.errors import InputError, in_words
 from pointsam.files import replacing
 
@@ -148,7 +146,7 @@ def find_stretch(
     samples: list[np.ndarray] = []
     first: tuple[int, str] | None = None
     for path in paths:
-        with _opened(path) as raster:
+        with open_raster(path) as raster:
             kind = raster.count, raster.dtypes[0]
             first = first or kind
             if kind != first:
@@ -191,7 +189,7 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
     Raises:
         InputError: damaged, or without the bands.
     """
-    with _opened(path) as raster:
+    with open_raster(path) as raster:
         natural = natural_bands(raster)
         plain = stretch == plain_stretch(natural, 0, 255)
         of_raster = raster.crs or (raster.driver == "GTiff" and raster.nodata is not None)
@@ -217,19 +215,6 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
                 rows = min(_STRIP, raster.height - top)
                 window = Window(0, top, raster.width, rows)
                 out.write(np.moveaxis(_shown(raster, window, stretch), -1, 0), window=window)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            with rasterio.open(path) as raster:
-                yield raster
-        except RasterioIOError as error:
-            raise InputError(
-                f"{path} is damaged or no image ({in_words(error)}): get it again."
-            ) from error
 
 
 def _check(path: Path, raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> None:

@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 import pyogrio
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 
+from pointsam.data.rasters.vector_sources import vector_source
 from pointsam.errors import InputError, in_words
 
 POINTS = (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT)
 POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+
+READ_ERRORS = (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError)
+"""That pyogrio ends in where a file is damaged."""
 
 _FARTHEST = 1e12
 """No coordinate of a map is larger, whatever its unit."""
@@ -50,11 +54,10 @@ def read_features(path: Path, *, kinds: tuple[shapely.GeometryType, ...], what: 
         FileNotFoundError: no such file.
         InputError: not a vector file, other shapes, or places off any map.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no file of {what} {path}.")
     try:
-        meta, ids, geometry, columns = pyogrio.raw.read(path, return_fids=True)
-    except (DataLayerError, DataSourceError) as error:
+        with vector_source(path, what=what) as source:
+            meta, ids, geometry, columns = pyogrio.raw.read(source, return_fids=True)
+    except READ_ERRORS as error:
         # What follows a semicolon is GDAL's advice on its own drivers.
         reason = in_words(error).partition(";")[0].rstrip(".")
         raise InputError(f"{path} is no vector file of {what} ({reason}).") from error

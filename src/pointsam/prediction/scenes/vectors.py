@@ -20,7 +20,8 @@ from rasterio.crs import CRS
 from rasterio.shutil import copy as copy_raster
 
 from pointsam.data.rasters.georeference import DEGREES, ground_areas, move_points, to_map
-from pointsam.data.rasters.scene import CACHE_BYTES, Scene
+from pointsam.data.rasters.opening import CACHE_BYTES
+from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject
 from pointsam.data.rasters.vector_files import POLYGONS, read_features
 from pointsam.data.rasters.windows import Box, Grid

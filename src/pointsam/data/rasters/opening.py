@@ -1,0 +1,210 @@
+"""The one way to a raster or a vector file: what it is, is read from its first bytes.
+
+GDAL tries every format it knows on every file, whatever its ending: among them are those that
+name a server, a folder or another file. Here the first bytes choose one driver from a list, and
+no file can name another outside its own folder. Both builds of GDAL, rasterio's and pyogrio's,
+are reached through this file for reading.
+"""
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os.path import abspath, normpath
+from pathlib import Path
+from xml.etree import ElementTree
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+
+from pointsam.errors import InputError, in_words
+
+CACHE_BYTES = 128 * 2**20
+"""Of GDAL's blocks."""
+
+CLOSED = {"CPL_VSIL_CURL_ALLOWED_FILENAME": "none", "GML_DOWNLOAD_SCHEMA": "NO"}
+"""Settings of GDAL under which no driver asks a server, should one try."""
+
+_FIRST_BYTES = {
+    "GTiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "JPEG": (b"\xff\xd8\xff",),
+    "BMP": (b"BM",),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "JP2OpenJPEG": (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+    "HFA": (b"EHFA_HEADER_TAG",),
+    "NITF": (b"NITF", b"NSIF"),
+}
+"""Of rasters, by the name of GDAL's driver; WebP and ENVI are told apart below."""
+
+_MOSAIC_TAGS = set(
+    "VRTDataset SRS GeoTransform Metadata MDI BlockXSize BlockYSize VRTRasterBand NoDataValue "
+    "HideNoDataValue ColorInterp ColorTable Entry Description Offset Scale UnitType Histograms "
+    "HistItem HistMin HistMax BucketCount IncludeOutOfRange Approximate HistCounts CategoryNames "
+    "Category SimpleSource ComplexSource AveragedSource SourceFilename SourceBand "
+    "SourceProperties SrcRect DstRect NODATA ScaleOffset ScaleRatio LUT UseMaskBand MaskBand "
+    "OverviewList GCPList GCP".split()
+)
+"""What a virtual raster may consist of: a mosaic, and nothing that computes or asks."""
+
+_SIDECARS = (".ovr", ".msk")
+"""Endings of files that GDAL opens beside a raster, by whichever driver takes them."""
+
+_HEAD = 4096
+"""Bytes by which a file is known."""
+
+
+def within(folder: Path, name: str) -> Path:
+    """Give the path of a file that another file names, in a folder.
+
+    Links in the folder are followed: who put them there decided that. A name is data.
+
+    Raises:
+        InputError: the name leads out of the folder.
+    """
+    path = folder / name
+    if not Path(normpath(abspath(path))).is_relative_to(normpath(abspath(folder))):
+        raise InputError(
+            f"{name!r} leads out of the folder {folder}: name files by their path below it."
+        )
+    return path
+
+
+def head_of(path: Path) -> bytes:
+    """Read the first bytes of a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_HEAD)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+@contextmanager
+def open_raster(path: Path, *, typed: bool = False) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster by the driver that its first bytes name.
+
+    Args:
+        path: of the file.
+        typed: the user named this very file; it may then be a virtual raster, a mosaic of rasters
+            in its own folder.
+
+    Raises:
+        InputError: no raster that is read, or one that names files elsewhere.
+    """
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **CLOSED), warnings.catch_warnings():
+        # A plain image is a raster whose map is its pixels.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        driver = _driver(path, typed=typed)
+        try:
+            dataset = rasterio.open(path, driver=driver)
+        except RasterioIOError as error:
+            raise InputError(f"{path} is no raster that can be read ({in_words(error)}).") from (
+                error
+            )
+        with dataset:
+            _refuse_elsewhere(path, dataset)
+            try:
+                yield dataset
+            except RasterioIOError as error:
+                if "No space left" in str(error):
+                    raise  # of what is written meanwhile
+                raise InputError(f"{path} is damaged ({in_words(error)}): get it again.") from error
+
+
+def _driver(path: Path, *, typed: bool) -> str:
+    """Name the driver of a raster by its first bytes, after a look at the files beside it."""
+    head = head_of(path)
+    driver = raster_kind(path, head)
+    if driver is not None:
+        _refuse_sidecars(path)
+        return driver
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<VRTDataset"):
+        if not (typed and path.suffix.lower() == ".vrt"):
+            raise InputError(
+                f"{path} is a virtual raster: give it by name on the command line, with the "
+                "ending .vrt, or write it as a GeoTIFF with gdal_translate."
+            )
+        _check_mosaic(path)
+        return "VRT"
+    raise InputError(
+        f"{path} is no raster that is read ({', '.join(_FIRST_BYTES)}, WEBP or ENVI): write it as "
+        "a GeoTIFF with gdal_translate."
+    )
+
+
+def raster_kind(path: Path, head: bytes) -> str | None:
+    """Name GDAL's driver for a raster by its first bytes; None where it is none."""
+    for driver, beginnings in _FIRST_BYTES.items():
+        if head.startswith(beginnings):
+            return driver
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head.lstrip().startswith(b"<"):
+        return None  # a description in XML, which a header beside it does not make an image
+    headers = (path.with_suffix(".hdr"), path.with_name(f"{path.name}.hdr"))
+    if any(header.is_file() and head_of(header).startswith(b"ENVI") for header in headers):
+        return "ENVI"
+    return None
+
+
+def _refuse_sidecars(path: Path) -> None:
+    """Refuse pyramids and masks beside a raster that are no rasters: GDAL would open anything."""
+    for ending in _SIDECARS:
+        for name in (f"{path.name}{ending}", f"{path.stem}{ending}"):
+            for sidecar in (path.with_name(name), path.with_name(name).with_suffix(ending.upper())):
+                if sidecar.is_file() and raster_kind(sidecar, head_of(sidecar)) is None:
+                    raise InputError(f"{sidecar} is no raster: delete it, or make it anew.")
+
+
+def _refuse_elsewhere(path: Path, dataset: rasterio.DatasetReader) -> None:
+    """Refuse a raster that names its pyramids, its mask or its parts in another place."""
+    tags = dataset.tags(ns="OVERVIEWS")
+    for key in ("OVERVIEW_FILE", "MASK_FILE"):
+        name = tags.get(key, "").removeprefix(":::BASE:::")
+        if name and raster_kind(path, head_of(_beside(path, name))) is None:
+            raise InputError(f"{path} names {name} as its {key}, which is no raster.")
+    for name in dataset.files:
+        # GDAL counts these from where the process is, not from the raster.
+        _beside(path, name if name.startswith("/vsi") else abspath(name))
+
+
+def _beside(path: Path, name: str) -> Path:
+    """Give the path of a file that a raster names; it must lie in the raster's folder or below."""
+    if re.match(r"/vsi|[a-z+]+://|<", name, re.IGNORECASE):
+        raise InputError(f"{path} names {name!r}: what is not a file beside it is not opened.")
+    found = within(path.absolute().parent, name)
+    if not found.is_file():
+        raise InputError(f"{path} names {name}, which is not there.")
+    return found
+
+
+def _check_mosaic(path: Path) -> None:
+    """Refuse a virtual raster that is more than a mosaic of rasters in its folder.
+
+    Raises:
+        InputError: it names other places, computes values, or nests.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if "<!" in text:
+            raise InputError(f"{path} holds declarations, expected a plain virtual raster.")
+        elements = list(ElementTree.fromstring(text).iter())
+    except (ElementTree.ParseError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no virtual raster ({in_words(error)}).") from error
+    strange = sorted({str(e.tag) for e in elements} - _MOSAIC_TAGS)
+    computed = [e for e in elements if e.get("subClass") not in (None, "VRTSourcedRasterBand")]
+    if strange or computed:
+        what = strange[0] if strange else computed[0].get("subClass")
+        raise InputError(
+            f"{path} is more than a mosaic ({what}): write it as a GeoTIFF with gdal_translate."
+        )
+    for element in elements:
+        if element.tag == "SourceFilename":
+            source = _beside(path, (element.text or "").strip())
+            if raster_kind(source, head_of(source)) is None:
+                raise InputError(f"{path} names {source.name}, which is no raster that is read.")
+            _refuse_sidecars(source)

@@ -1,0 +1,154 @@
+"""What a vector file is, is read from its first bytes; no other file or server is asked for it.
+
+pyogrio's GDAL would take a description that names a server, or a database that asks without end:
+neither is a file of shapes.
+"""
+
+import sqlite3
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pyogrio
+
+from pointsam.data.rasters.opening import CLOSED, head_of
+from pointsam.errors import InputError, in_words
+
+FORMS = "GeoPackage, GeoJSON, Shapefile (also zipped), FlatGeobuf, KML, GPX or GML"
+
+MAX_VIEW_SECONDS = 5.0
+"""Time that the views of a GeoPackage may take; one that never ends is none."""
+
+MAX_UNPACKED = 4 * 2**30
+"""Bytes of a zipped Shapefile."""
+
+_BINARY = {
+    b"SQLite format 3\0": "GeoPackage",
+    b"\x00\x00\x27\x0a": "Shapefile",
+    b"fgb": "FlatGeobuf",
+    b"PK\x03\x04": "zip",
+}
+_ROOTS = (b"<kml", b"<gpx", b"FeatureCollection")
+"""What begins the text of KML, GPX and GML."""
+
+_DESCRIPTIONS = (
+    b"<OGRVRT", b"<OGRWFS", b"<OGRCSW", b"<OGRWMS", b"<GDAL_", b"<VRTDataset", b"<WMS_",
+    b"gdal_streamed_alg", b"<!ENTITY", b"<NetworkLink",
+)  # fmt: skip
+"""What a driver finds anywhere in a text, and then follows to another place."""
+
+_SEARCHED = 2**20
+"""Bytes of a text that are searched for them: more than any driver looks at."""
+
+_ZIPPED = {".shp", ".shx", ".dbf", ".prj", ".cpg", ".qpj", ".sbn", ".sbx", ".qix", ".xml", ".cst"}
+"""Endings of what a zipped Shapefile holds."""
+
+_MISREAD = "!;?"
+"""Characters in a file name that the library takes for the parts of an address."""
+
+
+@contextmanager
+def vector_source(path: Path, *, what: str) -> Iterator[str]:
+    """Give the name by which pyogrio reads a file, inside the block.
+
+    Args:
+        path: of the file.
+        what: is expected in it, for the message.
+
+    Raises:
+        FileNotFoundError: no such file.
+        InputError: none of `FORMS`, or one that leads elsewhere.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no file of {what} {path}.")
+    kind = vector_kind(path)
+    if kind is None:
+        raise InputError(f"{path} is no vector file of {what}: give {FORMS}.")
+    _refuse_descriptions(path)
+    if kind == "GeoPackage":
+        _check_database(path)
+    if kind == "zip":
+        _check_zip(path)
+    whole = str(path.absolute())
+    if any(character in whole for character in _MISREAD):
+        whole = f"/vsisubfile/0_-1,{whole}"
+    before = {name: pyogrio.get_gdal_config_option(name) for name in CLOSED}
+    pyogrio.set_gdal_config_options(CLOSED)
+    try:
+        yield whole
+    finally:
+        pyogrio.set_gdal_config_options(before)
+
+
+def vector_kind(path: Path) -> str | None:
+    """Name the form of a vector file by its first bytes; None where it is none of `FORMS`."""
+    head = head_of(path)
+    for beginning, kind in _BINARY.items():
+        if head.startswith(beginning):
+            return kind
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text.startswith(b"{"):
+        return "GeoJSON"
+    if text.startswith(b"<") and any(root in text for root in _ROOTS):
+        return "XML"
+    return None
+
+
+def _refuse_descriptions(path: Path) -> None:
+    with path.open("rb") as stream:
+        text = stream.read(_SEARCHED)
+    found = [mark.decode() for mark in _DESCRIPTIONS if mark in text]
+    if found:
+        raise InputError(f"{path} holds {found[0]!r}, which leads to another place: give {FORMS}.")
+
+
+def _check_database(path: Path) -> None:
+    """Refuse a database whose tables are computed by others, or views that do not end."""
+    deadline = time.monotonic() + MAX_VIEW_SECONDS
+    address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as database:
+            database.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+            made = database.execute("SELECT name, type, sql FROM sqlite_master").fetchall()
+            if "gpkg_contents" not in [name for name, *_ in made]:
+                raise InputError(f"{path} is a database, but no GeoPackage: give {FORMS}.")
+            for name, kind, sql in made:
+                virtual = str(sql).upper().startswith("CREATE VIRTUAL")
+                if virtual and "USING RTREE" not in str(sql).upper():
+                    raise InputError(f"{path}: its table {name} is computed, expected plain ones.")
+                if kind == "view":
+                    quoted = str(name).replace('"', '""')
+                    database.execute(f'SELECT count(*) FROM "{quoted}"').fetchall()
+    except sqlite3.Error as error:
+        if time.monotonic() > deadline:
+            reason = f"a view of it does not end within {MAX_VIEW_SECONDS:g} s"
+        else:
+            reason = in_words(error)
+        raise InputError(
+            f"{path} cannot be read ({reason}): export its layer to a new GeoPackage."
+        ) from error
+
+
+def _check_zip(path: Path) -> None:
+    """Refuse an archive that holds anything but one Shapefile, or unpacks to too much."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise InputError(f"{path} is no archive that can be read ({in_words(error)}).") from error
+    strange = [entry.filename for entry in entries if not _of_shapefile(entry.filename)]
+    if strange or not entries:
+        what = strange[0] if strange else "nothing"
+        raise InputError(f"{path} holds {what}: expected the files of one Shapefile. Unpack it.")
+    if sum(entry.file_size for entry in entries) > MAX_UNPACKED:
+        raise InputError(
+            f"{path} unpacks to more than {MAX_UNPACKED >> 30} GB: unpack it yourself."
+        )
+
+
+def _of_shapefile(name: str) -> bool:
+    hidden = Path(name).name.startswith("._") or name.startswith("__MACOSX")
+    plain = not Path(name).is_absolute() and ".." not in Path(name).parts
+    return plain and (hidden or Path(name).suffix.lower() in _ZIPPED)

@@ -1,0 +1,95 @@
+"""A vector file is one of a few forms, and no description of another place."""
+
+import shutil
+import sqlite3
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+
+from pointsam.data.rasters import vector_sources
+from pointsam.data.rasters.vector_files import POINTS, read_features
+from pointsam.errors import InputError
+
+
+def save(path: Path, driver: str = "GPKG") -> Path:
+    geometry = np.array([shapely.to_wkb(shapely.Point(9, 49))], dtype=object)
+    pyogrio.raw.write(path, geometry, [], [], geometry_type="Point", crs="EPSG:4326", driver=driver)
+    return path
+
+
+def read(path: Path) -> list[float]:
+    found = read_features(path, kinds=POINTS, what="points")
+    return shapely.get_coordinates(found.shapes).ravel().round(6).tolist()
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InputError) as told:
+        read(path)
+    return str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("ending", "driver"),
+    [("gpkg", "GPKG"), ("geojson", "GeoJSON"), ("json", "GeoJSON"), ("shp", "ESRI Shapefile"),
+     ("fgb", "FlatGeobuf"), ("kml", "KML"), ("gml", "GML")],
+)  # fmt: skip
+def test_every_form_is_read(tmp_path, ending, driver):
+    assert read(save(tmp_path / f"a.{ending}", driver)) == [9, 49]
+
+
+@pytest.mark.parametrize("name", ["a!b.gpkg", "a;b.gpkg", "a?b.gpkg", "a b.gpkg", "a#b.gpkg"])
+def test_a_name_is_no_address(tmp_path, name):
+    assert read(save(tmp_path / "plain.gpkg").rename(tmp_path / name)) == [9, 49]
+
+
+def test_a_zipped_shapefile_is_read_and_nothing_else_beside_it(tmp_path):
+    save(tmp_path / "a.shp", "ESRI Shapefile")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in tmp_path.glob("a.*"):
+            if path.suffix != ".zip":
+                archive.write(path, path.name)
+    assert read(tmp_path / "a.zip") == [9, 49]
+    with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
+        archive.writestr("b.vrt", "")
+    assert "b.vrt" in refusal(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<OGRVRTDataSource><OGRVRTLayer name='a'><SrcDataSource>a.gpkg</SrcDataSource>"
+        "</OGRVRTLayer></OGRVRTDataSource>",
+        "<OGRWFSDataSource><URL>http://127.0.0.1:9/wfs</URL></OGRWFSDataSource>",
+        '{"type": "gdal_streamed_alg", "command_line": "gdal vector pipeline ! read a.gpkg"}',
+        '{"type": "FeatureCollection", "x": "<OGRVRTDataSource></OGRVRTDataSource>"}',
+        "http://127.0.0.1:9/a.geojson",
+    ],
+)
+def test_descriptions_of_other_places_are_refused(tmp_path, text):
+    save(tmp_path / "a.gpkg")
+    (tmp_path / "a.geojson").write_text(text)
+    refusal(tmp_path / "a.geojson")
+
+
+def test_a_view_that_does_not_end_is_refused_in_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(vector_sources, "MAX_VIEW_SECONDS", 0.2)
+    view = (
+        "CREATE VIEW endless AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+        "SELECT i AS fid, NULL AS geom FROM n"
+    )
+    path = save(tmp_path / "a.gpkg")
+    with sqlite3.connect(path) as database:
+        database.execute(view)
+    assert "does not end" in refusal(path)
+
+
+def test_a_database_that_is_no_geopackage_is_refused(tmp_path):
+    with sqlite3.connect(tmp_path / "a.gpkg") as database:
+        database.execute("CREATE TABLE points (x REAL)")
+    assert "no GeoPackage" in refusal(tmp_path / "a.gpkg")
+    shutil.copy(tmp_path / "a.gpkg", tmp_path / "a.geojson")
+    assert "no GeoPackage" in refusal(tmp_path / "a.geojson")
