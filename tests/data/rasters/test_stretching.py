@@ -211,7 +211,7 @@ def test_what_cannot_be_shown_is_refused(tmp_path):
         find_stretch([radar])
     broken = tmp_path / "broken.tif"
     broken.write_bytes(four.read_bytes()[:60])
-    with pytest.raises(InputError, match=r"broken\.tif is damaged or no image"):
+    with pytest.raises(InputError, match=r"broken\.tif is no raster that can be read"):
         find_stretch([broken])
 
 
