@@ -57,6 +57,8 @@ def heights(layers: list[set[str]]) -> dict[str, int]:
 
 
 HEIGHT = heights(LAYERS)
+CANDIDATES = {"low_res_logits", "iou_prediction", "logits"}
+"""Names of tensors that have, inside the models, an axis of candidates."""
 MAX_FUNCTION = 40
 """Lines of a function, its docstring not counted."""
 STILL_LONG = {
@@ -187,6 +189,28 @@ def test_the_half_pixel_is_in_frames_alone(path):
     # A place counted from pixel edges is moved by frames.to_middles, and back by to_edges.
     if path.relative_to(SOURCE).as_posix() not in HALVES:
         assert not list(halves(path))
+
+
+def candidate_uses(path: Path) -> Iterator[str]:
+    """Name what takes one of SAM's candidates by hand, or calls the decoder that gives them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+            owner = ast.unparse(node.value).split(".")[-1]
+            chosen = [n for n in node.slice.elts[1:2] if isinstance(n, ast.Constant)]
+            if owner in CANDIDATES and any(isinstance(n.value, int) for n in chosen):
+                yield ast.unparse(node)
+        if isinstance(node, ast.Attribute) and node.attr in ("decode", "decode_chunk"):
+            if ast.unparse(node.value).endswith("model"):
+                yield ast.unparse(node)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_one_mask_an_instance_leaves_the_models(path):
+    # pointsam.models.segment gives masks, a rule of pointsam.models.choice takes one of each
+    # instance's candidates; the step back-propagates chunks of instances.
+    name = path.relative_to(SOURCE).as_posix()
+    used = [use for use in candidate_uses(path) if name != "training/step.py" or "[" in use]
+    assert not used or name.startswith("models/")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -158,6 +158,10 @@ class ModelFrame:
         resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
         return np.asarray(resized)
 
+    def pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> UInt8[Tensor, "3 rows cols"]:
+        """Give the image as the encoder takes it: at its size in the model frame, unpadded."""
+        return torch.from_numpy(self.resize(image).copy()).permute(2, 0, 1)
+
     def low_res_valid(self) -> Bool[Tensor, "rows cols"]:
         """Mark the low-res pixels whose centre is on the image, not on the padding."""
         height, width = self.resized_size
@@ -180,4 +184,4 @@ class ModelFrame:
         logits = logits[..., :height, :width]
         if self.resized_size != self.image_size:
             logits = F.interpolate(logits, self.image_size, mode="bilinear")
-        return logits[:, 0]
+        return logits.squeeze(1)

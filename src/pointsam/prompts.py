@@ -94,10 +94,6 @@ class Prompts:
         return self.points[self.labels == POSITIVE], owner
 
 
-PointPrompts = Prompts
-"""The name of earlier versions."""
-
-
 def find_rivals(
     mask_iou: Float[Tensor, "instances instances"], *, iou_threshold: float
 ) -> Bool[Tensor, "instances instances"]:

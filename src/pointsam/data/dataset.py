@@ -54,7 +54,7 @@ def load_sample(
         image_id=record.id,
         file_name=record.file_name,
         frame=frame,
-        pixels=torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1),
+        pixels=frame.pixels(image),
         prompts=model_prompts(record, frame),
         instance_ids=tuple(instance.id for instance in record.instances),
         categories=tuple(instance.category for instance in record.instances),

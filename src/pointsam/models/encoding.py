@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from pointsam.frames import ModelFrame
 from pointsam.models.adapters.lora import adapter_hash
 from pointsam.models.segmenter import Embedding, Segmenter
 
@@ -28,6 +30,15 @@ def encode_with(
     parts = [_kept(model, image, precision=precision) for image in images]
     image, *extras = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     return Embedding(image, tuple(extras))
+
+
+def encode_image(
+    model: Segmenter, image: UInt8[np.ndarray, "height width 3"], *, precision: Precision
+) -> tuple[ModelFrame, Embedding]:
+    """Encode one RGB image of any size, and say how it sits in the model frame."""
+    height, width, _ = image.shape
+    frame = ModelFrame((height, width), model.side, model.stride)
+    return frame, encode_with(model, [frame.pixels(image)], precision=precision)
 
 
 def _encode(

@@ -16,7 +16,7 @@ from pointsam.frames import ModelFrame, on_image
 from pointsam.masks import masks_in_image
 from pointsam.models.adapters.card import read_card
 from pointsam.models.adapters.lora import Adapter
-from pointsam.models.encoding import Precision, encode_with
+from pointsam.models.encoding import Precision, encode_image
 from pointsam.models.loading.checkpoints import EMBEDDED, load_adapter, load_segmenter
 from pointsam.models.segment import segment
 from pointsam.models.segmenter import Embedding, Segmenter
@@ -132,12 +132,7 @@ class Predictor:
         content.update(np.ascontiguousarray(image).data)
         key = content.digest()
         if self._seen is None or self._seen[0] != key:
-            frame = ModelFrame(
-                (image.shape[0], image.shape[1]), side=self.model.side, stride=self.model.stride
-            )
-            resized = np.ascontiguousarray(frame.resize(image).transpose(2, 0, 1))
-            pixels = torch.from_numpy(resized)
-            embedding = encode_with(self.model, [pixels], precision=self._precision)
+            frame, embedding = encode_image(self.model, image, precision=self._precision)
             self._seen = key, frame, embedding
         return self._seen[1], self._seen[2]
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -13,9 +12,8 @@ from torch import Tensor
 from pointsam.data.dataset import read_image_of
 from pointsam.data.records import ImageRecord, InstanceRecord
 from pointsam.errors import InputError, in_words
-from pointsam.frames import ModelFrame
 from pointsam.models.adapters.card import PROTOTYPES_NAME
-from pointsam.models.encoding import Precision, encode_with
+from pointsam.models.encoding import Precision, encode_image
 from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.automatic import ANYTHING, AutomaticSettings, automatic_masks
 from pointsam.prediction.images.clicked import ImagePrediction, image_masks
@@ -51,9 +49,7 @@ def predict_automatic(
         InputError: it cannot be read.
     """
     image = read_image_of(record, folder)
-    frame = ModelFrame(record.size, model.side, model.stride)
-    pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
-    embedding = encode_with(model, [pixels], precision=precision)
+    frame, embedding = encode_image(model, image, precision=precision)
     found = automatic_masks(model, embedding, frame, settings, prototypes=prototypes)
     rles, labels = image_masks(frame, found.low_res_logits)
     points = frame.to_image(found.points).tolist()

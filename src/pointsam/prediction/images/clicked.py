@@ -78,9 +78,8 @@ def predict_image(
         )
     image = read_image_of(record, folder)
     frame = ModelFrame(record.size, model.side, model.stride)
-    pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
     prompts = model_prompts(record, frame, with_boxes=with_boxes)
-    masks = segment(model, pixels, prompts, calibration=joint, precision=precision)
+    masks = segment(model, frame.pixels(image), prompts, calibration=joint, precision=precision)
     rles, labels = image_masks(frame, masks.low_res_logits)
     return ImagePrediction(record, image, rles, tuple(masks.iou_prediction.tolist()), labels)
 

@@ -18,7 +18,7 @@ from pointsam.data.rasters.scene_points import SceneObject, points_in_window
 from pointsam.data.rasters.windows import Grid, Window, follow, shrink_of, touches
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame
 from pointsam.masks import threshold
-from pointsam.models.encoding import Precision, encode_with
+from pointsam.models.encoding import Precision, encode_image
 from pointsam.models.segment import segment
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prediction.automatic import similarity, stability
@@ -123,10 +123,7 @@ class _View:
         """Read a window, averaged down by a power of two where it is that much too large."""
         shrink = shrink_of(window, side=model.side)
         pixels = scene.read(window, shrink=shrink)
-        height, width, _ = pixels.shape
-        frame = ModelFrame((height, width), side=model.side, stride=model.stride)
-        resized = np.ascontiguousarray(frame.resize(pixels).transpose(2, 0, 1))
-        embedding = encode_with(model, [torch.from_numpy(resized)], precision=precision)
+        frame, embedding = encode_image(model, pixels, precision=precision)
         return cls(window, shrink, frame, embedding)
 
     @property
