@@ -1,0 +1,27 @@
+"""``pointsam click``: a page to click on, to adapt the model from, and to save the map."""
+
+import argparse
+
+from pointsam.cli.serving import add_serving_arguments, run_server
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "click",
+        help="click objects in the browser, adapt, save",
+        description=(
+            "Click objects on a page in the browser and see their masks at once. "
+            "The page adapts the model to the clicks, shows what became better, and saves points, "
+            "masks and adapter. It runs on this machine alone; nothing is sent anywhere."
+        ),
+        epilog="example: pointsam click scene.tif",
+    )
+    add_serving_arguments(parser)
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve the page."""
+    return run_server(args, page=True)

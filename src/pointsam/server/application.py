@@ -1,0 +1,33 @@
+"""The application: routes, their errors, and the guard in front of them."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from pointsam.server.answering import add_handlers
+from pointsam.server.routes import files, images
+from pointsam.server.security import Access, Application, Guard
+from pointsam.server.session import Session
+
+ROUTERS = (images.router, files.router)
+
+
+def make_application(session: Session, access: Access, *, page: bool) -> Application:
+    """Put the routes of a session behind the guard.
+
+    Args:
+        session: that is served.
+        access: what a request has to show.
+        page: serve the page too, not only the interface.
+    """
+    # Its own pages of documentation load scripts from elsewhere; ours does not.
+    application = FastAPI(
+        title="pointsam", version=version("pointsam"), docs_url=None, redoc_url=None
+    )
+    application.state.session = session
+    application.state.page = page
+    application.state.files = files.page_files()
+    add_handlers(application)
+    for router in ROUTERS:
+        application.include_router(router)
+    return Guard(application, access)

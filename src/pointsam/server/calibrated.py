@@ -1,0 +1,200 @@
+"""Masks of the objects of one window, each aware of its rivals, while clicks come and go."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from pointsam.data.rasters.windows import Window
+from pointsam.data.records import Point
+from pointsam.masks import threshold
+from pointsam.prompts import PADDING, PointPrompts, calibrate_negatives
+from pointsam.server.clicked import ClickedObject
+from pointsam.server.crops import MaskCrop
+from pointsam.server.engine import Engine, View
+from pointsam.server.pictures import Picture
+
+MAX_WINDOWS = 16
+"""Windows whose first masks are remembered."""
+
+Row = tuple[tuple[float, float, int], ...]
+"""What an object's mask was decoded from, in the model frame."""
+
+
+@dataclass(frozen=True)
+class JointRule:
+    """How instances that run into each other are decoded again, as the teacher does."""
+
+    iou_threshold: float = 0.1
+    """Masks above this IoU are rivals."""
+    max_negatives: int = 3
+    """Rivals' points lent to an instance."""
+
+
+@dataclass(frozen=True, eq=False)
+class NewMask:
+    """What came of an object's clicks."""
+
+    mask: MaskCrop
+    score: float
+    calibrated: bool
+
+
+@dataclass(eq=False)
+class _First:
+    """An object as it is without the others."""
+
+    points: tuple[Point, ...]
+    mask: Bool[Tensor, "rows cols"]
+    rivals: set[int] = field(default_factory=set)
+    decoded: Row | None = None
+    """What its present mask was decoded from."""
+
+
+class WindowMasks:
+    """Follows the objects of windows: only what a click changes is decoded.
+
+    What it gives is what `decode_jointly` gives for all objects of the window at once.
+    """
+
+    def __init__(self, engine: Engine, rule: JointRule | None = None) -> None:
+        self._engine = engine
+        self._rule = rule or JointRule()
+        self._windows: OrderedDict[tuple[int, int, Window], dict[int, _First]] = OrderedDict()
+
+    def update(
+        self,
+        picture: Picture,
+        window: Window,
+        objects: Sequence[ClickedObject],
+        *,
+        joint: bool,
+    ) -> dict[int, NewMask]:
+        """Give the masks that are new or changed, by the objects' ids.
+
+        Args:
+            picture: that shows the objects.
+            window: in which the model sees them.
+            objects: all that lie in it, in the order of their making.
+            joint: lend rivals' points.
+        """
+        key = (self._engine.generation, picture.number, window)
+        known = self._windows.setdefault(key, {})
+        self._windows.move_to_end(key)
+        while len(self._windows) > MAX_WINDOWS:
+            self._windows.popitem(last=False)
+        if not objects:
+            known.clear()
+            return {}
+        view = self._engine.view(picture, window)
+        self._forget_changed(known, objects)
+        fresh = self._decode_first(view, known, objects)
+        return self._decode_changed(view, known, objects, fresh, joint=joint)
+
+    def doubt(self, picture: Picture, objects: Iterable[int]) -> None:
+        """Decode these objects anew at the next update: their masks may be others by now."""
+        doubted = set(objects)
+        for (_, number, _), known in self._windows.items():
+            if number == picture.number:
+                for key in doubted & known.keys():
+                    known[key].decoded = None
+
+    def forget(self, picture: Picture) -> None:
+        """Begin anew with an image."""
+        for key in [key for key in self._windows if key[1] == picture.number]:
+            del self._windows[key]
+
+    def _forget_changed(self, known: dict[int, _First], objects: Sequence[ClickedObject]) -> None:
+        """Drop objects that are gone or have other clicks."""
+        present = {one.id: one.points for one in objects}
+        for number in [n for n, first in known.items() if present.get(n) != first.points]:
+            for rival in known.pop(number).rivals:
+                if rival in known:
+                    known[rival].rivals.discard(number)
+
+    def _decode_first(
+        self, view: View, known: dict[int, _First], objects: Sequence[ClickedObject]
+    ) -> dict[int, tuple[Tensor, float]]:
+        """Decode new objects alone, and find whom their masks run into.
+
+        Returns:
+            Low-res logits and score of the new ones.
+        """
+        new = [one for one in objects if one.id not in known]
+        if not new:
+            return {}
+        with torch.no_grad():
+            decoded = self._engine.model.decode(
+                view.embedding, view.prompts([one.points for one in new])
+            )
+        masks = threshold(decoded.low_res_logits[:, 0]).cpu()
+        for one, mask in zip(new, masks, strict=True):
+            first = _First(one.points, mask)
+            for number, other in known.items():
+                if _iou(mask, other.mask) > self._rule.iou_threshold:
+                    first.rivals.add(number)
+                    other.rivals.add(one.id)
+            known[one.id] = first
+        logits, scores = decoded.low_res_logits[:, 0], decoded.iou_prediction[:, 0].tolist()
+        ids = (one.id for one in new)
+        return dict(zip(ids, zip(logits, scores, strict=True), strict=True))
+
+    def _decode_changed(
+        self,
+        view: View,
+        known: Mapping[int, _First],
+        objects: Sequence[ClickedObject],
+        fresh: dict[int, tuple[Tensor, float]],
+        *,
+        joint: bool,
+    ) -> dict[int, NewMask]:
+        """Decode the objects whose clicks, or whose rivals' clicks, are others than before."""
+        prompts = view.prompts([one.points for one in objects])
+        given = prompts
+        if joint:
+            rivals = _rival_matrix(known, objects)
+            given = calibrate_negatives(prompts, rivals, max_negatives=self._rule.max_negatives)
+        own = [_row(prompts, index) for index in range(len(objects))]
+        rows = [_row(given, index) for index in range(len(objects))]
+        changed = [i for i, one in enumerate(objects) if known[one.id].decoded != rows[i]]
+        lent = [i for i in changed if rows[i] != own[i] or objects[i].id not in fresh]
+        if lent:
+            with torch.no_grad():
+                decoded = self._engine.model.decode(view.embedding, given[torch.tensor(lent)])
+            logits, scores = decoded.low_res_logits[:, 0], decoded.iou_prediction[:, 0].tolist()
+            for index, mask_logits, score in zip(lent, logits, scores, strict=True):
+                fresh[objects[index].id] = mask_logits, score
+        found: dict[int, NewMask] = {}
+        for index in changed:
+            number = objects[index].id
+            known[number].decoded = rows[index]
+            mask_logits, score = fresh[number]
+            found[number] = NewMask(view.mask(mask_logits), score, rows[index] != own[index])
+        return found
+
+
+def _rival_matrix(
+    known: Mapping[int, _First], objects: Sequence[ClickedObject]
+) -> Bool[Tensor, "objects objects"]:
+    rivals = torch.zeros(len(objects), len(objects), dtype=torch.bool)
+    place = {one.id: index for index, one in enumerate(objects)}
+    for one in objects:
+        for rival in known[one.id].rivals:
+            rivals[place[one.id], place[rival]] = True
+    return rivals
+
+
+def _iou(one: Bool[Tensor, "rows cols"], other: Bool[Tensor, "rows cols"]) -> float:
+    """Give the IoU of two masks as `pairwise_iou` does: 0 where both are empty."""
+    both = int((one & other).sum())
+    either = int(one.sum()) + int(other.sum()) - both
+    return both / max(1, either)
+
+
+def _row(prompts: PointPrompts, index: int) -> Row:
+    real = prompts.labels[index] != PADDING
+    points, labels = prompts.points[index][real].tolist(), prompts.labels[index][real].tolist()
+    return tuple((x, y, label) for (x, y), label in zip(points, labels, strict=True))

@@ -1,0 +1,111 @@
+"""What a project knows of one image: objects with clicks, class and mask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pointsam.data.records import ImageRecord, InstanceRecord, Point
+from pointsam.errors import InputError
+from pointsam.prompts import POSITIVE
+from pointsam.server.crops import MaskCrop
+
+MAX_POINTS = 200
+"""Clicks of one object."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClickedObject:
+    """One object: its clicks and what the model made of them."""
+
+    id: int
+    """Unique in the project."""
+    category: str
+    points: tuple[Point, ...]
+    """In the image frame, as clicked."""
+    mask: MaskCrop | None = None
+    """None where it was not made yet."""
+    score: float = 0.0
+    """SAM's own estimate of the mask's IoU."""
+    calibrated: bool = False
+    """Whether rivals lent it negative points."""
+    before: MaskCrop | None = None
+    """Mask of the model that was used before the last training."""
+
+    def plain(self) -> dict[str, Any]:
+        """Give it as JSON can hold it."""
+        return {
+            "id": self.id,
+            "class": self.category,
+            "points": [list(point) for point in self.points],
+            "mask": None if self.mask is None else self.mask.plain(),
+            "score": round(self.score, 4),
+            "calibrated": self.calibrated,
+            "before": None if self.before is None else self.before.plain(),
+        }
+
+    @classmethod
+    def from_plain(cls, form: Mapping[str, Any]) -> "ClickedObject":
+        """Give the object that `plain` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none.
+        """
+        mask, before = form.get("mask"), form.get("before")
+        return cls(
+            id=int(form["id"]),
+            category=str(form["class"]),
+            points=tuple((float(x), float(y), int(label)) for x, y, label in form["points"]),
+            mask=None if mask is None else MaskCrop.from_plain(mask),
+            score=float(form.get("score", 0)),
+            calibrated=bool(form.get("calibrated", False)),
+            before=None if before is None else MaskCrop.from_plain(before),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ImageState:
+    """All objects of one image; never changed, only replaced."""
+
+    objects: Mapping[int, ClickedObject] = field(default_factory=dict)
+    """By id, in the order of their making."""
+    revision: int = 0
+    """Grows with every change."""
+
+    def with_objects(self, changed: Mapping[int, ClickedObject | None]) -> "ImageState":
+        """Put objects in, or take those out whose new state is None."""
+        merged = {**self.objects, **changed}
+        objects = {key: one for key, one in merged.items() if one is not None}
+        return replace(self, objects=objects, revision=self.revision + 1)
+
+    def record(self, number: int, name: str, size: tuple[int, int]) -> ImageRecord:
+        """Give the clicks as every other part of the package takes them."""
+        instances = tuple(
+            InstanceRecord(one.id, one.category, one.points) for one in self.objects.values()
+        )
+        return ImageRecord(number, name, size, instances)
+
+
+def checked_points(points: list[list[float]], size: tuple[int, int]) -> tuple[Point, ...]:
+    """Check clicks that came from outside.
+
+    Args:
+        points: ``[x, y, label]`` each.
+        size: of the image, height and width.
+
+    Raises:
+        InputError: none, too many, off the image, other labels, or no positive among them.
+    """
+    height, width = size
+    if not 1 <= len(points) <= MAX_POINTS:
+        raise InputError(f"an object has 1 to {MAX_POINTS} clicks, got {len(points)}.")
+    checked: list[Point] = []
+    for point in points:
+        if len(point) != 3 or point[2] not in (0, 1):
+            raise InputError(f"a click is [x, y, 1 on or 0 off the object], got {point}.")
+        x, y, label = point
+        if not (-0.5 <= x < width and -0.5 <= y < height):
+            raise InputError(f"click ({x:g}, {y:g}) is off the image of {width} x {height} px.")
+        checked.append((float(x), float(y), int(label)))
+    if not any(label == POSITIVE for _, _, label in checked):
+        raise InputError("an object needs a click on it: the first click cannot be a negative one.")
+    return tuple(checked)

@@ -1,0 +1,129 @@
+"""A mask of one object, kept as the part of the image that holds it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from jaxtyping import Bool
+from pycocotools import mask as coco_mask
+from rasterio import features
+
+from pointsam.data.coco.masks import rasterise, to_rle
+
+
+@dataclass(frozen=True, eq=False)
+class MaskCrop:
+    """The smallest part of an image that holds every pixel of a mask."""
+
+    x: int
+    y: int
+    """Column and row of its first pixel in the image."""
+    pixels: Bool[np.ndarray, "height width"]
+    """May be empty: ``(0, 0)``."""
+
+    @classmethod
+    def cut(cls, mask: Bool[np.ndarray, "height width"], *, x: int = 0, y: int = 0) -> "MaskCrop":
+        """Cut a mask out of a window whose first pixel is at ``(x, y)`` of the image."""
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not len(rows):
+            return cls(x, y, np.zeros((0, 0), dtype=bool))
+        top, bottom = int(rows[0]), int(rows[-1]) + 1
+        left, right = int(columns[0]), int(columns[-1]) + 1
+        return cls(x + left, y + top, mask[top:bottom, left:right].copy())
+
+    @classmethod
+    def from_plain(cls, form: dict[str, Any]) -> "MaskCrop":
+        """Give the mask that `plain` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none.
+        """
+        height, width = (int(side) for side in form["size"])
+        if not height or not width:
+            return cls(int(form["x"]), int(form["y"]), np.zeros((0, 0), dtype=bool))
+        pixels = rasterise({"size": [height, width], "counts": form["counts"]}, (height, width))
+        return cls(int(form["x"]), int(form["y"]), pixels)
+
+    @property
+    def area(self) -> int:
+        """Pixels."""
+        return int(self.pixels.sum())
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """``(x0, y0, x1, y1)`` in pixel edges of the image."""
+        height, width = self.pixels.shape
+        return self.x, self.y, self.x + width, self.y + height
+
+    def plain(self) -> dict[str, Any]:
+        """Give the mask as JSON can hold it."""
+        return {"x": self.x, "y": self.y, **to_rle(self.pixels)}
+
+    def holds(self, point: tuple[float, float]) -> bool:
+        """Say whether the pixel under a point ``(x, y)`` of the image frame is in the mask."""
+        column, row = round(point[0]) - self.x, round(point[1]) - self.y
+        height, width = self.pixels.shape
+        return 0 <= row < height and 0 <= column < width and bool(self.pixels[row, column])
+
+    def shared(self, other: "MaskCrop") -> int:
+        """Count the pixels that both masks hold."""
+        x0, y0 = max(self.x, other.x), max(self.y, other.y)
+        x1, y1 = min(self.box[2], other.box[2]), min(self.box[3], other.box[3])
+        if x0 >= x1 or y0 >= y1:
+            return 0
+        mine = self.pixels[y0 - self.y : y1 - self.y, x0 - self.x : x1 - self.x]
+        theirs = other.pixels[y0 - other.y : y1 - other.y, x0 - other.x : x1 - other.x]
+        return int((mine & theirs).sum())
+
+    def iou(self, other: "MaskCrop") -> float:
+        """Give pixels in both over pixels in either; 1 where both are empty."""
+        both = self.shared(other)
+        either = self.area + other.area - both
+        return both / either if either else 1.0
+
+    def outline(self) -> shapely.MultiPolygon:
+        """Give its outline along pixel edges: the image's first pixel reaches from 0 to 1."""
+        if not self.area:
+            return shapely.MultiPolygon()
+        found = features.shapes(self.pixels.astype(np.uint8), mask=self.pixels, connectivity=4)
+        parts = [shapely.Polygon(s["coordinates"][0], s["coordinates"][1:]) for s, _ in found]
+        moved: shapely.MultiPolygon = shapely.transform(
+            shapely.MultiPolygon(parts), lambda corners: corners + np.array([self.x, self.y])
+        )
+        return moved
+
+    def rings(self) -> list[list[int]]:
+        """Give every ring of the outline as ``[x0, y0, x1, y1, ...]``, holes among them."""
+        rings: list[list[int]] = []
+        for part in self.outline().geoms:
+            for ring in (part.exterior, *part.interiors):
+                corners = shapely.get_coordinates(ring)[:-1]
+                rings.append(corners.astype(int).flatten().tolist())
+        return rings
+
+    def image_rle(self, size: tuple[int, int]) -> dict[str, Any]:
+        """Give COCO's compressed RLE of the whole image, without drawing the whole image."""
+        height, width = size
+        counts: list[int] = []
+        end = 0
+        for start, length in self._runs(height):
+            if counts and start == end:
+                counts[-1] += length
+            else:
+                counts += [start - end, length]
+            end = start + length
+        if end < height * width:
+            counts.append(height * width - end)
+        runs = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+        return {"size": [height, width], "counts": runs["counts"].decode("ascii")}
+
+    def _runs(self, height: int) -> list[tuple[int, int]]:
+        """List where runs of the mask begin, counted down the image's columns, and how long."""
+        padded = np.zeros((self.pixels.shape[0] + 2, self.pixels.shape[1]), dtype=np.int8)
+        padded[1:-1] = self.pixels
+        step = np.diff(padded, axis=0)
+        columns, starts = np.nonzero(step.T == 1)
+        _, ends = np.nonzero(step.T == -1)
+        first = (columns + self.x) * height + self.y + starts
+        return list(zip(first.tolist(), (ends - starts).tolist(), strict=True))

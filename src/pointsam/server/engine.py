@@ -1,0 +1,171 @@
+"""The model behind the page: embeddings that are kept, and clicks to masks."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from pointsam.data.rasters.windows import Window
+from pointsam.data.records import Point
+from pointsam.frames import ModelFrame
+from pointsam.masks import threshold
+from pointsam.models.encoding import Precision, encode_with
+from pointsam.models.segmenter import Embedding, Segmenter
+from pointsam.prediction.predictor import Predictor
+from pointsam.prompts import PointPrompts
+from pointsam.server.crops import MaskCrop
+from pointsam.server.pictures import Picture, Pixels, model_shrink
+
+MAX_EMBEDDINGS = 48
+"""Windows whose embeddings are kept; one of the usual model takes 4 MB."""
+
+_NOWHERE = Path("sent")
+"""Of an image that is in no file here."""
+
+Key = tuple[int, int, Window]
+"""Generation of the model, number of the picture, window."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A window of a picture as the model has seen it."""
+
+    picture: Picture
+    window: Window
+    shrink: int
+    frame: ModelFrame
+    embedding: Embedding
+
+    def prompts(self, rows: Sequence[Sequence[Point]]) -> PointPrompts:
+        """Bring objects' clicks from the image frame to the model frame."""
+        local = PointPrompts.from_rows([list(row) for row in rows])
+        corner = local.points.new_tensor([self.window.x, self.window.y])
+        height, width = self.frame.image_size
+        last = local.points.new_tensor([width - 0.5, height - 0.5])
+        read = (local.points + 0.5 - corner) / self.shrink - 0.5
+        return local.with_points(self.frame.to_model(read.clamp(min=torch.zeros(2), max=last)))
+
+    def to_image(self, points: Float[Tensor, "points 2"]) -> list[tuple[float, float]]:
+        """Bring points of the model frame to the image frame."""
+        corner = points.new_tensor([self.window.x, self.window.y])
+        places = (self.frame.to_image(points) + 0.5) * self.shrink + corner - 0.5
+        return [(x, y) for x, y in places.tolist()]
+
+    def mask(self, low_res_logits: Float[Tensor, "rows cols"]) -> MaskCrop:
+        """Bring the logits of one object to the image, and decide its mask there."""
+        logits = self.frame.logits_to_image(low_res_logits[None].float())
+        if self.shrink > 1:
+            size = (self.window.height, self.window.width)
+            logits = F.interpolate(logits[:, None], size, mode="bilinear")[:, 0]
+        mask = threshold(logits[0]).cpu().numpy()
+        height, width = self.picture.size
+        left, top = max(0, -self.window.x), max(0, -self.window.y)
+        right, bottom = width - self.window.x, height - self.window.y
+        inside = mask[top:bottom, left:right]
+        return MaskCrop.cut(inside, x=self.window.x + left, y=self.window.y + top)
+
+
+class Engine:
+    """Holds one model at a time; another model is another generation."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        pixels: Pixels,
+        *,
+        precision: Precision = "float32",
+        max_embeddings: int = MAX_EMBEDDINGS,
+    ) -> None:
+        self.pixels = pixels
+        self.precision: Precision = precision
+        self._max_embeddings = max_embeddings
+        self._views: OrderedDict[Key, View] = OrderedDict()
+        self._busy: dict[Key, Lock] = {}
+        self._lock = Lock()
+        self._model = predictor.model.eval()
+        self._generation = 0
+
+    @property
+    def model(self) -> Segmenter:
+        """The model of today."""
+        return self._model
+
+    @property
+    def generation(self) -> int:
+        """Grows with every change of the model."""
+        return self._generation
+
+    def use(self, predictor: Predictor) -> None:
+        """Go on with another model; nothing of the former one is kept."""
+        with self._lock:
+            self._model = predictor.model.eval()
+            self._generation += 1
+            self._views.clear()
+            self._busy.clear()
+
+    def window_of(self, picture: Picture, points: tuple[Point, ...]) -> Window:
+        """Choose what the model sees for an object."""
+        return picture.window(points, side=self._model.side)
+
+    def has(self, picture: Picture, window: Window) -> bool:
+        """Say whether a window's embedding is there."""
+        with self._lock:
+            return (self._generation, picture.number, window) in self._views
+
+    def view(self, picture: Picture, window: Window) -> View:
+        """Give a window as the model sees it, encoded now or before.
+
+        Two threads that ask for one window wait for one encoding.
+
+        Raises:
+            FileNotFoundError: the image is gone.
+            InputError: it is damaged.
+        """
+        with self._lock:
+            model, key = self._model, (self._generation, picture.number, window)
+            one_at_a_time = self._busy.setdefault(key, Lock())
+        with one_at_a_time:
+            with self._lock:
+                if key in self._views:
+                    self._views.move_to_end(key)
+                    return self._views[key]
+            view = self._encode(model, picture, window)
+            with self._lock:
+                self._busy.pop(key, None)
+                if key[0] == self._generation:
+                    self._views[key] = view
+                while len(self._views) > self._max_embeddings:
+                    self._views.popitem(last=False)
+            return view
+
+    def view_of_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> View:
+        """Encode an image that a client sent; it is not kept."""
+        height, width = image.shape[:2]
+        nowhere = Picture(0, _NOWHERE, (height, width), None, None)
+        return self._seen(self._model, nowhere, Window(0, 0, width, height), image, shrink=1)
+
+    def _encode(self, model: Segmenter, picture: Picture, window: Window) -> View:
+        shrink = model_shrink(picture, window, side=model.side)
+        image = self.pixels.read(picture, window, shrink=shrink)
+        return self._seen(model, picture, window, image, shrink=shrink)
+
+    def _seen(
+        self,
+        model: Segmenter,
+        picture: Picture,
+        window: Window,
+        image: UInt8[np.ndarray, "height width 3"],
+        *,
+        shrink: int,
+    ) -> View:
+        frame = ModelFrame((image.shape[0], image.shape[1]), model.side, model.stride)
+        pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
+        embedding = encode_with(model, [pixels], precision=self.precision)
+        return View(picture, window, shrink, frame, embedding)

@@ -1,0 +1,228 @@
+"""The images of a page, by number: their pixels whole, in windows and as tiles of a viewer."""
+
+import io
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import rasterio
+from jaxtyping import UInt8
+from PIL import Image
+
+from pointsam.data.rasters.georeference import Georeference, read_georeference
+from pointsam.data.rasters.images import ENDINGS, can_be_shown, image_size, list_images, read_image
+from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
+from pointsam.data.rasters.stretching import FILE_NAME, Stretch, find_stretch, read_stretch
+from pointsam.data.rasters.windows import Grid, Window, place, shrink_of
+from pointsam.data.records import Point
+from pointsam.errors import InputError
+
+TILE = 256
+"""Side of a viewer's tile, in pixels."""
+MAX_WHOLE = 40_000_000
+"""Pixels of an image that is kept in memory whole; larger ones are read in windows."""
+OVERVIEW = 4096
+"""Longest side of the overview that far zooms are cut from."""
+_KEPT = 6
+"""Whole images and overviews in memory."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of the page."""
+
+    number: int
+    """From 1: what a request names it by."""
+    path: Path
+    size: tuple[int, int]
+    """Height and width in pixels."""
+    georeference: Georeference | None
+    stretch: Stretch | None
+    """By which a raster is shown; None for a picture that is read whole."""
+
+    @property
+    def name(self) -> str:
+        """File name."""
+        return self.path.name
+
+    @property
+    def levels(self) -> int:
+        """The viewer's highest level, at which a pixel is a pixel."""
+        return max(0, (max(self.size) - 1).bit_length())
+
+    def window(self, points: tuple[Point, ...], *, side: int) -> Window:
+        """Choose what the model sees of the image for an object, counted from its first pixel.
+
+        Args:
+            points: of the object.
+            side: of the model's input.
+        """
+        height, width = self.size
+        if max(self.size) <= (side if self.stretch is not None else 2 * side):
+            return Window(0, 0, width, height)
+        grid = self._grid()
+        positive = np.array([(x, y) for x, y, label in points if label == 1])
+        found = place(positive + np.array([grid.x + 0.5, grid.y + 0.5]), grid, side=side)
+        return Window(found.x - grid.x, found.y - grid.y, found.width, found.height)
+
+    def _grid(self) -> Grid:
+        height, width = self.size
+        if self.georeference is None:
+            return Grid(0, 0, width, height)
+        return Grid.of(self.georeference.transform, self.size)
+
+
+def find_pictures(path: Path) -> list[Picture]:
+    """List the images of a folder, or one image or scene.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        InputError: a folder without images, or a file that is no image.
+    """
+    if path.is_dir():
+        paths = list_images(path)
+        if not paths:
+            raise InputError(
+                f"{path} holds no images ({', '.join(ENDINGS)}); sub-folders are not searched."
+            )
+        saved = path / FILE_NAME
+        stretch = read_stretch(saved) if saved.is_file() else None
+        return [_picture(n, p, stretch) for n, p in enumerate(paths, start=1)]
+    if not path.exists():
+        raise FileNotFoundError(f"no image folder or scene {path}.")
+    return [_picture(1, path, None)]
+
+
+def _picture(number: int, path: Path, stretch: Stretch | None) -> Picture:
+    """Look at an image's header; what cannot be read is said when it is opened."""
+    try:
+        if not georeferenced(path) and can_be_shown(path):
+            size = image_size(path)
+            if size[0] * size[1] <= MAX_WHOLE:
+                return Picture(number, path, size, None, None)
+        place_on_map = read_georeference(path)
+        shown = stretch or find_stretch([path])
+        with open_scene(path, stretch=shown) as scene:
+            return Picture(number, path, scene.size, place_on_map, shown)
+    except (InputError, FileNotFoundError):
+        return Picture(number, path, (0, 0), None, None)
+
+
+class Pixels:
+    """Reads pictures; keeps the last whole ones and overviews."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, UInt8[np.ndarray, "_ _ 3"]] = OrderedDict()
+        self._lock = Lock()
+
+    def read(self, picture: Picture, window: Window, *, shrink: int) -> UInt8[np.ndarray, "_ _ 3"]:
+        """Show a window of a picture as RGB, as the model is to see it.
+
+        Raises:
+            FileNotFoundError: the image is gone.
+            InputError: it is damaged.
+        """
+        if picture.stretch is None:
+            whole = self._whole(picture)
+            return whole[window.y : window.y + window.height, window.x : window.x + window.width]
+        with open_scene(picture.path, stretch=picture.stretch) as scene:
+            grid = scene.grid
+            there = Window(window.x + grid.x, window.y + grid.y, window.width, window.height)
+            return scene.read(there, shrink=shrink)
+
+    def tile(self, picture: Picture, level: int, column: int, row: int) -> bytes:
+        """Give a viewer's tile as JPEG.
+
+        Raises:
+            FileNotFoundError: the image is gone.
+            InputError: it is damaged, or has no such tile.
+        """
+        if not picture.size[0]:
+            self._whole(picture)  # says what is wrong
+        if not 0 <= level <= picture.levels:
+            raise InputError(f"{picture.name} has levels 0 to {picture.levels}, not {level}.")
+        shrink = 2 ** (picture.levels - level)
+        height, width = picture.size
+        span = TILE * shrink
+        x, y = column * span, row * span
+        if not (0 <= x < width and 0 <= y < height):
+            raise InputError(f"{picture.name} has no tile {column}, {row} at level {level}.")
+        x1, y1 = min(x + span, width), min(y + span, height)
+        shown = Image.fromarray(self._shown(picture, (x, y, x1, y1), shrink))
+        size = (-(-(x1 - x) // shrink), -(-(y1 - y) // shrink))
+        if shown.size != size:
+            shown = shown.resize(size, Image.Resampling.BOX)
+        stream = io.BytesIO()
+        shown.save(stream, "JPEG", quality=92, subsampling=0)
+        return stream.getvalue()
+
+    def _shown(
+        self, picture: Picture, box: tuple[int, int, int, int], shrink: int
+    ) -> UInt8[np.ndarray, "_ _ 3"]:
+        """Cut a box out of the whole image, of its overview, or of the file."""
+        x0, y0, x1, y1 = box
+        if picture.stretch is None:
+            return self._whole(picture)[y0:y1, x0:x1]
+        coarse = overview_shrink(picture.size)
+        if coarse > 1 and shrink >= coarse:
+            overview = self._overview(picture)
+            return overview[
+                y0 // coarse : max(y0 // coarse + 1, -(-y1 // coarse)),
+                x0 // coarse : max(x0 // coarse + 1, -(-x1 // coarse)),
+            ]
+        window = Window(x0, y0, x1 - x0, y1 - y0)
+        return self.read(picture, window, shrink=1)
+
+    def _whole(self, picture: Picture) -> UInt8[np.ndarray, "_ _ 3"]:
+        if not picture.size[0]:
+            read_image(picture.path)  # says what is wrong
+            raise InputError(f"{picture.name} could not be read: start again.")
+        with self._lock:
+            if picture.number not in self._kept:
+                self._keep(picture.number, read_image(picture.path))
+            self._kept.move_to_end(picture.number)
+            return self._kept[picture.number]
+
+    def _overview(self, picture: Picture) -> UInt8[np.ndarray, "_ _ 3"]:
+        with self._lock:
+            if picture.number not in self._kept:
+                with open_scene(picture.path, stretch=picture.stretch) as scene:
+                    self._keep(picture.number, read_overview(scene))
+            self._kept.move_to_end(picture.number)
+            return self._kept[picture.number]
+
+    def _keep(self, number: int, pixels: UInt8[np.ndarray, "_ _ 3"]) -> None:
+        self._kept[number] = pixels
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+
+def overview_shrink(size: tuple[int, int]) -> int:
+    """Say how many pixels of a scene are one of its overview: a power of two."""
+    shrink = 1
+    while max(size) > OVERVIEW * shrink:
+        shrink *= 2
+    return shrink
+
+
+def read_overview(scene: Scene) -> UInt8[np.ndarray, "_ _ 3"]:
+    """Show a whole scene small: through its own overviews, or else strip by strip."""
+    shrink = overview_shrink(scene.size)
+    height, width = (-(-side // shrink) for side in scene.size)
+    if any(factor >= shrink // 2 for factor in scene.dataset.overviews(1)):
+        shape = (len(scene.bands), height, width)
+        average = rasterio.enums.Resampling.average
+        values = scene.dataset.read(scene.bands, out_shape=shape, resampling=average)
+        known = scene.dataset.dataset_mask(out_shape=(height, width)) > 0
+        if np.issubdtype(values.dtype, np.floating):
+            known &= np.isfinite(values).all(axis=0)
+        return scene.stretch.show(values, known)
+    grid = scene.grid
+    return scene.read(Window(grid.x, grid.y, width * shrink, height * shrink), shrink=shrink)
+
+
+def model_shrink(picture: Picture, window: Window, *, side: int) -> int:
+    """Say how many pixels of a window are averaged to one before the model's own resize."""
+    return 1 if picture.stretch is None else shrink_of(window, side=side)

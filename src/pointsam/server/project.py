@@ -1,0 +1,249 @@
+"""A project: the images of a page and all that was clicked on them, saved at every change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError
+from pointsam.server.clicked import ClickedObject, ImageState
+from pointsam.server.pictures import Picture
+from pointsam.server.storage import (
+    IMAGES,
+    SETTINGS,
+    lock_folder,
+    read_image_file,
+    read_json,
+    save_image,
+    save_json,
+)
+
+MAX_CLASSES = 60
+MAX_UNDO = 500
+"""Changes of one image that can be undone."""
+
+Changed = Mapping[int, ClickedObject | None]
+"""New states of objects by id; None for one that is gone."""
+
+
+@dataclass(frozen=True)
+class ProjectSettings:
+    """What belongs to all images."""
+
+    classes: tuple[str, ...] = ("object",)
+    joint: bool = False
+    """Whether masks that run into each other are calibrated."""
+    adapter: str | None = None
+    """Name of the adapter's folder inside the project's."""
+
+
+class Project:
+    """Holds the state of all images; every change is on the disk before it is answered."""
+
+    def __init__(self, folder: Path, pictures: list[Picture]) -> None:
+        """Open a project, or begin one.
+
+        Raises:
+            InputError: it is open elsewhere, damaged, or nothing can be written there.
+        """
+        self.folder = folder
+        self.pictures = {picture.number: picture for picture in pictures}
+        self._guard = RLock()
+        self._undo: dict[int, list[Changed]] = {}
+        self._redo: dict[int, list[Changed]] = {}
+        try:
+            (folder / IMAGES).mkdir(parents=True, exist_ok=True)
+            self._lock = lock_folder(folder)
+        except OSError as error:
+            raise InputError(
+                f"{folder} cannot be written ({error.strerror}): name another --project."
+            ) from error
+        self.settings = self._read_settings()
+        self.states = {number: ImageState() for number in self.pictures}
+        self.faults = self._read_images()
+        ids = [key for state in self.states.values() for key in state.objects]
+        self._next_id = max(ids, default=0) + 1
+
+    def close(self) -> None:
+        """Let another server open it."""
+        self._lock.close()
+
+    def picture(self, number: int) -> Picture:
+        """Give an image by its number.
+
+        Raises:
+            InputError: there is no such image.
+        """
+        if number not in self.pictures:
+            raise InputError(f"there is no image {number}: they are 1 to {len(self.pictures)}.")
+        return self.pictures[number]
+
+    def new_id(self) -> int:
+        """Give the next object's id."""
+        with self._guard:
+            self._next_id += 1
+            return self._next_id - 1
+
+    def change(self, number: int, changed: Changed, *, undoable: bool = True) -> ImageState:
+        """Put objects in or take them out, and save the image.
+
+        Raises:
+            OSError: it cannot be saved; then nothing has changed.
+        """
+        with self._guard:
+            old = self.states[number]
+            former = {key: old.objects.get(key) for key in changed}
+            state = old.with_objects(changed)
+            self._save(number, state)
+            if undoable:
+                self._undo.setdefault(number, []).append(former)
+                del self._undo[number][:-MAX_UNDO]
+                self._redo.pop(number, None)
+            return state
+
+    def step_back(self, number: int) -> Changed:
+        """Undo the last change of an image; give what has changed by that.
+
+        Raises:
+            InputError: there is none.
+        """
+        return self._step(number, self._undo, self._redo, "undo")
+
+    def step_forward(self, number: int) -> Changed:
+        """Redo what was undone last.
+
+        Raises:
+            InputError: there is nothing.
+        """
+        return self._step(number, self._redo, self._undo, "redo")
+
+    def set_up(self, **values: Any) -> ProjectSettings:
+        """Change settings, and save them.
+
+        Raises:
+            InputError: too many classes, one twice, or one without a name.
+        """
+        with self._guard:
+            settings = replace(self.settings, **values)
+            names = settings.classes
+            if not 1 <= len(names) <= MAX_CLASSES or len(set(names)) < len(names):
+                raise InputError(f"give 1 to {MAX_CLASSES} classes of different names.")
+            if any(not 1 <= len(name.strip()) <= 80 for name in names):
+                raise InputError("a class has a name of 1 to 80 characters.")
+            save_json(vars(settings) | {"classes": list(names)}, self.folder / SETTINGS)
+            self.settings = settings
+            return settings
+
+    def rename_class(self, old: str, new: str) -> None:
+        """Give a class, and all its objects, another name.
+
+        Raises:
+            InputError: there is no such class, or the other name is taken.
+        """
+        with self._guard:
+            if old not in self.settings.classes:
+                raise InputError(f"there is no class {old!r}.")
+            self.set_up(classes=tuple(new if c == old else c for c in self.settings.classes))
+            for number, state in self.states.items():
+                renamed: Changed = {
+                    key: replace(one, category=new)
+                    for key, one in state.objects.items()
+                    if one.category == old
+                }
+                if renamed:
+                    self.change(number, renamed, undoable=False)
+            self._undo.clear()
+            self._redo.clear()
+
+    def dataset(self) -> Dataset:
+        """Give all clicks as the rest of the package takes them; images without a click too."""
+        records = tuple(
+            self.states[number].record(number, picture.name, picture.size)
+            for number, picture in self.pictures.items()
+            if picture.size[0]
+        )
+        return Dataset(records, self.settings.classes)
+
+    def counts(self) -> dict[str, int]:
+        """Count the objects of each class over all images."""
+        counts = dict.fromkeys(self.settings.classes, 0)
+        for state in self.states.values():
+            for one in state.objects.values():
+                counts[one.category] = counts.get(one.category, 0) + 1
+        return counts
+
+    def take_in(self, data: Dataset) -> str:
+        """Take clicks of a file in where an image has none yet; say in a line what was done."""
+        numbers = {picture.name: number for number, picture in self.pictures.items()}
+        taken, kept = 0, 0
+        classes = dict.fromkeys((*self.settings.classes, *data.categories))
+        unused = self.settings.classes == ("object",) and "object" not in data.categories
+        if unused and data.categories and not any(s.objects for s in self.states.values()):
+            classes.pop("object")
+        self.set_up(classes=tuple(classes))
+        for record in data.images:
+            number = numbers.get(Path(record.file_name).name)
+            if number is None or not record.instances:
+                continue
+            if self.states[number].objects:
+                kept += 1
+                continue
+            objects = [ClickedObject(self.new_id(), i.category, i.points) for i in record.instances]
+            self.change(number, {one.id: one for one in objects}, undoable=False)
+            taken += len(objects)
+        there = f"; {kept} images keep the clicks of the project" if kept else ""
+        return f"{taken} objects taken in{there}"
+
+    def _step(
+        self,
+        number: int,
+        source: dict[int, list[Changed]],
+        target: dict[int, list[Changed]],
+        what: str,
+    ) -> Changed:
+        with self._guard:
+            if not source.get(number):
+                raise InputError(f"there is nothing to {what} on this image.")
+            changed = source[number][-1]
+            old = self.states[number]
+            former = {key: old.objects.get(key) for key in changed}
+            self._save(number, old.with_objects(changed))
+            source[number].pop()
+            target.setdefault(number, []).append(former)
+            return changed
+
+    def _save(self, number: int, state: ImageState) -> None:
+        picture = self.pictures[number]
+        save_image(state, picture.name, self._file(picture))
+        self.states[number] = state
+
+    def _file(self, picture: Picture) -> Path:
+        return self.folder / IMAGES / f"{picture.name}.json"
+
+    def _read_settings(self) -> ProjectSettings:
+        path = self.folder / SETTINGS
+        if not path.is_file():
+            return ProjectSettings()
+        content = read_json(path)
+        try:
+            return ProjectSettings(
+                classes=tuple(str(name) for name in content["classes"]),
+                joint=bool(content["joint"]),
+                adapter=None if content["adapter"] is None else str(content["adapter"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{path} is damaged: move it away to go on without it.") from error
+
+    def _read_images(self) -> list[str]:
+        """Read what was saved of each image; give a line on each file of no image here."""
+        numbers: Mapping[str, int] = {p.name: n for n, p in self.pictures.items()}
+        faults = []
+        for path in sorted((self.folder / IMAGES).glob("*.json")):
+            name, state = read_image_file(path)
+            if name in numbers:
+                self.states[numbers[name]] = state
+            elif state.objects:
+                faults.append(f"{name} has {len(state.objects)} objects saved but is not here")
+        return faults

@@ -1,0 +1,226 @@
+"""What was clicked, as files that other commands and programs read."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from errno import ENOSPC
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyogrio
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+from rasterio.crs import CRS
+
+from pointsam.data.clicks.formats import write_clicks
+from pointsam.data.rasters.georeference import (
+    DEGREES,
+    Georeference,
+    ground_areas,
+    move_points,
+    to_map,
+)
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError
+from pointsam.server.clicked import ClickedObject
+from pointsam.server.pictures import Picture
+from pointsam.server.project import Project
+from pointsam.server.storage import save_json
+
+SAVED = "saved"
+"""Folder of a project's files for others."""
+_MIN_FREE = 2**20
+_DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON"}
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """An object of an image that has a place on the map."""
+
+    picture: Picture
+    georeference: Georeference
+    one: ClickedObject
+
+
+def save(project: Project, name: str) -> Path:
+    """Write a file of the project's clicks or masks; one of that name is replaced.
+
+    Raises:
+        InputError: an unknown name, nothing clicked yet, or a map format of images without
+            coordinate system.
+    """
+    if name not in WRITERS:
+        raise InputError(f"{name!r} is none of {', '.join(WRITERS)}.")
+    if not any(state.objects for state in project.states.values()):
+        raise InputError("nothing is clicked yet: there is nothing to save.")
+    folder = project.folder / SAVED
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    WRITERS[name](project, path)
+    return path
+
+
+def _clicked(project: Project) -> Iterable[tuple[int, Picture, list[ClickedObject]]]:
+    for number, picture in project.pictures.items():
+        objects = list(project.states[number].objects.values())
+        if objects:
+            yield number, picture, objects
+
+
+def _points(project: Project, path: Path) -> None:
+    data = project.dataset()
+    data = Dataset(tuple(image for image in data.images if image.instances), data.categories)
+    folder = next(picture.path.parent for picture in project.pictures.values())
+    write_clicks(data, path, images=folder)
+
+
+def _masks(project: Project, path: Path) -> None:
+    """Write COCO's masks as `pointsam predict` does: with score and points."""
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    classes = list(project.settings.classes)
+    for number, picture, objects in _clicked(project):
+        height, width = picture.size
+        images.append({"id": number, "file_name": picture.name, "height": height, "width": width})
+        for place, one in enumerate(objects, start=1):
+            if one.mask is None:
+                continue
+            x0, y0, x1, y1 = one.mask.box
+            annotations.append(
+                {
+                    "id": one.id,
+                    "image_id": number,
+                    "category_id": classes.index(one.category) + 1,
+                    "segmentation": one.mask.image_rle(picture.size),
+                    "area": one.mask.area,
+                    "bbox": [float(x0), float(y0), float(x1 - x0), float(y1 - y0)],
+                    "iscrowd": 0,
+                    "score": round(one.score, 4),
+                    "points": [list(point) for point in one.points],
+                    "label": place,
+                }
+            )
+    categories = [{"id": i, "name": name} for i, name in enumerate(classes, start=1)]
+    save_json({"images": images, "annotations": annotations, "categories": categories}, path)
+
+
+def _outlines(project: Project, path: Path) -> None:
+    """Write one polygon an object, on the map."""
+    placed = [p for p in _placed(project, path) if p.one.mask is not None and p.one.mask.area]
+    crs = _common_crs(placed, path)
+    shapes = []
+    for p in placed:
+        assert p.one.mask is not None
+        transform = p.georeference.transform
+        on_map = shapely.transform(
+            p.one.mask.outline(), lambda corners, t=transform: to_map(corners, t)
+        )
+        shapes.append(_moved(on_map, p.georeference.crs, crs))
+    polygons = np.array(shapes, dtype=object)
+    fields = _fields(placed) | {
+        "score": np.array([p.one.score for p in placed], dtype=np.float64).round(4),
+        "area_px": np.array([p.one.mask.area if p.one.mask else 0 for p in placed], dtype=float),
+        "area_m2": ground_areas(polygons, crs).round(3),
+    }
+    _write(path, polygons, fields, kind="MultiPolygon", crs=crs)
+
+
+def _clicks_on_map(project: Project, path: Path) -> None:
+    """Write one point a click, in the form that `pointsam train` reads."""
+    placed = _placed(project, path)
+    crs = _common_crs(placed, path)
+    shapes, owners, labels = [], [], []
+    for p in placed:
+        for x, y, label in p.one.points:
+            place = to_map(np.array([[x + 0.5, y + 0.5]]), p.georeference.transform)
+            shapes.append(_moved(shapely.Point(place[0]), p.georeference.crs, crs))
+            owners.append(p)
+            labels.append(label)
+    fields = _fields(owners) | {"label": np.array(labels, dtype=np.int32)}
+    _write(path, np.array(shapes, dtype=object), fields, kind="Point", crs=crs)
+
+
+WRITERS: dict[str, Callable[[Project, Path], None]] = {
+    "points.json": _points,
+    "points.csv": _points,
+    "points.geojson": _clicks_on_map,
+    "points.gpkg": _clicks_on_map,
+    "masks.json": _masks,
+    "masks.geojson": _outlines,
+    "masks.gpkg": _outlines,
+}
+"""What can be saved, by file name."""
+
+
+def _placed(project: Project, path: Path) -> list[_Placed]:
+    """List the objects with their places on the map.
+
+    Raises:
+        InputError: an image has no coordinate system.
+    """
+    placed = []
+    for _, picture, objects in _clicked(project):
+        if picture.georeference is None:
+            plain = path.with_suffix(".json").name
+            raise InputError(
+                f"{picture.name} has no coordinate system, so it has no place on a map: save "
+                f"{plain} in place of {path.name}."
+            )
+        placed += [_Placed(picture, picture.georeference, one) for one in objects]
+    return placed
+
+
+def _common_crs(placed: list[_Placed], path: Path) -> str:
+    """Choose the system of a file: the images' own where they have one; degrees in GeoJSON."""
+    systems = {p.georeference.crs for p in placed}
+    degrees: str = CRS.from_user_input(DEGREES).to_wkt()
+    return degrees if path.suffix == ".geojson" or len(systems) != 1 else systems.pop()
+
+
+def _moved(shape: Any, source: str, target: str) -> Any:
+    if source == target:
+        return shape
+    start, end = CRS.from_wkt(source), CRS.from_wkt(target)
+    return shapely.transform(
+        shape, lambda corners: move_points(corners, start, end, what="the objects")
+    )
+
+
+def _fields(placed: list[_Placed]) -> dict[str, np.ndarray]:
+    return {
+        "instance": np.array([p.one.id for p in placed], dtype=np.int64),
+        "class": np.array([p.one.category for p in placed], dtype=object),
+        "image": np.array([p.picture.name for p in placed], dtype=object),
+    }
+
+
+def _write(
+    path: Path, shapes: np.ndarray, fields: dict[str, np.ndarray], *, kind: str, crs: str
+) -> None:
+    """Write shapes to a new file, and put it in the place of the old one."""
+    if not len(shapes):
+        raise InputError("no object has a mask yet: there is nothing to save.")
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / path.name
+        try:
+            pyogrio.raw.write(
+                str(temporary),
+                np.array(shapely.to_wkb(shapes), dtype=object),
+                list(fields.values()),
+                list(fields),
+                geometry_type=kind,
+                crs=crs,
+                driver=_DRIVERS[path.suffix],
+                # Released tools warn of the newest version of the format.
+                dataset_options={"VERSION": "1.2"} if path.suffix == ".gpkg" else None,
+                layer=path.stem,
+            )
+        except (DataSourceError, DataLayerError, FeatureError) as error:
+            # SQLite says of a full disk that a table is missing.
+            if shutil.disk_usage(path.parent).free < _MIN_FREE:
+                raise OSError(ENOSPC, os.strerror(ENOSPC), str(path)) from error
+            raise
+        temporary.replace(path)

@@ -1,0 +1,259 @@
+"""What a page does: clicks change a project, the model answers with masks."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from pointsam.data.rasters.windows import Window
+from pointsam.errors import InputError
+from pointsam.prediction.predictor import Predictor
+from pointsam.server.calibrated import WindowMasks
+from pointsam.server.clicked import ClickedObject, ImageState, checked_points
+from pointsam.server.engine import Engine
+from pointsam.server.pictures import Picture, Pixels
+from pointsam.server.project import Changed, Project
+from pointsam.server.queue import BusyError, FairQueue
+
+T = TypeVar("T")
+
+
+class ConflictError(Exception):
+    """Somebody else changed the object meanwhile."""
+
+
+class Session:
+    """One project and one model; all work on the model goes through `clicks`."""
+
+    def __init__(self, project: Project, predictor: Predictor, *, model_name: str) -> None:
+        self.project = project
+        self.pixels = Pixels()
+        self.engine = Engine(predictor, self.pixels)
+        self.masks = WindowMasks(self.engine)
+        self.model_name = model_name
+        self.adapter: Path | None = None
+        self.clicks = FairQueue("clicks")
+        self.ahead = FairQueue("ahead", max_each=4)
+
+    def close(self) -> None:
+        """End the work, and let the project go."""
+        self.clicks.close()
+        self.ahead.close()
+        self.project.close()
+
+    def use(self, predictor: Predictor, adapter: Path | None) -> None:
+        """Go on with another model."""
+        self.engine.use(predictor)
+        self.masks = WindowMasks(self.engine)
+        self.adapter = adapter
+
+    def add(self, number: int, points: list[list[float]], category: str) -> Changed:
+        """Make an object of clicks; give all objects that have changed by it.
+
+        Raises:
+            InputError: an unknown image or class, or bad clicks.
+        """
+        picture = self._picture(number)
+        checked = checked_points(points, picture.size)
+        self._check_class(category)
+        return self._change(
+            picture, {None: lambda _: ClickedObject(self.project.new_id(), category, checked)}
+        )
+
+    def edit(
+        self,
+        number: int,
+        object_id: int,
+        *,
+        points: list[list[float]] | None = None,
+        category: str | None = None,
+        seen: list[list[float]] | None = None,
+    ) -> Changed:
+        """Give an object other clicks or another class.
+
+        Args:
+            number: of the image.
+            object_id: of the object.
+            points: all its clicks.
+            category: its class.
+            seen: the clicks that whoever asks believes it has.
+
+        Raises:
+            InputError: an unknown image, object or class, or bad clicks.
+            ConflictError: it has other clicks than `seen`.
+        """
+        picture = self._picture(number)
+        checked = None if points is None else checked_points(points, picture.size)
+        if category is not None:
+            self._check_class(category)
+
+        def changed(one: ClickedObject | None) -> ClickedObject:
+            assert one is not None
+            if seen is not None and [list(point) for point in one.points] != seen:
+                raise ConflictError(
+                    f"object {one.id} was changed in another tab: its clicks are shown anew."
+                )
+            return replace(
+                one,
+                points=one.points if checked is None else checked,
+                category=category or one.category,
+            )
+
+        self._object(number, object_id)
+        return self._change(picture, {object_id: changed})
+
+    def delete(self, number: int, object_id: int) -> Changed:
+        """Take an object out.
+
+        Raises:
+            InputError: an unknown image or object.
+        """
+        picture = self._picture(number)
+        self._object(number, object_id)
+        return self._change(picture, {object_id: lambda _: None})
+
+    def undo(self, number: int, *, forward: bool = False) -> Changed:
+        """Undo, or redo, the last change of an image.
+
+        Raises:
+            InputError: there is none.
+        """
+        picture = self._picture(number)
+        step = self.project.step_forward if forward else self.project.step_back
+        changed = step(number)
+        self.masks.doubt(picture, changed)
+        return changed
+
+    def refresh(self, number: int) -> Changed:
+        """Make the masks of an image that are missing.
+
+        Raises:
+            InputError: the image cannot be read.
+        """
+        picture = self._picture(number)
+        state = self.project.states[number]
+        missing = [one for one in state.objects.values() if one.mask is None]
+        windows = {self.engine.window_of(picture, one.points) for one in missing}
+        changed = self._masks_in(picture, state, windows)
+        if changed:
+            self.project.change(number, changed, undoable=False)
+        return changed
+
+    def renew(self, number: int) -> Changed:
+        """Make all masks of an image again with the present model; the former ones stay beside.
+
+        Raises:
+            InputError: the image cannot be read.
+        """
+        picture = self._picture(number)
+        state = self.project.states[number]
+        windows = {self.engine.window_of(picture, one.points) for one in state.objects.values()}
+        made = self._masks_in(picture, state, windows)
+        changed: Changed = {
+            key: None if one is None else replace(one, before=state.objects[key].mask)
+            for key, one in made.items()
+        }
+        if changed:
+            self.project.change(number, changed, undoable=False)
+        return changed
+
+    def set_joint(self, joint: bool) -> None:
+        """Say whether masks that run into each other are calibrated from now on."""
+        self.project.set_up(joint=joint)
+
+    def look_ahead(self, number: int, points: list[list[float]]) -> bool:
+        """Encode a window, and the next image's first one, before anybody clicks there.
+
+        Returns:
+            Whether the window's embedding is there already.
+        """
+        picture = self._picture(number)
+        window = self.engine.window_of(picture, checked_points(points, picture.size))
+        there = self.engine.has(picture, window)
+        if not there:
+            self._encode_ahead(picture, window)
+        following = self.project.pictures.get(number + 1)
+        if following is not None and following.size[0]:
+            middle = ((following.size[1] / 2, following.size[0] / 2, 1),)
+            self._encode_ahead(following, self.engine.window_of(following, middle))
+        return there
+
+    def _encode_ahead(self, picture: Picture, window: Window) -> None:
+        if self.engine.has(picture, window):
+            return
+        try:
+            self.ahead.submit(f"{picture.number}", lambda: self.engine.view(picture, window))
+        except BusyError:
+            return  # it is encoded when it is clicked on
+
+    def submit(self, client: str, work: Callable[[], T]) -> "Future[T]":
+        """Put work on the model into a client's line.
+
+        Raises:
+            BusyError: too much waits.
+        """
+        return self.clicks.submit(client, work)
+
+    def _change(
+        self,
+        picture: Picture,
+        edits: Mapping[int | None, Callable[[ClickedObject | None], ClickedObject | None]],
+    ) -> Changed:
+        """Edit objects, decode what that changes, and save all as one step of undo."""
+        state = self.project.states[picture.number]
+        changed: dict[int, ClickedObject | None] = {}
+        windows: set[Window] = set()
+        for key, edit in edits.items():
+            old = None if key is None else state.objects.get(key)
+            new = edit(old)
+            owner = new or old
+            assert owner is not None
+            changed[owner.id] = new
+            if old is None or new is None or old.points != new.points:
+                sides = (one for one in (old, new) if one is not None)
+                windows |= {self.engine.window_of(picture, one.points) for one in sides}
+        edited = state.with_objects(changed)
+        changed |= self._masks_in(picture, edited, windows)
+        try:
+            self.project.change(picture.number, changed)
+        except OSError:
+            self.masks.forget(picture)
+            raise
+        return changed
+
+    def _masks_in(
+        self, picture: Picture, state: ImageState, windows: set[Window]
+    ) -> dict[int, ClickedObject | None]:
+        """Decode what is to be decoded in some windows."""
+        joint = self.project.settings.joint
+        changed: dict[int, ClickedObject | None] = {}
+        for window in windows:
+            inside = [
+                one
+                for one in state.objects.values()
+                if self.engine.window_of(picture, one.points) == window
+            ]
+            for key, new in self.masks.update(picture, window, inside, joint=joint).items():
+                one = state.objects[key]
+                changed[key] = replace(
+                    one, mask=new.mask, score=new.score, calibrated=new.calibrated
+                )
+        return changed
+
+    def _picture(self, number: int) -> Picture:
+        picture = self.project.picture(number)
+        if not picture.size[0]:
+            raise InputError(f"{picture.name} cannot be read: it is damaged or no image.")
+        return picture
+
+    def _object(self, number: int, object_id: int) -> ClickedObject:
+        found = self.project.states[number].objects.get(object_id)
+        if found is None:
+            raise InputError(f"there is no object {object_id} on image {number}.")
+        return found
+
+    def _check_class(self, category: str) -> None:
+        if category not in self.project.settings.classes:
+            known = ", ".join(self.project.settings.classes)
+            raise InputError(f"there is no class {category!r}, known are {known}.")

@@ -1,0 +1,75 @@
+"""What looks like a slip of the hand among the clicks of one image."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+
+from pointsam.prompts import POSITIVE
+from pointsam.server.clicked import ClickedObject
+
+SAME = 0.8
+"""IoU of two masks above which they are one object."""
+SIZES = 10.0
+"""Times its class's median area above, or below, which an object is odd."""
+MIN_OF_A_CLASS = 4
+"""Objects from which a class has a usual size."""
+
+
+@dataclass(frozen=True)
+class Slip:
+    """One thing to look at."""
+
+    kind: str
+    """``same``, ``holds`` or ``size``."""
+    objects: tuple[int, ...]
+    """Ids, the one to look at first."""
+    text: str
+
+
+def find_sloppy(objects: Iterable[ClickedObject]) -> list[Slip]:
+    """List what to look at: two clicks on one object, a click in another's mask, odd sizes."""
+    made = [one for one in objects if one.mask is not None]
+    return [*_meeting(made), *_odd_sizes(made)]
+
+
+def _meeting(objects: list[ClickedObject]) -> list[Slip]:
+    found = []
+    for index, one in enumerate(objects):
+        for other in objects[index + 1 :]:
+            assert one.mask is not None
+            assert other.mask is not None
+            if not one.mask.shared(other.mask):
+                continue
+            pair = (one.id, other.id)
+            if one.mask.iou(other.mask) > SAME:
+                text = f"objects {one.id} and {other.id} have one mask: two clicks on one object?"
+                found.append(Slip("same", pair, text))
+                continue
+            for holder, held in ((one, other), (other, one)):
+                if _holds_a_click(holder, held):
+                    text = f"the mask of object {holder.id} holds a click of object {held.id}."
+                    found.append(Slip("holds", (holder.id, held.id), text))
+    return found
+
+
+def _holds_a_click(holder: ClickedObject, held: ClickedObject) -> bool:
+    assert holder.mask is not None
+    return any(label == POSITIVE and holder.mask.holds((x, y)) for x, y, label in held.points)
+
+
+def _odd_sizes(objects: list[ClickedObject]) -> list[Slip]:
+    found = []
+    for category in dict.fromkeys(one.category for one in objects):
+        sizes = {
+            one.id: one.mask.area
+            for one in objects
+            if one.category == category and one.mask is not None
+        }
+        if len(sizes) < MIN_OF_A_CLASS:
+            continue
+        usual = median(sizes.values())
+        for number, area in sizes.items():
+            if area > SIZES * usual or area * SIZES < usual:
+                text = f"object {number} has {area} px; a {category} here usually has {usual:g}."
+                found.append(Slip("size", (number,), text))
+    return found

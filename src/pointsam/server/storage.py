@@ -1,0 +1,96 @@
+"""The folder of a project: one file an image, each replaced whole and safe on the disk."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from pointsam.errors import InputError, in_words
+from pointsam.files import replacing
+from pointsam.server.clicked import ClickedObject, ImageState
+
+VERSION = 1
+SETTINGS = "project.json"
+LOCK = "open.lock"
+IMAGES = "images"
+
+
+def save_json(content: Any, path: Path) -> None:
+    """Replace a file so that after a power cut it is the old one or the new one, whole."""
+    with replacing(path) as temporary:
+        with temporary.open("w", encoding="utf-8") as stream:
+            json.dump(content, stream, separators=(",", ":"))
+            stream.flush()
+            os.fsync(stream.fileno())
+    if hasattr(os, "O_DIRECTORY"):
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def read_json(path: Path) -> Any:
+    """Read a file of a project.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is damaged ({in_words(error)}): move it away to go on without it."
+        ) from error
+
+
+def save_image(state: ImageState, name: str, path: Path) -> None:
+    """Save the objects of an image."""
+    objects = [one.plain() for one in state.objects.values()]
+    content = {"version": VERSION, "image": name, "revision": state.revision, "objects": objects}
+    save_json(content, path)
+
+
+def read_image_file(path: Path) -> tuple[str, ImageState]:
+    """Read what `save_image` wrote: the image's file name and its objects.
+
+    Raises:
+        InputError: it is damaged, or of a later version.
+    """
+    content = read_json(path)
+    try:
+        if content["version"] > VERSION:
+            raise InputError(f"{path} was written by a later version: install that one.")
+        objects = [ClickedObject.from_plain(form) for form in content["objects"]]
+        state = ImageState({one.id: one for one in objects}, int(content["revision"]))
+        return str(content["image"]), state
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is damaged ({in_words(error)}): move it away.") from error
+
+
+def lock_folder(folder: Path) -> IO[str]:
+    """Make sure that no other server has the project open; ends with the process.
+
+    Raises:
+        InputError: one has.
+    """
+    stream = (folder / LOCK).open("a+")
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        stream.close()
+        raise InputError(
+            f"{folder} is open in another pointsam on this machine: use that page, stop that "
+            "server, or name another --project."
+        ) from error
+    return stream

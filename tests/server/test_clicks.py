@@ -1,0 +1,138 @@
+"""Clicks to masks over HTTP: made, changed, undone, kept."""
+
+import errno
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.server.served import SQUARES, make_client, make_session
+
+from pointsam.errors import InputError
+from pointsam.server import project
+
+
+def click(client, image, square, **changes):
+    x, y = SQUARES[square]
+    body = {"points": [[x + 7, y + 7, 1]], "class": "object"} | changes
+    return client.post(f"/api/images/{image}/objects", json=body)
+
+
+def test_a_click_gives_the_mask_of_the_square_under_it(client):
+    [made] = click(client, 1, 1).json()["objects"]
+    xs, ys = made["rings"][0][::2], made["rings"][0][1::2]
+    assert (min(xs), max(xs), min(ys), max(ys)) == (8, 24, 8, 24)
+    assert made["area"] == 16 * 16 - 4  # bilinear logits round the corners
+
+
+def test_an_object_gets_more_clicks_another_class_and_goes(client):
+    [made] = click(client, 1, 1).json()["objects"]
+    path = f"/api/images/1/objects/{made['id']}"
+    more = client.patch(path, json={"points": [[15, 15, 1], [40, 40, 0]]}).json()
+    assert more["objects"][0]["points"] == [[15, 15, 1], [40, 40, 0]]
+    assert client.post("/api/classes", json={"name": "ship"}).json()["classes"][1] == "ship"
+    assert client.patch(path, json={"class": "ship"}).json()["counts"] == {"object": 0, "ship": 1}
+    assert client.delete(path).json()["gone"] == [made["id"]]
+
+
+def test_undo_and_redo_walk_through_the_changes(client):
+    [made] = click(client, 1, 1).json()["objects"]
+    path = f"/api/images/1/objects/{made['id']}"
+    client.patch(path, json={"points": [[47, 15, 1]]})
+    back = client.post("/api/images/1/undo").json()
+    assert back["objects"][0]["points"] == [[15, 15, 1]]
+    assert back["objects"][0]["rings"] == made["rings"]
+    assert client.post("/api/images/1/undo").json()["gone"] == [made["id"]]
+    assert client.post("/api/images/1/undo").status_code == 400
+    client.post("/api/images/1/redo")
+    assert client.post("/api/images/1/redo").json()["objects"][0]["points"] == [[47, 15, 1]]
+
+
+def test_a_renamed_class_renames_its_objects(client):
+    click(client, 1, 1)
+    client.post("/api/classes", json={"name": "roof", "was": "object"})
+    assert client.get("/api/images/1").json()["objects"][0]["class"] == "roof"
+
+
+def test_a_project_goes_on_where_it_ended(tmp_path, images, session, client):
+    made = click(client, 2, 3).json()["objects"]
+    session.close()
+    again = make_session(tmp_path / "project", images)
+    with make_client(again) as other:
+        assert other.get("/api/images/2").json()["objects"] == made
+        assert click(other, 1, 1).json()["objects"][0]["id"] == made[0]["id"] + 1
+    again.close()
+
+
+def test_two_servers_do_not_share_a_project(tmp_path, images, session):
+    with pytest.raises(InputError, match="open in another pointsam"):
+        make_session(tmp_path / "project", images)
+
+
+def test_a_tab_that_shows_old_clicks_is_told(client):
+    [made] = click(client, 1, 1).json()["objects"]
+    path = f"/api/images/1/objects/{made['id']}"
+    client.patch(path, json={"points": [[14, 14, 1]], "seen": made["points"]})
+    late = client.patch(path, json={"points": [[9, 9, 1]], "seen": made["points"]})
+    assert late.status_code == 409
+    assert "another tab" in late.json()["error"]
+    assert client.get("/api/images/1").json()["objects"][0]["points"] == [[14, 14, 1]]
+
+
+@pytest.mark.parametrize(
+    ("points", "reason"),
+    [
+        ([[99, 5, 1]], "off the image"),
+        ([[5, 5, 0]], "needs a click on it"),
+        ([[5, 5, 7]], "a click is"),
+        ([], "at least 1"),
+        ([["x", 5, 1]], "valid number"),
+    ],
+)
+def test_bad_clicks_are_refused_in_a_line(client, points, reason):
+    answer = click(client, 1, 1, points=points)
+    assert answer.status_code in (400, 422)
+    assert reason in answer.json()["error"]
+
+
+def test_unknown_images_objects_and_classes_are_refused(client):
+    assert click(client, 9, 1).status_code == 400
+    assert client.delete("/api/images/1/objects/77").status_code == 400
+    assert click(client, 1, 1, **{"class": "whale"}).status_code == 400
+
+
+def test_a_damaged_image_is_said_and_the_others_go_on(tmp_path, images):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(images / "1.png")
+    whole = (images / "1.png").read_bytes()
+    (images / "1.png").write_bytes(whole[: len(whole) // 2])
+    session = make_session(tmp_path / "project", images)
+    with make_client(session) as client:
+        assert "damaged" in client.get("/api/images/1/tiles/0/0/0").json()["error"]
+        assert "damaged" in click(client, 1, 1).json()["error"]
+        assert click(client, 2, 1).status_code == 200
+    session.close()
+
+
+def test_a_full_disk_while_saving_loses_only_that_click(client, session, monkeypatch):
+    click(client, 1, 1)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(project, "save_image", full)
+        answer = click(client, 1, 2)
+        assert answer.status_code == 507
+        assert "disk is full" in answer.json()["error"]
+    assert len(client.get("/api/images/1").json()["objects"]) == 1
+    assert click(client, 1, 2).status_code == 200
+
+
+def test_tiles_show_the_image(client):
+    size = client.get("/api/images/1").json()
+    tile = client.get(f"/api/images/1/tiles/{size['levels']}/0/0")
+    shown = np.asarray(Image.open(BytesIO(tile.content)))
+    assert shown.shape == (64, 64, 3)
+    assert np.abs(shown[15, 15].astype(int) - (120, 60, 200)).max() < 12
+    assert client.get(f"/api/images/1/tiles/{size['levels']}/1/0").status_code == 400
