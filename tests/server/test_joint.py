@@ -10,13 +10,12 @@ from pointsam.data.rasters.windows import Window
 from pointsam.masks import masks_in_image
 from pointsam.models.calibration import decode_jointly
 from pointsam.prediction.predictor import Predictor
-from pointsam.server.calibrated import JointRule, WindowMasks
+from pointsam.server.calibrated import JOINT, WindowMasks
 from pointsam.server.clicked import ClickedObject
 from pointsam.server.engine import Engine
 from pointsam.server.pictures import Pixels, find_pictures
 
 WHOLE = Window(0, 0, 64, 64)
-RULE = JointRule()
 
 
 @settings(max_examples=8)
@@ -39,10 +38,9 @@ def test_any_order_of_clicks_gives_what_joint_decoding_gives(data, tmp_path_fact
         engine.model,
         view.embedding,
         view.prompts([one.points for one in objects.values()]),
-        iou_threshold=RULE.iou_threshold,
-        max_negatives=RULE.max_negatives,
+        calibration=JOINT,
     )
-    wanted = masks_in_image(expected.low_res_logits, view.frame)
+    wanted = masks_in_image(expected.masks.low_res_logits, view.frame)
     for key, mask in zip(objects, wanted, strict=True):
         drawn = torch.zeros(64, 64, dtype=torch.bool)
         crop = masks[key].mask

@@ -11,7 +11,9 @@ from torch import Tensor
 from pointsam.data.rasters.windows import Window
 from pointsam.data.records import Point
 from pointsam.masks import threshold
-from pointsam.prompts import PADDING, PointPrompts, calibrate_negatives
+from pointsam.models.calibration import Calibration
+from pointsam.models.segment import segment
+from pointsam.prompts import PADDING, Prompts, calibrate_negatives
 from pointsam.server.clicked import ClickedObject
 from pointsam.server.crops import MaskCrop
 from pointsam.server.engine import Engine, View
@@ -24,14 +26,8 @@ Row = tuple[tuple[float, float, int], ...]
 """What an object's mask was decoded from, in the model frame."""
 
 
-@dataclass(frozen=True)
-class JointRule:
-    """How instances that run into each other are decoded again, as the teacher does."""
-
-    iou_threshold: float = 0.1
-    """Masks above this IoU are rivals."""
-    max_negatives: int = 3
-    """Rivals' points lent to an instance."""
+JOINT = Calibration(iou_threshold=0.1, max_negatives=3)
+"""How instances that run into each other are decoded again: as the teacher does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +56,9 @@ class WindowMasks:
     What it gives is what `decode_jointly` gives for all objects of the window at once.
     """
 
-    def __init__(self, engine: Engine, rule: JointRule | None = None) -> None:
+    def __init__(self, engine: Engine, rule: Calibration = JOINT) -> None:
         self._engine = engine
-        self._rule = rule or JointRule()
+        self._rule = rule
         self._windows: OrderedDict[tuple[int, int, Window], dict[int, _First]] = OrderedDict()
 
     def update(
@@ -126,11 +122,9 @@ class WindowMasks:
         new = [one for one in objects if one.id not in known]
         if not new:
             return {}
-        with torch.no_grad():
-            decoded = self._engine.model.decode(
-                view.embedding, view.prompts([one.points for one in new])
-            )
-        masks = threshold(decoded.low_res_logits[:, 0]).cpu()
+        prompts = view.prompts([one.points for one in new])
+        decoded = segment(self._engine.model, view.embedding, prompts)
+        masks = threshold(decoded.low_res_logits).cpu()
         for one, mask in zip(new, masks, strict=True):
             first = _First(one.points, mask)
             for number, other in known.items():
@@ -138,7 +132,7 @@ class WindowMasks:
                     first.rivals.add(number)
                     other.rivals.add(one.id)
             known[one.id] = first
-        logits, scores = decoded.low_res_logits[:, 0], decoded.iou_prediction[:, 0].tolist()
+        logits, scores = decoded.low_res_logits, decoded.iou_prediction.tolist()
         ids = (one.id for one in new)
         return dict(zip(ids, zip(logits, scores, strict=True), strict=True))
 
@@ -162,9 +156,8 @@ class WindowMasks:
         changed = [i for i, one in enumerate(objects) if known[one.id].decoded != rows[i]]
         lent = [i for i in changed if rows[i] != own[i] or objects[i].id not in fresh]
         if lent:
-            with torch.no_grad():
-                decoded = self._engine.model.decode(view.embedding, given[torch.tensor(lent)])
-            logits, scores = decoded.low_res_logits[:, 0], decoded.iou_prediction[:, 0].tolist()
+            decoded = segment(self._engine.model, view.embedding, given[torch.tensor(lent)])
+            logits, scores = decoded.low_res_logits, decoded.iou_prediction.tolist()
             for index, mask_logits, score in zip(lent, logits, scores, strict=True):
                 fresh[objects[index].id] = mask_logits, score
         found: dict[int, NewMask] = {}
@@ -194,7 +187,7 @@ def _iou(one: Bool[Tensor, "rows cols"], other: Bool[Tensor, "rows cols"]) -> fl
     return both / max(1, either)
 
 
-def _row(prompts: PointPrompts, index: int) -> Row:
+def _row(prompts: Prompts, index: int) -> Row:
     real = prompts.labels[index] != PADDING
     points, labels = prompts.points[index][real].tolist(), prompts.labels[index][real].tolist()
     return tuple((x, y, label) for (x, y), label in zip(points, labels, strict=True))

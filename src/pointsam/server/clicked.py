@@ -6,6 +6,7 @@ from typing import Any
 
 from pointsam.data.records import ImageRecord, InstanceRecord, Point
 from pointsam.errors import InputError
+from pointsam.frames import on_image
 from pointsam.prompts import POSITIVE
 from pointsam.server.crops import MaskCrop
 
@@ -103,7 +104,7 @@ def checked_points(points: list[list[float]], size: tuple[int, int]) -> tuple[Po
         if len(point) != 3 or point[2] not in (0, 1):
             raise InputError(f"a click is [x, y, 1 on or 0 off the object], got {point}.")
         x, y, label = point
-        if not (-0.5 <= x < width and -0.5 <= y < height):
+        if not on_image(x, y, size):
             raise InputError(f"click ({x:g}, {y:g}) is off the image of {width} x {height} px.")
         checked.append((float(x), float(y), int(label)))
     if not any(label == POSITIVE for _, _, label in checked):

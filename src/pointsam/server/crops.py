@@ -10,6 +10,7 @@ from pycocotools import mask as coco_mask
 from rasterio import features
 
 from pointsam.data.coco.masks import rasterise, to_rle
+from pointsam.frames import nearest_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ class MaskCrop:
 
     def holds(self, point: tuple[float, float]) -> bool:
         """Say whether the pixel under a point ``(x, y)`` of the image frame is in the mask."""
-        column, row = round(point[0]) - self.x, round(point[1]) - self.y
+        column, row = nearest_index(point[0]) - self.x, nearest_index(point[1]) - self.y
         height, width = self.pixels.shape
         return 0 <= row < height and 0 <= column < width and bool(self.pixels[row, column])
 

@@ -14,12 +14,12 @@ from torch.nn import functional as F
 
 from pointsam.data.rasters.windows import Window
 from pointsam.data.records import Point
-from pointsam.frames import ModelFrame
+from pointsam.frames import ModelFrame, to_edges, to_middles
 from pointsam.masks import threshold
 from pointsam.models.encoding import Precision, encode_with
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prediction.predictor import Predictor
-from pointsam.prompts import PointPrompts
+from pointsam.prompts import Prompts
 from pointsam.server.crops import MaskCrop
 from pointsam.server.pictures import Picture, Pixels, model_shrink
 
@@ -43,19 +43,20 @@ class View:
     frame: ModelFrame
     embedding: Embedding
 
-    def prompts(self, rows: Sequence[Sequence[Point]]) -> PointPrompts:
+    def prompts(self, rows: Sequence[Sequence[Point]]) -> Prompts:
         """Bring objects' clicks from the image frame to the model frame."""
-        local = PointPrompts.from_rows([list(row) for row in rows])
-        corner = local.points.new_tensor([self.window.x, self.window.y])
-        height, width = self.frame.image_size
-        last = local.points.new_tensor([width - 0.5, height - 0.5])
-        read = (local.points + 0.5 - corner) / self.shrink - 0.5
-        return local.with_points(self.frame.to_model(read.clamp(min=torch.zeros(2), max=last)))
+        return Prompts.from_rows([list(row) for row in rows]).moved(self.to_model)
+
+    def to_model(self, points: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
+        """Bring points of the image frame to the model frame."""
+        corner = points.new_tensor([self.window.x, self.window.y])
+        read = to_middles((to_edges(points) - corner) / self.shrink)
+        return self.frame.to_model(self.frame.clamped(read))
 
     def to_image(self, points: Float[Tensor, "points 2"]) -> list[tuple[float, float]]:
         """Bring points of the model frame to the image frame."""
         corner = points.new_tensor([self.window.x, self.window.y])
-        places = (self.frame.to_image(points) + 0.5) * self.shrink + corner - 0.5
+        places = to_middles(to_edges(self.frame.to_image(points)) * self.shrink + corner)
         return [(x, y) for x, y in places.tolist()]
 
     def mask(self, low_res_logits: Float[Tensor, "rows cols"]) -> MaskCrop:

@@ -18,6 +18,7 @@ from pointsam.data.rasters.stretching import FILE_NAME, Stretch, find_stretch, r
 from pointsam.data.rasters.windows import Grid, Window, place, shrink_of
 from pointsam.data.records import Point
 from pointsam.errors import InputError
+from pointsam.frames import to_edges
 
 TILE = 256
 """Side of a viewer's tile, in pixels."""
@@ -64,7 +65,7 @@ class Picture:
             return Window(0, 0, width, height)
         grid = self._grid()
         positive = np.array([(x, y) for x, y, label in points if label == 1])
-        found = place(positive + np.array([grid.x + 0.5, grid.y + 0.5]), grid, side=side)
+        found = place(to_edges(positive) + np.array([grid.x, grid.y]), grid, side=side)
         return Window(found.x - grid.x, found.y - grid.y, found.width, found.height)
 
     def _grid(self) -> Grid:

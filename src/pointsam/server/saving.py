@@ -25,6 +25,7 @@ from pointsam.data.rasters.georeference import (
 )
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
+from pointsam.frames import to_edges
 from pointsam.server.clicked import ClickedObject
 from pointsam.server.pictures import Picture
 from pointsam.server.project import Project
@@ -135,7 +136,7 @@ def _clicks_on_map(project: Project, path: Path) -> None:
     shapes, owners, labels = [], [], []
     for p in placed:
         for x, y, label in p.one.points:
-            place = to_map(np.array([[x + 0.5, y + 0.5]]), p.georeference.transform)
+            place = to_map(to_edges(np.array([[x, y]])), p.georeference.transform)
             shapes.append(_moved(shapely.Point(place[0]), p.georeference.crs, crs))
             owners.append(p)
             labels.append(label)

@@ -140,6 +140,20 @@ class Session:
             self.project.change(number, changed, undoable=False)
         return changed
 
+    def rejoin(self, number: int) -> Changed:
+        """Make the masks of an image that another setting for joint masks changes.
+
+        Raises:
+            InputError: the image cannot be read.
+        """
+        picture = self._picture(number)
+        state = self.project.states[number]
+        windows = {self.engine.window_of(picture, one.points) for one in state.objects.values()}
+        changed = self._masks_in(picture, state, windows)
+        if changed:
+            self.project.change(number, changed, undoable=False)
+        return changed
+
     def renew(self, number: int) -> Changed:
         """Make all masks of an image again with the present model; the former ones stay beside.
 

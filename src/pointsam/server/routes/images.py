@@ -117,6 +117,14 @@ async def refresh(request: Request, number: int) -> dict[str, Any]:
     return plain_change(session, number, changed)
 
 
+@router.post("/images/{number}/rejoin")
+async def rejoin(request: Request, number: int) -> dict[str, Any]:
+    """Make the masks of an image anew, as the setting for joint masks now says."""
+    session = session_of(request)
+    changed = await on_model(request, lambda: session.rejoin(number))
+    return plain_change(session, number, changed)
+
+
 @router.post("/images/{number}/objects")
 async def add(request: Request, number: int, form: NewObject) -> dict[str, Any]:
     """Make an object of one or several clicks."""

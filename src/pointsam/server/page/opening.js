@@ -1,0 +1,63 @@
+// Opening an image: its tiles, its objects, the masks that are missing; and other tabs' changes.
+
+import { change } from "./clicks.js";
+import { showImages } from "./panels.js";
+import { get, post } from "./server.js";
+import { state, update } from "./state.js";
+import { busy, explain, tell } from "./telling.js";
+import { middle, onImage, openImage, viewer } from "./viewer.js";
+
+const objectsOf = (image) => new Map(image.objects.map((one) => [one.id, one]));
+
+export async function openNumber(number) {
+  const entry = state.project.images[number - 1];
+  if (!entry || state.image?.number === number) return;
+  const done = busy(`opening ${entry.name}`);
+  try {
+    const image = await get(`api/images/${number}`);
+    await openImage(image);
+    update({ image, objects: objectsOf(image), warnings: image.warnings, chosen: null, offer: null });
+    history.replaceState(null, "", `#${number}`);
+    showImages();
+    await look();
+    if (image.objects.some((one) => one.rings === null)) {
+      change("making masks", () => post(`api/images/${number}/refresh`));
+    }
+  } catch (error) {
+    explain(error);
+    showImages();
+  } finally {
+    done();
+  }
+}
+
+// Another tab, or a program, may have changed the image.
+export async function reopenIfChanged(revision) {
+  if (!state.image || revision <= state.image.revision) return;
+  const image = await get(`api/images/${state.image.number}`);
+  if (image.number !== state.image.number || image.revision <= state.image.revision) return;
+  tell("Another tab changed this image; its clicks are shown.");
+  update({ image, objects: objectsOf(image), warnings: image.warnings });
+}
+
+// Says where one looks, so that the model has seen it before the first click.
+async function look() {
+  if (!state.image) return;
+  let point = middle();
+  if (!onImage(point)) point = { x: state.image.width / 2, y: state.image.height / 2 };
+  try {
+    await post(`api/images/${state.image.number}/look`, point);
+  } catch {
+    // It is encoded when it is clicked on.
+  }
+}
+
+let resting = 0;
+viewer.addHandler("animation-finish", () => {
+  clearTimeout(resting);
+  resting = setTimeout(look, 400);
+});
+
+document.getElementById("images").addEventListener("change", (event) => openNumber(Number(event.target.value)));
+document.getElementById("previous").addEventListener("click", () => openNumber(state.image.number - 1));
+document.getElementById("next").addEventListener("click", () => openNumber(state.image.number + 1));
