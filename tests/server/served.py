@@ -5,7 +5,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 from tests.prediction.colour_model import ColourModel
 
-from pointsam.prediction.predictor import Predictor
+from pointsam.prediction.predictor import Predictor, load
+from pointsam.server.adapting import Adapting, RunOptions
 from pointsam.server.application import make_application
 from pointsam.server.pictures import find_pictures
 from pointsam.server.project import Project
@@ -35,5 +36,8 @@ def make_session(folder, images, model=None):
 
 def make_client(session, *, page=True, base=BASE, **access):
     rules = {"secret": SECRET, "hosts": frozenset({"127.0.0.1:8765"})} | access
-    application = make_application(session, Access(**rules), page=page)
+    images = next(iter(session.project.pictures.values())).path.parent
+    options = RunOptions(images, "mobile_sam", threads=1)
+    adapting = Adapting(session, options, lambda folder: load(adapter=folder))
+    application = make_application(adapting, Access(**rules), page=page)
     return TestClient(application, base_url=base, raise_server_exceptions=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pointsam.cli.arguments import add_model_arguments
 
 if TYPE_CHECKING:
+    from pointsam.prediction.predictor import Predictor
     from pointsam.server.project import Project
     from pointsam.server.security import Access
 
@@ -87,9 +88,11 @@ def run_server(args: argparse.Namespace, *, page: bool) -> int:
 
 def _serve(args: argparse.Namespace, project: "Project", listener: object, *, page: bool) -> int:
     import socket
+    from functools import partial
 
-    from pointsam.cli.arguments import open_predictor
+    from pointsam.cli.arguments import chosen_device, open_predictor
     from pointsam.prediction.predictor import usual_base
+    from pointsam.server.adapting import Adapting, RunOptions
     from pointsam.server.application import make_application
     from pointsam.server.running import serve
     from pointsam.server.session import Session
@@ -101,21 +104,35 @@ def _serve(args: argparse.Namespace, project: "Project", listener: object, *, pa
         found = project.folder / project.settings.adapter
         args.adapter = found if found.is_dir() else None
     predictor = open_predictor(args)
-    session = Session(project, predictor, model_name=args.model or usual_base(args.adapter))
+    base = args.model or usual_base(args.adapter)
+    session = Session(project, predictor, model_name=base)
     session.adapter = args.adapter
+    options = RunOptions(
+        args.images, base, chosen_device(args.device), args.precision, args.threads
+    )
+    adapting = Adapting(session, options, partial(_load_adapter, args, base))
     shown = "127.0.0.1" if args.host in ALL else args.host
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/{access.secret}/"
     print(f"{len(project.pictures)} images; everything is saved in {project.folder}")
     print(f"{'open' if page else 'interface:'} {address}", flush=True)
     try:
         opened = address if page and not args.no_browser else None
-        serve(make_application(session, access, page=page), listener, address=opened)
+        serve(make_application(adapting, access, page=page), listener, address=opened)
     except KeyboardInterrupt:
         pass
     finally:
+        adapting.close()
         session.close()
     print(f"stopped; all clicks are in {project.folder}")
     return 0
+
+
+def _load_adapter(args: argparse.Namespace, base: str, folder: Path) -> "Predictor":
+    """Load the base with an adapter that the page has trained."""
+    from pointsam.cli.arguments import chosen_device
+    from pointsam.prediction.predictor import load
+
+    return load(base, adapter=folder, device=chosen_device(args.device), precision=args.precision)
 
 
 def _access(args: argparse.Namespace, port: int) -> "Access":

@@ -4,19 +4,19 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from pointsam.server.adapting import Adapting
 from pointsam.server.answering import add_handlers
-from pointsam.server.routes import files, images
+from pointsam.server.routes import files, images, training
 from pointsam.server.security import Access, Application, Guard
-from pointsam.server.session import Session
 
-ROUTERS = (images.router, files.router)
+ROUTERS = (images.router, training.router, files.router)
 
 
-def make_application(session: Session, access: Access, *, page: bool) -> Application:
+def make_application(adapting: Adapting, access: Access, *, page: bool) -> Application:
     """Put the routes of a session behind the guard.
 
     Args:
-        session: that is served.
+        adapting: the trainings of the session that is served.
         access: what a request has to show.
         page: serve the page too, not only the interface.
     """
@@ -24,7 +24,8 @@ def make_application(session: Session, access: Access, *, page: bool) -> Applica
     application = FastAPI(
         title="pointsam", version=version("pointsam"), docs_url=None, redoc_url=None
     )
-    application.state.session = session
+    application.state.session = adapting.session
+    application.state.adapting = adapting
     application.state.page = page
     application.state.files = files.page_files()
     add_handlers(application)

@@ -1,0 +1,52 @@
+"""The process that trains: ``python -m pointsam.server.training_worker RUN.json``.
+
+A line of JSON an update goes to the error stream (`progress.Bar`), the last word to the output:
+``{"done": FOLDER}`` or ``{"error": TEXT}``. Killed at any moment, it goes on with ``--resume``.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from pointsam.errors import InputError
+from pointsam.progress import show_progress_as
+from pointsam.server.training_data import inputs_of, settings_of
+from pointsam.training.collapse_monitor import RunCollapsedError
+from pointsam.training.run import run_training
+
+SAVE_EVERY = 10
+"""Steps between two saved states: what stopping loses at most."""
+
+
+def main(arguments: list[str]) -> int:
+    """Train as a file says."""
+    form = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    if form.get("threads"):
+        import torch
+
+        torch.set_num_threads(form["threads"])
+    show_progress_as("json")
+    try:
+        run_training(
+            inputs_of(form),
+            settings_of(form),
+            resume="--resume" in arguments,
+            save_every=SAVE_EVERY,
+        )
+    except (InputError, FileNotFoundError, RunCollapsedError) as error:
+        _say({"error": str(error)})
+        return 2
+    except OSError as error:
+        _say({"error": f"{error.strerror or error}: free some space and go on."})
+        return 2
+    _say({"done": form["output"]})
+    return 0
+
+
+def _say(what: dict[str, str]) -> None:
+    os.write(sys.stdout.fileno(), f"{json.dumps(what)}\n".encode())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
