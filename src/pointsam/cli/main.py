@@ -21,6 +21,10 @@ COMMANDS = {
         "points": "Make point files, from masks or from what other tools write",
         "models": "List the models that --model takes by name",
     },
+    "Click": {
+        "click": "Click objects on a page in the browser, adapt the model to them, save the map",
+        "serve": "Answer label tools over HTTP, with the model adapted or not",
+    },
     "Adapt": {
         "train": "Adapt a SAM to your images from point labels alone",
         "merge": "Write an adapted model as a plain one, for tools that know no adapters",

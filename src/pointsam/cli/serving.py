@@ -1,16 +1,22 @@
 """What the commands ``click`` and ``serve`` share: options, and the way to a running server."""
 
 import argparse
+import socket
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pointsam.cli.arguments import add_model_arguments
-
-if TYPE_CHECKING:
-    from pointsam.prediction.predictor import Predictor
-    from pointsam.server.project import Project
-    from pointsam.server.security import Access
+from pointsam.cli.arguments import add_model_arguments, chosen_device, open_predictor
+from pointsam.data.clicks.formats import read_clicks
+from pointsam.errors import InputError
+from pointsam.prediction.predictor import Predictor, load, usual_base
+from pointsam.server.adapting import Adapting, RunOptions
+from pointsam.server.application import make_application
+from pointsam.server.pictures import find_pictures
+from pointsam.server.project import Project
+from pointsam.server.running import listen, serve
+from pointsam.server.security import Access, new_secret, own_hosts
+from pointsam.server.session import Session
 
 ALL = ("0.0.0.0", "::")
 """Addresses that mean every network of this machine."""
@@ -58,11 +64,6 @@ def add_serving_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_server(args: argparse.Namespace, *, page: bool) -> int:
     """Open the project, load the model and serve until interrupted."""
-    from pointsam.errors import InputError
-    from pointsam.server.pictures import find_pictures
-    from pointsam.server.project import Project
-    from pointsam.server.running import listen
-
     if args.token is not None and len(args.token) < MIN_TOKEN:
         raise InputError(f"--token has {len(args.token)} characters: give {MIN_TOKEN} or more.")
     if args.token is not None and not args.token.replace("-", "").replace("_", "").isalnum():
@@ -86,18 +87,10 @@ def run_server(args: argparse.Namespace, *, page: bool) -> int:
         project.close()
 
 
-def _serve(args: argparse.Namespace, project: "Project", listener: object, *, page: bool) -> int:
-    import socket
-    from functools import partial
+def _serve(
+    args: argparse.Namespace, project: Project, listener: socket.socket, *, page: bool
+) -> int:
 
-    from pointsam.cli.arguments import chosen_device, open_predictor
-    from pointsam.prediction.predictor import usual_base
-    from pointsam.server.adapting import Adapting, RunOptions
-    from pointsam.server.application import make_application
-    from pointsam.server.running import serve
-    from pointsam.server.session import Session
-
-    assert isinstance(listener, socket.socket)
     port = listener.getsockname()[1]
     access = _access(args, port)
     if args.adapter is None and project.settings.adapter is not None:
@@ -127,18 +120,13 @@ def _serve(args: argparse.Namespace, project: "Project", listener: object, *, pa
     return 0
 
 
-def _load_adapter(args: argparse.Namespace, base: str, folder: Path) -> "Predictor":
+def _load_adapter(args: argparse.Namespace, base: str, folder: Path) -> Predictor:
     """Load the base with an adapter that the page has trained."""
-    from pointsam.cli.arguments import chosen_device
-    from pointsam.prediction.predictor import load
-
     return load(base, adapter=folder, device=chosen_device(args.device), precision=args.precision)
 
 
-def _access(args: argparse.Namespace, port: int) -> "Access":
+def _access(args: argparse.Namespace, port: int) -> Access:
     """Say who may ask: at an address of this machine alone, only under its own names."""
-    from pointsam.server.security import Access, new_secret, own_hosts
-
     hosts = own_hosts(port) if _is_loopback(args.host) else frozenset[str]()
     origins = frozenset(origin.rstrip("/") for origin in args.allow_origin)
     return Access(args.token or new_secret(), hosts, origins)
@@ -156,10 +144,8 @@ def _project_folder(args: argparse.Namespace) -> Path:
     return images.with_name(f"{images.name}.pointsam")
 
 
-def _take_points_in(project: "Project", args: argparse.Namespace) -> None:
+def _take_points_in(project: Project, args: argparse.Namespace) -> None:
     """Take the clicks of a file in, and say what came of it."""
-    from pointsam.data.clicks.formats import read_clicks
-
     if args.points is None:
         return
     folder = args.images if args.images.is_dir() else args.images.parent

@@ -6,10 +6,18 @@ from fastapi import FastAPI
 
 from pointsam.server.adapting import Adapting
 from pointsam.server.answering import add_handlers
+from pointsam.server.compat import anylabeling, label_studio, samgeo
 from pointsam.server.routes import files, images, training
 from pointsam.server.security import Access, Application, Guard
 
-ROUTERS = (images.router, training.router, files.router)
+ROUTERS = (
+    images.router,
+    training.router,
+    files.router,
+    samgeo.router,
+    anylabeling.router,
+    label_studio.router,
+)
 
 
 def make_application(adapting: Adapting, access: Access, *, page: bool) -> Application:

@@ -1,0 +1,1 @@
+"""Routes that other label tools' clients know already."""

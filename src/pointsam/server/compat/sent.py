@@ -1,0 +1,106 @@
+"""Images that clients send: bounded, and told by their content, never by their name."""
+
+import base64
+import binascii
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, UnidentifiedImageError
+
+from pointsam.data.rasters.georeference import Georeference
+from pointsam.data.rasters.windows import Window
+from pointsam.errors import InputError
+from pointsam.server.pictures import Pixels, find_pictures
+
+MAX_PIXELS = 50_000_000
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How a TIFF begins, large ones too."""
+
+
+@dataclass(frozen=True, eq=False)
+class SentImage:
+    """An image as RGB, and its place on the map where it has one."""
+
+    pixels: UInt8[np.ndarray, "height width 3"]
+    georeference: Georeference | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+def read_sent(content: bytes) -> SentImage:
+    """Read an image from its bytes.
+
+    Raises:
+        InputError: no image, a damaged one, or one that is too large.
+    """
+    if content.startswith(_TIFF):
+        return _read_tiff(content)
+    try:
+        with Image.open(io.BytesIO(content), formats=("BMP", "JPEG", "PNG", "WEBP")) as image:
+            _refuse_large(image.height, image.width)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("what was sent is no JPEG, PNG, BMP, WebP or TIFF.") from error
+    with _as_file(content, ".image") as path:
+        return _read_file(path)
+
+
+def read_data_uri(text: str) -> SentImage:
+    """Read an image from a data URI, or from its bytes in base64; the stated type is not read.
+
+    Raises:
+        InputError: as `read_sent`, or no base64.
+    """
+    _, comma, data = text.partition(",")
+    try:
+        content = base64.b64decode(data if comma else text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InputError("the image is no data URI in base64.") from error
+    return read_sent(content)
+
+
+def _read_tiff(content: bytes) -> SentImage:
+    """Read a TIFF as scenes are read, whatever its bands and depth."""
+    with _as_file(content, ".tif") as path:
+        return _read_file(path)
+
+
+def _read_file(path: Path) -> SentImage:
+    try:
+        [picture] = find_pictures(path)
+        height, width = picture.size
+        _refuse_large(height, width)
+        if not height:
+            raise InputError("what was sent is damaged, or of a kind that cannot be shown.")
+        whole = Window(0, 0, width, height)
+        pixels = np.ascontiguousarray(Pixels().read(picture, whole, shrink=1))
+        return SentImage(pixels, picture.georeference)
+    except InputError as error:
+        # The client knows nothing of the file that it was put into.
+        raise InputError(str(error).replace(str(path), "the image")) from error
+
+
+@contextmanager
+def _as_file(content: bytes, ending: str) -> Iterator[Path]:
+    with TemporaryDirectory(prefix="pointsam-") as folder:
+        path = Path(folder) / f"sent{ending}"
+        path.write_bytes(content)
+        yield path
+
+
+def _refuse_large(height: int, width: int) -> None:
+    if height * width > MAX_PIXELS:
+        raise InputError(
+            f"the image has {width} x {height} px, more than {MAX_PIXELS // 10**6} million: send a "
+            "part of it, or open it with 'pointsam click'."
+        )
