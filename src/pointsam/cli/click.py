@@ -11,9 +11,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "click",
         help="click objects in the browser, adapt, save",
         description=(
-            "Click objects on a page in the browser and see their masks at once. "
-            "The page adapts the model to the clicks, shows what became better, and saves points, "
-            "masks and adapter. It runs on this machine alone; nothing is sent anywhere."
+            "Click objects on a page in the browser, adapt the model to them, save the map. "
+            "Masks are there at once; before and after can be compared. The page is served on "
+            "this machine alone, and nothing is sent anywhere."
         ),
         epilog="example: pointsam click scene.tif",
     )

@@ -11,9 +11,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "serve",
         help="answer label tools over HTTP",
         description=(
-            "Answer label tools over HTTP. "
-            "X-AnyLabeling, Label Studio and clients of samgeo's interface can use the model, "
-            "adapted or not; docs/page.md says how. The page of 'pointsam click' is left out."
+            "Answer label tools over HTTP, with the model adapted or not. "
+            "X-AnyLabeling, Label Studio and clients of samgeo's interface can use it; "
+            "docs/page.md says how. The page of 'pointsam click' is left out."
         ),
         epilog="example: pointsam serve Images --adapter adapter",
     )
