@@ -9,13 +9,19 @@ from typing import Any
 
 import torch
 
-from pointsam.cli.arguments import add_model_arguments, add_skip_broken, open_model, readable_images
+from pointsam.cli.arguments import (
+    add_model_arguments,
+    add_skip_broken,
+    open_model,
+    readable_images,
+    refuse_options,
+)
 from pointsam.cli.display import refuse_other_stretch
 from pointsam.cli.score_files import print_table, write_scores
 from pointsam.data.coco.annotations import pair, read_coco, read_points
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
-from pointsam.evaluation.masks import Scores, evaluate, paired_records
+from pointsam.evaluation.masks import Scores, evaluate, paired_records, score_given
 from pointsam.files import new_folder, refuse_existing, sha256_of
 from pointsam.prediction.predictor import usual_base
 from pointsam.progress import Bar
@@ -32,7 +38,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "images; images without instances are no part of them, and an empty mask scores 0. "
             "The output folder holds scores.json (in percent), scores.csv (a row an image) and "
             "instances.csv (a row an instance). Several point files share one pass over the "
-            "images; each then gets a sub-folder of its own name."
+            "images; each then gets a sub-folder of its own name. With --masks, masks of a file "
+            "are scored in place of a model's: those of 'pointsam label' or of any other method."
         ),
         epilog=(
             "example: pointsam evaluate --images NWPU/Images --annotations NWPU_instances_val.json "
@@ -41,7 +48,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     files = parser.add_argument_group("files")
     files.add_argument(
-        "--images", type=Path, required=True, metavar="DIR", help="folder the file names are in"
+        "--images", type=Path, metavar="DIR", help="folder the file names are in; not for --masks"
     )
     files.add_argument(
         "--annotations", type=Path, required=True, metavar="FILE", help="COCO instance masks"
@@ -49,10 +56,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     files.add_argument(
         "--points",
         type=Path,
-        required=True,
         action="append",
         metavar="FILE",
         help="point file with the same annotation ids; may be given several times",
+    )
+    files.add_argument(
+        "--masks",
+        type=Path,
+        metavar="FILE",
+        help="score these COCO masks, under the same annotation ids; a missing mask scores 0",
     )
     files.add_argument(
         "--with-boxes",
@@ -75,6 +87,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Evaluate."""
     refuse_existing(args.output)
+    if args.masks is not None:
+        return _score_given(args)
+    if args.images is None or not args.points:
+        raise InputError("a model is scored on images and clicks: give --images and --points.")
     refuse_other_stretch(args.images, args.adapter)
     folders = _folders(args.points)
     datasets = _read_data(args)
@@ -105,6 +121,35 @@ def run(args: argparse.Namespace) -> int:
     dropped = sum(len(data.dropped) for data in datasets)
     listed = f" ({dropped} things were dropped: scores.json names them)" if dropped else ""
     print(f"scores: {args.output}{listed}")
+    return 0
+
+
+def _score_given(args: argparse.Namespace) -> int:
+    """Score the masks of a file."""
+    for_models = ("images", "points", "model", "adapter", "side", "cache")
+    refuse_options(args, dict.fromkeys(for_models), "scores of a model")
+    truth, given = read_coco(args.annotations), read_coco(args.masks)
+    by_name = {image.file_name: image for image in given.images}
+    found = {i.id: by_name[i.file_name] for i in truth.images if i.file_name in by_name}
+    scores = Scores(tuple(score_given(truth.images, found)))
+    if not scores.images:
+        raise InputError("no image has an instance with a mask: there is nothing to score.")
+    files = {"annotations": args.annotations, "masks": args.masks}
+    with new_folder(args.output) as output:
+        write_scores(
+            scores,
+            output,
+            {
+                "inputs": {
+                    name: {"file": path.name, "sha256": sha256_of(path)}
+                    for name, path in files.items()
+                },
+                "dropped": [*truth.dropped, *given.dropped],
+                "versions": {"pointsam": version("pointsam")},
+            },
+        )
+    print_table([args.masks.name], [scores])
+    print(f"scores: {args.output}")
     return 0
 
 

@@ -26,6 +26,8 @@ class InstanceRecord:
     """None where the file carries points alone."""
     box: Box | None = None
     """Around the object, where the file carries one beside its points."""
+    weight: float = 1.0
+    """How much a mask made from clicks is trusted, in [0, 1]; 0: not trained on."""
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """Fixed prompts to scores, per instance, image, class and set. Nothing is drawn at random."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from pointsam.data.dataset import folder_images, load_sample, model_prompts
+from pointsam.data.coco.masks import rasterise
+from pointsam.data.dataset import draw_masks, folder_images, load_sample, model_prompts
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError
@@ -177,6 +178,36 @@ def score_image(
         )
     )
     return ImageScore(sample.file_name, instances, overlap_rate(predicted))
+
+
+def score_given(
+    truth: Iterable[ImageRecord], given: Mapping[int, ImageRecord]
+) -> Iterator[ImageScore]:
+    """Score masks that lie in a file, of whatever method, as `score_image` scores a model's.
+
+    Args:
+        truth: with annotated masks; images without instances are left out.
+        given: by image id, with masks under the annotations' ids; a missing mask is an empty one.
+    """
+    for record in truth:
+        if not record.instances:
+            continue
+        found = given.get(record.id)
+        masks = {i.id: i.segmentation for i in found.instances} if found is not None else {}
+        predicted = np.zeros((len(record.instances), *record.size), dtype=bool)
+        for mask, instance in zip(predicted, record.instances, strict=True):
+            segmentation = masks.get(instance.id)
+            if segmentation is not None:
+                mask[:] = rasterise(segmentation, record.size)
+        drawn = torch.from_numpy(predicted)
+        counts = count_pixels(drawn, draw_masks([record])[0])
+        columns = [getattr(counts, metric).tolist() for metric in METRICS]
+        columns.append([float("nan")] * len(predicted))  # nobody's estimate
+        instances = tuple(
+            InstanceScore(instance.id, instance.category, *numbers)
+            for instance, *numbers in zip(record.instances, *columns, strict=True)
+        )
+        yield ImageScore(record.file_name, instances, overlap_rate(drawn))
 
 
 def _mean(values: Iterable[float]) -> float:

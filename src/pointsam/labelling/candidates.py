@@ -1,0 +1,218 @@
+"""What each clicked object may be: SAM's three masks, of the whole image and of a closer look."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from pointsam.frames import LOW_RES_STRIDE, ModelFrame, to_edges, to_middles
+from pointsam.labelling.windows import CloserWindow, closer_windows
+from pointsam.masks import threshold
+from pointsam.models.encoding import Precision, encode_with
+from pointsam.models.segment import candidates as all_masks
+from pointsam.models.segmenter import Embedding, Segmenter
+from pointsam.prompts import PADDING, POSITIVE, Prompts
+
+LABEL_STRIDE = 2
+"""Pixels of the model frame under one pixel of the label frame."""
+PER_LOOK = 3
+"""Masks of three sizes that SAM gives at once. Its single mask is left out: it was never chosen."""
+CLOSER_SHARE = 0.5
+"""Side of a closer look over the longest side of the image."""
+_AT_ONCE = 64
+"""Objects whose logits are held at once."""
+_BORDER = 2
+"""Pixels of the label frame: a mask that comes this near to its window's border is cut."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Masks that each object of one image may be, in the label frame, eight pixels a byte."""
+
+    size: tuple[int, int]
+    """Height and width of the label frame."""
+    packed: UInt8[np.ndarray, "objects candidates bytes"]
+    iou_prediction: Float[np.ndarray, "objects candidates"]
+    """SAM's own estimate."""
+    cut: Bool[np.ndarray, "objects candidates"]
+    """Whether the closer look ends where the mask does, or shows the object not at all."""
+
+    def masks(self, index: int) -> Bool[np.ndarray, "candidates rows cols"]:
+        """Give all candidates of one object."""
+        rows, cols = self.size
+        flat = np.unpackbits(self.packed[index], axis=-1, count=rows * cols)
+        return flat.reshape(-1, rows, cols).astype(bool)
+
+
+def label_size(frame: ModelFrame) -> tuple[int, int]:
+    """Give height and width of an image in the label frame."""
+    height, width = frame.resized_size
+    return -(-height // LABEL_STRIDE), -(-width // LABEL_STRIDE)
+
+
+@torch.no_grad()
+def find_candidates(
+    model: Segmenter,
+    image: UInt8[np.ndarray, "height width 3"],
+    prompts: Prompts,
+    *,
+    closer: bool = True,
+    precision: Precision = "float32",
+) -> Candidates:
+    """Decode the clicks of one image in the whole image and, with `closer`, in windows of it.
+
+    The whole image is encoded once, and each window once, however many objects share it.
+
+    Args:
+        model: any segmenter.
+        image: RGB.
+        prompts: the clicks in the model frame of `image`, at least one positive an object.
+        closer: look at windows of half the longest side, too.
+        precision: of the encoder.
+    """
+    frame = ModelFrame(image.shape[:2], model.side, model.stride)
+    pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
+    looks = [_whole_look(model, pixels, prompts, frame, precision=precision)]
+    if closer:
+        looks.append(_closer_look(model, image, prompts, frame, precision=precision))
+    packed, iou_prediction, cut = (
+        np.concatenate(parts, axis=1) for parts in zip(*looks, strict=True)
+    )
+    return Candidates(label_size(frame), packed, iou_prediction, cut)
+
+
+_Look = tuple[
+    UInt8[np.ndarray, "objects masks bytes"],
+    Float[np.ndarray, "objects masks"],
+    Bool[np.ndarray, "objects masks"],
+]
+
+
+def _whole_look(
+    model: Segmenter,
+    pixels: UInt8[Tensor, "3 _ _"],
+    prompts: Prompts,
+    frame: ModelFrame,
+    *,
+    precision: Precision,
+) -> _Look:
+    """Decode all objects in the whole image."""
+    rows, cols = label_size(frame)
+    embedding = encode_with(model, [pixels], precision=precision)
+    packed, scores = [], []
+    for part in torch.arange(len(prompts)).split(_AT_ONCE):
+        logits, estimate = _sizes(model, embedding, prompts[part])
+        logits = F.interpolate(logits, scale_factor=LOW_RES_STRIDE / LABEL_STRIDE, mode="bilinear")
+        packed.append(_pack(threshold(logits)[..., :rows, :cols].numpy()))
+        scores.append(estimate.numpy())
+    of_all = np.concatenate(scores)
+    return np.concatenate(packed), of_all, np.zeros(of_all.shape, dtype=bool)
+
+
+def _closer_look(
+    model: Segmenter,
+    image: UInt8[np.ndarray, "height width 3"],
+    prompts: Prompts,
+    frame: ModelFrame,
+    *,
+    precision: Precision,
+) -> _Look:
+    """Decode every object in the window that serves it, at the scale of the label frame."""
+    rows, cols = label_size(frame)
+    side = int(model.side * CLOSER_SHARE) // LABEL_STRIDE
+    clicks = np.stack([_middle(prompts, index) for index in range(len(prompts))]) / LABEL_STRIDE
+    packed = np.zeros((len(prompts), PER_LOOK, -(-rows * cols // 8)), dtype=np.uint8)
+    scores = np.zeros((len(prompts), PER_LOOK), dtype=np.float32)
+    cut = np.ones((len(prompts), PER_LOOK), dtype=bool)
+    picture = Image.fromarray(image)
+    for window in closer_windows(clicks, (rows, cols), side=side):
+        embedding = encode_with(
+            model, [_enlarged(picture, window, frame, model.side // side)], precision=precision
+        )
+        local = _local_prompts(prompts, window, enlarge=model.side // side)
+        for part in torch.arange(len(local)).split(_AT_ONCE):
+            logits, estimate = _sizes(model, embedding, local[part])
+            seen = threshold(logits)[..., : window.height, : window.width].numpy()
+            masks = np.zeros((len(part), PER_LOOK, rows, cols), dtype=bool)
+            masks[..., window.y :, window.x :][..., : window.height, : window.width] = seen
+            objects = window.objects[part.numpy()]
+            packed[objects] = _pack(masks)
+            scores[objects] = estimate
+            cut[objects] = _touches(seen, window, (rows, cols))
+    return packed, scores, cut
+
+
+def _sizes(
+    model: Segmenter, embedding: Embedding, prompts: Prompts
+) -> tuple[Float[Tensor, "objects masks rows cols"], Float[Tensor, "objects masks"]]:
+    """Give the masks of three sizes, without the single one, and SAM's estimates, on the CPU."""
+    decoded = all_masks(model, embedding, prompts.to(model.device))
+    return decoded.low_res_logits[:, 1:].float().cpu(), decoded.iou_prediction[:, 1:].float().cpu()
+
+
+def _middle(prompts: Prompts, index: int) -> Float[np.ndarray, "2"]:
+    """Give the mean of an object's positive clicks."""
+    positive = prompts.points[index][prompts.labels[index] == POSITIVE]
+    return np.asarray(positive.mean(dim=0).cpu().numpy(), dtype=np.float64)
+
+
+def _enlarged(
+    picture: Image.Image, window: CloserWindow, frame: ModelFrame, enlarge: int
+) -> UInt8[Tensor, "3 _ _"]:
+    """Cut a window out of the image as it was read, at the size the model takes."""
+    scale_x, scale_y = (LABEL_STRIDE / scale for scale in frame.scale_xy)
+    box = (
+        window.x * scale_x,
+        window.y * scale_y,
+        min((window.x + window.width) * scale_x, picture.width),
+        min((window.y + window.height) * scale_y, picture.height),
+    )
+    size = window.width * enlarge, window.height * enlarge
+    resized = picture.resize(size, Image.Resampling.BILINEAR, box=box)
+    return torch.from_numpy(np.array(resized)).permute(2, 0, 1)
+
+
+def _local_prompts(prompts: Prompts, window: CloserWindow, *, enlarge: int) -> Prompts:
+    """Bring the clicks of a window's objects to its frame; clicks off it are left out."""
+    zoom = enlarge / LABEL_STRIDE
+    origin = prompts.points.new_tensor([window.x, window.y]) * LABEL_STRIDE
+    last = prompts.points.new_tensor([window.width, window.height]) * enlarge - 1
+    rows: list[Sequence[tuple[float, float, int]]] = []
+    for index in window.objects.tolist():
+        points = to_middles(to_edges(prompts.points[index] - origin) * zoom)
+        labels = prompts.labels[index]
+        inside = ((points >= 0) & (points <= last)).all(dim=1) & (labels != PADDING)
+        if not (inside & (labels == POSITIVE)).any():
+            inside |= labels == POSITIVE
+        clamped = points.clamp(min=torch.zeros(2), max=last)
+        kept = zip(clamped[inside].tolist(), labels[inside].tolist(), strict=True)
+        rows.append([(x, y, label) for (x, y), label in kept])
+    return Prompts.from_rows(rows)
+
+
+def _touches(
+    masks: Bool[np.ndarray, "objects masks rows cols"], window: CloserWindow, size: tuple[int, int]
+) -> Bool[np.ndarray, "objects masks"]:
+    """Say which masks run into a border of the window that has image beyond it."""
+    edges = []
+    if window.x > 0:
+        edges.append(masks[..., :, :_BORDER])
+    if window.y > 0:
+        edges.append(masks[..., :_BORDER, :])
+    if window.x + window.width < size[1]:
+        edges.append(masks[..., :, -_BORDER:])
+    if window.y + window.height < size[0]:
+        edges.append(masks[..., -_BORDER:, :])
+    cut = np.zeros(masks.shape[:2], dtype=bool)
+    for edge in edges:
+        cut |= edge.any(axis=(2, 3))
+    return cut
+
+
+def _pack(masks: Bool[np.ndarray, "objects masks rows cols"]) -> UInt8[np.ndarray, "_ _ _"]:
+    return np.packbits(masks.reshape(*masks.shape[:2], -1), axis=-1)

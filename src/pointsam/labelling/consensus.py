@@ -1,0 +1,290 @@
+"""The choice of a mask for each click: by what the masks of a group agree on.
+
+Objects of one group (the clicks' class) are of like size and shape, so a mask that stands out is
+probably a part, or the surroundings, of what was clicked. The group's usual size is unknown: it
+is read from the present choice, which is then made anew, until nothing changes. Where it settles
+hangs on where it began, wholes or parts: it begins at several places, and the end at which the
+masks are most alike, for the energy they cost, is taken.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from pointsam.labelling.evidence import Evidence, take
+
+Reading = Literal["larger", "smaller"]
+Energies = Float[np.ndarray, "objects candidates"]
+
+STARTS = (-1.0, -0.5, 0.5, 1.0)
+"""Energies of one unit of log area that a choice begins with: below 0, larger masks win."""
+LEAN_OF: Mapping[Reading, float] = {"larger": -1.0, "smaller": 1.0}
+"""Where the user says which is meant."""
+MIN_READ = 8
+"""Objects of a group whose likeness says anything."""
+REASONS = (
+    "its own click is outside",
+    "it holds another object's click",
+    "it holds its own negative click",
+    "its size stands out",
+    "its shape stands out",
+    "its border is weak",
+    "it is cut by a window",
+)
+"""What may speak against a choice, in the order of `Choice.against`."""
+
+_NORMAL = 1.4826
+"""Deviation of a normal distribution over its median absolute deviation."""
+_UNUSABLE = 1e4
+"""Energy of an empty or cut mask: it is taken where there is no other."""
+_MOSTLY = 0.5
+"""Share of clicks from which on they are mostly outside, or another object is mostly inside."""
+_TRIM = 4.0
+"""Energy above the group's median beyond which a bad mask says no more about a reading."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each voice counts, in units of half a squared deviation of the log area.
+
+    Between half and twice these the choice hardly changes.
+    """
+
+    iou_prediction: float = 8.0
+    outside: float = 3.0
+    foreign: float = 3.0
+    refused: float = 1.5
+    edge: float = 1 / 40
+    """A unit of CIELAB."""
+    largest_part: float = 2.0
+    shape: float = 0.5
+    """Of half a squared deviation of roughness, and of fill."""
+    min_spread: float = 0.35
+    """Of the log area: no group is taken to be more alike than this."""
+    class_share: float = 2.0
+    """Objects of an image that weigh as much as all others of the group."""
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One candidate for each object, and how sure that is."""
+
+    picked: Int[np.ndarray, " objects"]
+    energy: Float[np.ndarray, " objects"]
+    """Of the choice; lower is better. Comparable within one call alone."""
+    margin: Float[np.ndarray, " objects"]
+    """Energy of the best other mask less that of the choice; 0 where there is no other."""
+    against: Bool[np.ndarray, "objects reasons"]
+    """Which of REASONS holds of the choice."""
+
+    def part(self, objects: slice | Int[np.ndarray, " taken"]) -> "Choice":
+        """Keep the choice of some objects."""
+        return Choice(*(getattr(self, field.name)[objects] for field in fields(Choice)))
+
+    @property
+    def accepted(self) -> Bool[np.ndarray, " objects"]:
+        """Whether the choice agrees with all clicks and is of a usual size."""
+        return np.asarray(~self.against[:, [0, 1, 3]].any(axis=1))
+
+
+def trust(choice: Choice) -> Float[np.ndarray, " objects"]:
+    """Give the trust in each choice, 0.1 to 1 by the rank of its energy; 0 where it is rejected."""
+    order = choice.energy.argsort(kind="stable").argsort(kind="stable")
+    rank = order / max(len(order), 1)
+    return np.where(choice.accepted, np.clip(1.3 - 1.2 * rank, 0.1, 1.0), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Which objects should be alike, and which of them are in one image."""
+
+    group: Int[np.ndarray, " objects"]
+    image: Int[np.ndarray, " objects"]
+
+
+def choose(
+    evidence: Evidence,
+    groups: Groups,
+    *,
+    weights: Weights = Weights(),
+    readings: Mapping[int, Reading] | None = None,
+    rounds: int = 10,
+) -> Choice:
+    """Choose a candidate for each object, group by group.
+
+    Args:
+        evidence: of all objects of all images.
+        groups: of the same objects.
+        weights: of the voices.
+        readings: for groups of which the user says that the larger or the smaller mask is meant;
+            of the others, the choice decides.
+        rounds: the choice of a group is made anew this often at most.
+
+    Source: the terms of shape are in the spirit of Point2RBox-v3 (arXiv:2509.26281), which sets
+        weights of its own for each class; here a group's own median takes the place of those.
+    """
+    count = len(evidence)
+    picked = np.zeros(count, dtype=np.int64)
+    energy, margin = np.zeros(count), np.zeros(count)
+    against = np.zeros((count, len(REASONS)), dtype=bool)
+    for group in np.unique(groups.group).tolist():
+        members = np.flatnonzero(groups.group == group)
+        part = _Group(take(evidence, members), groups.image[members], weights, rounds)
+        found = _read((readings or {}).get(group), part)
+        picked[members] = found.picked
+        energy[members], margin[members] = found.energy, found.margin
+        against[members] = found.against
+    return Choice(picked, energy, margin, against)
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """What is known of the objects of one group."""
+
+    evidence: Evidence
+    image: Int[np.ndarray, " objects"]
+    weights: Weights
+    rounds: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Settled:
+    """The choice of one group, from one start."""
+
+    cost: float
+    """Mean energy, and the log of how far apart the sizes are: a likelihood, up to a constant."""
+    picked: Int[np.ndarray, " objects"]
+    energy: Float[np.ndarray, " objects"]
+    margin: Float[np.ndarray, " objects"]
+    against: Bool[np.ndarray, "objects reasons"]
+
+
+def _read(given: Reading | None, group: _Group) -> _Settled:
+    """Choose under the reading that was given, or from several starts where the masks agree best.
+
+    A start leans to larger or smaller masks, is let go, and settles where the choice may not have
+    come to by itself.
+    """
+    if given is not None:
+        return _settle(group, _start(group, LEAN_OF[given]), LEAN_OF[given])
+    plain = _settle(group, _start(group, 0.0), 0.0)
+    if len(group.image) < MIN_READ:
+        return plain
+    leaning = [_settle(group, _start(group, lean), lean) for lean in STARTS]
+    settled = [plain, *(_settle(group, found.picked, 0.0) for found in leaning)]
+    return min(settled, key=lambda found: found.cost)
+
+
+def _start(group: _Group, lean: float) -> Int[np.ndarray, " objects"]:
+    """Take what SAM is most sure of, leaning to larger or smaller masks."""
+    evidence, sureness = group.evidence, group.weights.iou_prediction
+    unusable = (evidence.cut > 0) | (evidence.area < 1)
+    leaning = evidence.iou_prediction - lean * _log_area(evidence) / sureness
+    return np.asarray((leaning - _UNUSABLE * unusable).argmax(axis=1))
+
+
+def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> _Settled:
+    """Choose anew until the choice is the one it was made from."""
+    evidence, weights = group.evidence, group.weights
+    log_area = _log_area(evidence)
+    alone = _by_itself(evidence, weights)
+    for _ in range(group.rounds):
+        size = _against_sizes(log_area, group.image, picked, weights)
+        shape = _against_shapes(evidence, picked, weights)
+        again = (alone + size + shape + lean * log_area).argmin(axis=1)
+        if (again == picked).all():
+            break
+        picked = again
+    rows = np.arange(len(picked))
+    energy = alone + size + shape
+    chosen = energy[rows, picked]
+    others = np.where(np.arange(energy.shape[1]) == picked[:, None], np.inf, energy)
+    areas = log_area[rows, picked]
+    apart = float(np.abs(areas - np.median(areas)).mean()) + 0.02
+    return _Settled(
+        cost=float(chosen.clip(max=np.median(chosen) + _TRIM).mean() + np.log(apart)),
+        picked=picked,
+        energy=chosen,
+        margin=others.min(axis=1) - chosen if energy.shape[1] > 1 else np.zeros(len(rows)),
+        against=_against(evidence, size, shape, rows, picked),
+    )
+
+
+def _against(
+    evidence: Evidence,
+    size: Energies,
+    shape: Energies,
+    rows: Int[np.ndarray, " objects"],
+    picked: Int[np.ndarray, " objects"],
+) -> Bool[np.ndarray, "objects reasons"]:
+    """Say which of REASONS hold of a choice."""
+    found = (
+        evidence.outside > _MOSTLY,
+        evidence.foreign >= _MOSTLY,
+        evidence.refused >= 1,
+        size > 2.5**2 / 2,
+        shape > 2.0,
+        evidence.edge < 5.0,
+        evidence.cut > 0,
+    )
+    return np.stack([values[rows, picked] for values in found], axis=1)
+
+
+def _by_itself(evidence: Evidence, weights: Weights) -> Energies:
+    """Give the energy of each candidate that hangs on no other object's choice."""
+    unusable = (evidence.area < 1) | (evidence.cut > 0)
+    return np.asarray(
+        weights.outside * evidence.outside
+        + weights.foreign * evidence.foreign.clip(max=2)
+        + weights.refused * evidence.refused
+        - weights.iou_prediction * evidence.iou_prediction
+        - weights.edge * evidence.edge
+        - weights.largest_part * evidence.largest_part
+        + _UNUSABLE * unusable,
+        dtype=np.float64,
+    )
+
+
+def _against_sizes(
+    log_area: Energies,
+    image: Int[np.ndarray, " objects"],
+    picked: Int[np.ndarray, " objects"],
+    weights: Weights,
+) -> Energies:
+    """Give how far each candidate's size is from those chosen in the group, and in its image."""
+    rows = np.arange(len(picked))
+    chosen = log_area[rows, picked]
+    median, spread = float(np.median(chosen)), _spread(chosen) + 0.2
+    size = np.zeros_like(log_area)
+    for name in np.unique(image):
+        own = np.flatnonzero(image == name)
+        share = weights.class_share / (weights.class_share + len(own))
+        usual = share * median + (1 - share) * float(np.median(chosen[own]))
+        deviation = max(weights.min_spread, spread * share**0.5)
+        size[own] = ((log_area[own] - usual) / deviation) ** 2 / 2
+    return size
+
+
+def _against_shapes(
+    evidence: Evidence, picked: Int[np.ndarray, " objects"], weights: Weights
+) -> Energies:
+    """Give how far each candidate's roughness and fill are from those chosen in the group."""
+    rows = np.arange(len(picked))
+    shape = np.zeros(evidence.area.shape)
+    for values in (evidence.roughness, evidence.fill):
+        usual = values[rows, picked]
+        squared = ((values - np.median(usual)) / (_spread(usual) + 0.05)) ** 2 / 2
+        shape += weights.shape * squared.clip(max=8)
+    return shape
+
+
+def _log_area(evidence: Evidence) -> Energies:
+    return np.asarray(np.log(np.maximum(evidence.area, 1).astype(np.float64)))
+
+
+def _spread(values: Float[np.ndarray, " values"]) -> float:
+    """Give the deviation, by the median: a few wrong masks do not move it."""
+    return _NORMAL * float(np.median(np.abs(values - np.median(values))))

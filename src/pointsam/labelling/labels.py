@@ -1,0 +1,147 @@
+"""Clicks to masks as a data set: candidates of every image, one choice over all, COCO masks."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float
+
+from pointsam.data.dataset import ImageSource, model_prompts
+from pointsam.data.records import ImageRecord
+from pointsam.errors import InputError
+from pointsam.frames import ModelFrame
+from pointsam.labelling import store
+from pointsam.labelling.candidates import find_candidates
+from pointsam.labelling.consensus import Choice, Groups, Reading, choose, trust
+from pointsam.labelling.evidence import join, measure
+from pointsam.models.encoding import Precision
+from pointsam.models.segmenter import Segmenter
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """The masks chosen for the objects of one image, in the order of its instances."""
+
+    record: ImageRecord
+    masks: Bool[np.ndarray, "objects height width"]
+    """In the image frame."""
+    choice: Choice
+    """Of these objects alone."""
+    trust: Float[np.ndarray, " objects"]
+    """In [0, 1]; 0 where the choice is rejected."""
+    iou_prediction: Float[np.ndarray, " objects"]
+    """SAM's own estimate of each mask's IoU."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labelling:
+    """A choice for all objects of a data set, and where its candidates are."""
+
+    records: Sequence[ImageRecord]
+    folder: Path
+    choice: Choice
+
+    def images(self) -> Iterator[Labelled]:
+        """Give the masks image by image: few are in memory at once."""
+        first, weights = 0, trust(self.choice)
+        for record in self.records:
+            objects = slice(first, first + len(record.instances))
+            first = objects.stop
+            path = store_path(self.folder, record)
+            candidates = store.load_candidates(path)
+            part = self.choice.part(objects)
+            rows = np.arange(len(part.picked))
+            masks = [candidates.masks(i)[pick] for i, pick in enumerate(part.picked.tolist())]
+            yield Labelled(
+                record,
+                _to_image(np.stack(masks), record.size),
+                part,
+                weights[objects],
+                candidates.iou_prediction[rows, part.picked],
+            )
+
+
+def store_path(folder: Path, record: ImageRecord) -> Path:
+    """Name the file of an image's candidates; names of two folders do not meet."""
+    digest = hashlib.blake2b(record.file_name.encode(), digest_size=6).hexdigest()
+    return folder / f"{Path(record.file_name).stem}.{digest}.npz"
+
+
+def gather_candidates(
+    model: Segmenter,
+    records: Sequence[ImageRecord],
+    images: ImageSource,
+    folder: Path,
+    *,
+    closer: bool = True,
+    precision: Precision = "float32",
+) -> Iterator[ImageRecord]:
+    """Find and store the candidates of all images; those that are stored already are left.
+
+    Args:
+        model: whose masks are the candidates, with or without an adapter.
+        records: with at least one instance each.
+        images: gives their pixels.
+        folder: of the candidates.
+        closer: look at windows of each image, too: about three more encodes an image.
+        precision: of the encoder.
+
+    Yields:
+        Each record when its candidates are there.
+    """
+    for record in records:
+        path = store_path(folder, record)
+        if not path.is_file():
+            image = images(record)
+            frame = ModelFrame(record.size, model.side, model.stride)
+            found = find_candidates(
+                model, image, model_prompts(record, frame), closer=closer, precision=precision
+            )
+            points = [instance.points for instance in record.instances]
+            store.save(path, found, measure(found, image, points))
+        yield record
+
+
+def choose_labels(
+    records: Sequence[ImageRecord],
+    folder: Path,
+    *,
+    readings: Mapping[str, Reading] | None = None,
+) -> Labelling:
+    """Choose among stored candidates so that the masks of each class agree.
+
+    Args:
+        records: those whose candidates are in `folder`.
+        folder: that `gather_candidates` filled.
+        readings: by class, where the user says whether the larger or the smaller mask is meant.
+
+    Raises:
+        InputError: a reading of a class that no instance has.
+    """
+    names = sorted({i.category for record in records for i in record.instances})
+    unknown = sorted(set(readings or {}) - set(names))
+    if unknown:
+        raise InputError(f"no instance is of class {unknown[0]}: there is {', '.join(names)}.")
+    instances = [(place, i) for place, record in enumerate(records) for i in record.instances]
+    groups = Groups(
+        group=np.array([names.index(instance.category) for _, instance in instances]),
+        image=np.array([place for place, _ in instances]),
+    )
+    evidence = join([store.load_evidence(store_path(folder, record)) for record in records])
+    by_group = {names.index(name): reading for name, reading in (readings or {}).items()}
+    return Labelling(records, folder, choose(evidence, groups, readings=by_group))
+
+
+def _to_image(
+    masks: Bool[np.ndarray, "objects rows cols"], size: tuple[int, int]
+) -> Bool[np.ndarray, "objects height width"]:
+    """Bring masks of the label frame to the image frame: pixels that are more than half covered."""
+    height, width = size
+    enlarged = np.zeros((len(masks), height, width), dtype=bool)
+    for large, mask in zip(enlarged, masks, strict=True):
+        cover = cv2.resize(mask * np.float32(2), (width, height), interpolation=cv2.INTER_LINEAR)
+        large[:] = cover > 1
+    return enlarged

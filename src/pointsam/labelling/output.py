@@ -1,0 +1,140 @@
+"""Labels as COCO masks, with what speaks for and against each, and a sheet ordered by doubt."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pointsam.data.coco.masks import to_rle
+from pointsam.data.dataset import ImageSource
+from pointsam.figures import draw_panel, save_picture, side_by_side, stack
+from pointsam.files import replacing
+from pointsam.labelling.consensus import REASONS
+from pointsam.labelling.labels import Labelled, Labelling
+from pointsam.prompts import Prompts
+
+LABELS_NAME = "labels.json"
+SHEET_NAME = "sheet.png"
+_COLUMNS, _ROWS = 5, 6
+_PANEL = 300
+"""Side of a panel of the sheet, in pixels."""
+_SURROUNDINGS = 0.6
+"""Of the object's longer side, shown on each side of it."""
+
+
+def write_labels(labelling: Labelling, categories: Sequence[str], path: Path) -> int:
+    """Write COCO masks with the ids of the clicks; give the number of accepted ones.
+
+    Beside COCO's own keys each annotation has ``score`` (SAM's estimate of the mask's IoU),
+    ``energy`` (lower is better), ``margin`` (to the best other mask), ``label_weight`` (trust, 0
+    where the mask contradicts the clicks or its class), and ``against`` (why).
+    """
+    annotations: list[dict[str, Any]] = []
+    for labelled in labelling.images():
+        annotations += _annotations(labelled, categories)
+    content = {
+        "images": [
+            {
+                "id": record.id,
+                "file_name": record.file_name,
+                "height": record.size[0],
+                "width": record.size[1],
+            }
+            for record in labelling.records
+        ],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(categories, start=1)],
+        "annotations": annotations,
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content))
+    return sum(entry["label_weight"] > 0 for entry in annotations)
+
+
+def _annotations(labelled: Labelled, categories: Sequence[str]) -> list[dict[str, Any]]:
+    choice = labelled.choice
+    rows = []
+    for place, (instance, mask) in enumerate(
+        zip(labelled.record.instances, labelled.masks, strict=True)
+    ):
+        reasons = zip(REASONS, choice.against[place], strict=True)
+        rows.append(
+            {
+                "id": instance.id,
+                "image_id": labelled.record.id,
+                "category_id": list(categories).index(instance.category) + 1,
+                "segmentation": to_rle(mask),
+                "area": int(mask.sum()),
+                "bbox": _box(mask),
+                "iscrowd": 0,
+                "score": round(float(labelled.iou_prediction[place]), 4),
+                "energy": round(float(choice.energy[place]), 4),
+                "margin": round(float(choice.margin[place]), 4),
+                "label_weight": round(float(labelled.trust[place]), 4),
+                "against": [reason for reason, holds in reasons if holds],
+            }
+        )
+    return rows
+
+
+def _box(mask: np.ndarray) -> list[int]:
+    """Give COCO's ``[x, y, width, height]``; zeros for an empty mask."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return [0, 0, 0, 0]
+    x, y = int(cols[0]), int(rows[0])
+    return [x, y, int(cols[-1]) + 1 - x, int(rows[-1]) + 1 - y]
+
+
+def draw_doubtful(labelling: Labelling, images: ImageSource, path: Path) -> None:
+    """Draw the labels that most speaks against, worst first: each object with its surroundings."""
+    # Rejected labels first, and of either kind those of the highest energy.
+    order = np.lexsort((-labelling.choice.energy, labelling.choice.accepted))
+    wanted = {int(index): rank for rank, index in enumerate(order[: _COLUMNS * _ROWS])}
+    panels: dict[int, np.ndarray] = {}
+    first = 0
+    for labelled in labelling.images():
+        for place in range(len(labelled.masks)):
+            if first + place in wanted:
+                panels[wanted[first + place]] = _panel(labelled, place, images)
+        first += len(labelled.masks)
+    drawn = [panels[rank] for rank in sorted(panels)]
+    rows = [drawn[start : start + _COLUMNS] for start in range(0, len(drawn), _COLUMNS)]
+    save_picture(stack([side_by_side(row) for row in rows]), path)
+
+
+def _panel(labelled: Labelled, place: int, images: ImageSource) -> np.ndarray:
+    """Draw one object, its mask and clicks, and what speaks against it."""
+    record, instance = labelled.record, labelled.record.instances[place]
+    x0, y0, x1, y1 = _view(labelled, place)
+    prompts = Prompts.from_rows([instance.points])
+    reasons = zip(REASONS, labelled.choice.against[place], strict=True)
+    against = "; ".join(reason for reason, holds in reasons if holds)
+    drawn = draw_panel(
+        images(record)[y0:y1, x0:x1],
+        masks=[labelled.masks[place][y0:y1, x0:x1]],
+        points=prompts.points.numpy() - np.array([x0, y0], dtype=np.float32),
+        labels=prompts.labels.numpy(),
+        title=f"{instance.category} {instance.id}: {against or 'accepted'}",
+    )
+    scale = _PANEL / max(drawn.shape[:2])
+    size = (max(1, round(drawn.shape[1] * scale)), max(1, round(drawn.shape[0] * scale)))
+    return np.asarray(Image.fromarray(drawn).resize(size, Image.Resampling.BOX))
+
+
+def _view(labelled: Labelled, place: int) -> tuple[int, int, int, int]:
+    """Choose the part of the image that shows an object's mask and its clicks."""
+    height, width = labelled.record.size
+    positive = [(x, y) for x, y, label in labelled.record.instances[place].points if label == 1]
+    x, y, across, down = _box(labelled.masks[place])
+    xs = [point[0] for point in positive] + ([x, x + across] if across else [])
+    ys = [point[1] for point in positive] + ([y, y + down] if down else [])
+    margin = max(16.0, _SURROUNDINGS * max(max(xs) - min(xs), max(ys) - min(ys)))
+    return (
+        max(0, int(min(xs) - margin)),
+        max(0, int(min(ys) - margin)),
+        min(width, int(max(xs) + margin) + 1),
+        min(height, int(max(ys) + margin) + 1),
+    )

@@ -1,0 +1,44 @@
+"""Candidates and their evidence on disk, a file an image: a labelling that was stopped goes on."""
+
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import numpy as np
+
+from pointsam.files import replacing
+from pointsam.labelling.candidates import Candidates
+from pointsam.labelling.evidence import Evidence
+
+
+def save(path: Path, candidates: Candidates, evidence: Evidence) -> None:
+    """Write both, whole or not at all."""
+    with replacing(path) as temporary:
+        np.savez_compressed(
+            temporary,
+            size=np.array(candidates.size),
+            packed=candidates.packed,
+            estimate=candidates.iou_prediction,
+            was_cut=candidates.cut,
+            **asdict(evidence),
+        )
+
+
+def load_evidence(path: Path) -> Evidence:
+    """Read the evidence alone.
+
+    Raises:
+        FileNotFoundError: the image is not labelled yet.
+    """
+    with np.load(path) as stored:
+        return Evidence(*(stored[field.name] for field in fields(Evidence)))
+
+
+def load_candidates(path: Path) -> Candidates:
+    """Read the masks.
+
+    Raises:
+        FileNotFoundError: the image is not labelled yet.
+    """
+    with np.load(path) as stored:
+        rows, cols = stored["size"].tolist()
+        return Candidates((rows, cols), stored["packed"], stored["estimate"], stored["was_cut"])

@@ -1,0 +1,110 @@
+import json
+
+import pytest
+from tests.cli.conftest import SIDE
+
+from pointsam.cli.main import main
+from pointsam.labelling import labels
+
+
+def command(drawn, output, *more):
+    return [
+        "label",
+        *("--images", str(drawn.images)),
+        *("--points", str(drawn.points)),
+        *("--output", str(output)),
+        *("--side", str(SIDE)),
+        *more,
+    ]
+
+
+def test_labels_are_coco_masks_under_the_ids_of_the_clicks(drawn, small_model, tmp_path, capsys):
+    output = tmp_path / "labels"
+    assert main(command(drawn, output)) == 0
+    content = json.loads((output / "labels.json").read_text())
+    clicked = json.loads(drawn.points.read_text())
+    assert [e["id"] for e in content["annotations"]] == [e["id"] for e in clicked["annotations"]]
+    names = {entry["id"]: entry["name"] for entry in content["categories"]}
+    assert [names[e["category_id"]] for e in content["annotations"]] == ["tank", "ship"] * 2
+    for entry in content["annotations"]:
+        assert 0 <= entry["label_weight"] <= 1
+        assert entry["margin"] >= 0
+        assert entry["segmentation"]["size"] == [80, 96]
+        assert (entry["label_weight"] == 0) <= bool(entry["against"])
+    assert (output / "sheet.png").is_file()
+    assert "of 4 accepted" in capsys.readouterr().out
+
+
+def test_any_masks_are_scored_on_the_same_instances(drawn, small_model, tmp_path):
+    output = tmp_path / "labels"
+    assert main(command(drawn, output)) == 0
+    for name, masks in (("own", drawn.annotations), ("label_scores", output / "labels.json")):
+        scored = ["evaluate", "--annotations", str(drawn.annotations), "--masks", str(masks)]
+        assert main([*scored, "--output", str(tmp_path / name)]) == 0
+    own = json.loads((tmp_path / "own" / "scores.json").read_text())
+    assert (own["iou"], own["instances"]) == (100.0, 4)
+    assert 0 <= json.loads((tmp_path / "label_scores" / "scores.json").read_text())["iou"] < 100
+
+
+def test_a_missing_mask_scores_nothing(drawn, tmp_path):
+    content = json.loads(drawn.annotations.read_text())
+    content["annotations"] = content["annotations"][1:]
+    masks = tmp_path / "some.json"
+    masks.write_text(json.dumps(content))
+    scored = ["evaluate", "--annotations", str(drawn.annotations), "--masks", str(masks)]
+    assert main([*scored, "--output", str(tmp_path / "out")]) == 0
+    assert json.loads((tmp_path / "out" / "scores.json").read_text())["instance_iou"] == 75.0
+
+
+def test_a_stopped_run_goes_on_and_ends_the_same(drawn, small_model, tmp_path, monkeypatch):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert main(command(drawn, whole)) == 0
+    real, calls = labels.find_candidates, []
+
+    def counted(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(labels, "find_candidates", counted)
+    assert main(command(drawn, stopped)) == 130
+    assert main(command(drawn, stopped)) == 2  # nothing is overwritten
+    assert main(command(drawn, stopped, "--resume")) == 0
+    assert len(calls) == 3  # the first image was not looked at again
+    assert (stopped / "labels.json").read_bytes() == (whole / "labels.json").read_bytes()
+
+
+def test_candidates_of_other_clicks_are_refused(drawn, small_model, tmp_path, capsys):
+    assert main(command(drawn, tmp_path / "out")) == 0
+    drawn.change(lambda content: content["annotations"].pop())
+    assert main(command(drawn, tmp_path / "out", "--resume")) == 2
+    assert "other clicks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("plane=larger", "there is ship, tank"), ("tank=huge", "CLASS=larger or CLASS=smaller")],
+)
+def test_a_reading_of_nothing_is_refused(drawn, tmp_path, capsys, value, said):
+    try:
+        status = main(command(drawn, tmp_path / "out", "--reading", value))
+    except SystemExit as stopped:
+        status = stopped.code
+    assert status == 2
+    assert said in capsys.readouterr().err
+
+
+def test_masks_and_a_model_are_not_scored_together(drawn, tmp_path, capsys):
+    scored = [
+        "evaluate",
+        "--annotations",
+        str(drawn.annotations),
+        "--masks",
+        str(drawn.annotations),
+    ]
+    given = ["--points", str(drawn.points), "--output", str(tmp_path / "out")]
+    assert main([*scored, *given]) == 2
+    assert "--points" in capsys.readouterr().err
+    assert main(["evaluate", "--annotations", str(drawn.annotations), *given]) == 2
+    assert "--images" in capsys.readouterr().err

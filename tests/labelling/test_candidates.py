@@ -1,0 +1,73 @@
+import numpy as np
+import torch
+from scipy import ndimage
+from tests.prediction.colour_model import ColourModel
+
+from pointsam.labelling.candidates import PER_LOOK, find_candidates
+from pointsam.prompts import Prompts
+
+SQUARES = ((8, 8, 16, 20), (44, 40, 56, 48))
+"""``(x0, y0, x1, y1)`` in an image that fills the model's 64 x 64 px input."""
+
+
+def drawn_image(squares=SQUARES):
+    image = np.full((64, 64, 3), 30, dtype=np.uint8)
+    for x0, y0, x1, y1 in squares:
+        image[y0:y1, x0:x1] = 160
+    return image
+
+
+def prompts(*places):
+    return Prompts.from_rows([[(x, y, 1)] for x, y in places])
+
+
+def test_both_looks_find_the_object_where_it_is():
+    found = find_candidates(ColourModel(), drawn_image(), prompts((12, 14), (50, 44)))
+    assert found.size == (32, 32)
+    assert found.iou_prediction.shape == (2, 2 * PER_LOOK)
+    for index, (x0, y0, x1, y1) in enumerate(SQUARES):
+        expected = np.zeros((32, 32), dtype=bool)
+        expected[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2] = True
+        whole, closer = found.masks(index)[[0, PER_LOOK]]
+        core = ndimage.binary_erosion(expected)
+        # A pixel of the low-res logits is two of the label frame: an edge may be off by one.
+        assert (whole ^ expected).sum() <= 12
+        # Enlarged edges are blurred, so the mask may lack its outer pixels.
+        assert (closer | expected == expected).all()
+        assert (closer | core == closer).all()
+        assert not found.cut[index].any()
+
+
+def test_a_mask_that_runs_out_of_its_window_is_cut():
+    found = find_candidates(ColourModel(), drawn_image([(4, 28, 60, 36)]), prompts((8, 32)))
+    assert found.cut[0].tolist() == [False] * PER_LOOK + [True] * PER_LOOK
+
+
+def test_near_objects_share_the_encodes():
+    model = ColourModel()
+    find_candidates(model, drawn_image(), prompts((10, 12), (14, 18), (12, 14)))
+    assert model.encoded == 2
+    find_candidates(model, drawn_image(), prompts((10, 12), (14, 18)), closer=False)
+    assert model.encoded == 3
+
+
+def test_many_objects_are_decoded_in_parts_and_stay_in_order(monkeypatch):
+    together = find_candidates(ColourModel(), drawn_image(), prompts((12, 14), (50, 44), (10, 10)))
+    monkeypatch.setattr("pointsam.labelling.candidates._AT_ONCE", 1)
+    alone = find_candidates(ColourModel(), drawn_image(), prompts((12, 14), (50, 44), (10, 10)))
+    assert (together.packed == alone.packed).all()
+    assert (together.cut == alone.cut).all()
+
+
+def test_negative_clicks_off_the_window_are_left_out():
+    rows = Prompts.from_rows([[(12.0, 14.0, 1), (62.0, 62.0, 0)]])
+    seen = []
+
+    class Listening(ColourModel):
+        def decode_chunk(self, terms, points, labels, **kwargs):
+            seen.append(labels.tolist())
+            return super().decode_chunk(terms, points, labels, **kwargs)
+
+    find_candidates(Listening(), drawn_image(), rows)
+    assert seen == [[[1, 0]], [[1]]]
+    assert torch.equal(rows.labels, torch.tensor([[1, 0]]))
