@@ -39,3 +39,13 @@ def test_rate_rises_over_the_warm_up_and_falls_tenfold():
 
 def test_no_warm_up_starts_at_the_full_rate():
     assert schedule(lr=1.0, warmup_epochs=0).lr(0) == 1.0
+
+
+def test_rate_falls_in_a_line_to_the_last_step():
+    given = schedule(images=10, batch_size=1, epochs=1, lr=1.0, warmup_epochs=0, linear_decay=True)
+    assert [given.lr(step) for step in (0, 5, 9)] == pytest.approx([1.0, 0.5, 0.1])
+
+
+def test_few_images_are_passed_often_enough():
+    assert schedule(images=4, batch_size=2, epochs=1, min_steps=100).steps == 100
+    assert schedule(images=520, batch_size=2, epochs=1, min_steps=100).steps == 260

@@ -15,6 +15,7 @@ from pointsam.cli.arguments import (
     readable_images,
     set_threads,
 )
+from pointsam.cli.train_labels import add_label_arguments, labelled
 from pointsam.cli.train_scene import (
     add_scene_arguments,
     on_scenes,
@@ -66,6 +67,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     _add_files(parser.add_argument_group("files"))
     _add_settings(parser.add_argument_group("settings"))
+    add_label_arguments(parser)
     add_scene_arguments(parser)
     _add_machine(parser.add_argument_group("machine"))
     parser.set_defaults(run=run)
@@ -87,7 +89,12 @@ def _add_files(files: "argparse._ArgumentGroup") -> None:
 
 
 def _add_settings(settings: "argparse._ArgumentGroup") -> None:
-    settings.add_argument("--regime", choices=["pointsam", "self-training", "supervised"])
+    settings.add_argument(
+        "--regime",
+        choices=["labels", "pointsam", "self-training", "supervised"],
+        help="labels, unless given: masks are made of all clicks first, and learned then; pointsam "
+        "and self-training: a teacher makes them in each step; supervised: of --annotations",
+    )
     settings.add_argument(
         "--model",
         help="base model: a name ('pointsam models' lists them), a folder or a checkpoint file",
@@ -169,6 +176,7 @@ def _train(args: argparse.Namespace, device: str, ranks: Ranks) -> int:
     inputs = replace(given, device=device, cache=open_cache(args), ranks=ranks)
     if ranks.first and on_scenes(args):
         show_chips(inputs)
+    inputs = labelled(args, inputs, settings)
     try:
         held_out = run_training(
             inputs,
@@ -189,7 +197,7 @@ def _train(args: argparse.Namespace, device: str, ranks: Ranks) -> int:
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """Lay flags over ``--set`` over the file."""
-    values = read_settings(args.config) if args.config else {}
+    values = read_settings(args.config) if args.config else {"regime": "labels"}
     given = [text.partition("=") for text in args.overrides]
     for name, equals, value in given:
         if not equals:

@@ -59,6 +59,7 @@ def load_sample(
         instance_ids=tuple(instance.id for instance in record.instances),
         categories=tuple(instance.category for instance in record.instances),
         masks=draw_masks([record])[0] if with_masks else None,
+        weights=tuple(i.weight for i in record.instances) if with_masks else None,
     )
 
 

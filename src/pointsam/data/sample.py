@@ -24,6 +24,8 @@ class Sample:
     categories: tuple[str, ...]
     masks: Bool[Tensor, "instances height width"] | None = None
     """Annotated masks in the image frame; only where they were asked for."""
+    weights: tuple[float, ...] | None = None
+    """Trust in each mask, in [0, 1]; goes with the masks."""
 
 
 @dataclass(frozen=True, eq=False)

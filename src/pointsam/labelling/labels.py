@@ -11,7 +11,6 @@ from jaxtyping import Bool, Float
 
 from pointsam.data.dataset import ImageSource, model_prompts
 from pointsam.data.records import ImageRecord
-from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
 from pointsam.labelling import store
 from pointsam.labelling.candidates import find_candidates
@@ -117,14 +116,8 @@ def choose_labels(
         records: those whose candidates are in `folder`.
         folder: that `gather_candidates` filled.
         readings: by class, where the user says whether the larger or the smaller mask is meant.
-
-    Raises:
-        InputError: a reading of a class that no instance has.
     """
     names = sorted({i.category for record in records for i in record.instances})
-    unknown = sorted(set(readings or {}) - set(names))
-    if unknown:
-        raise InputError(f"no instance is of class {unknown[0]}: there is {', '.join(names)}.")
     instances = [(place, i) for place, record in enumerate(records) for i in record.instances]
     groups = Groups(
         group=np.array([names.index(instance.category) for _, instance in instances]),

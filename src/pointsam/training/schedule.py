@@ -26,7 +26,7 @@ class Schedule:
     @property
     def steps(self) -> int:
         """Optimizer steps of the whole run."""
-        return max(1, round(self.settings.epochs * self.steps_per_epoch))
+        return max(self.settings.min_steps, round(self.settings.epochs * self.steps_per_epoch))
 
     def epoch(self, step: int) -> int:
         """Number the pass, from 0, that a step belongs to."""
@@ -40,9 +40,10 @@ class Schedule:
         return order[start : start + self.batch_size].tolist()
 
     def lr(self, step: int) -> float:
-        """Give the learning rate: linear warm-up, then tenfold falls."""
+        """Give the learning rate: linear warm-up, then tenfold falls, or a linear one to zero."""
         done = (step + 1) / self.steps_per_epoch
         warmup = self.settings.warmup_epochs
         falls = sum(done > epoch for epoch in self.settings.decay_epochs)
         rise = min(1.0, done / warmup) if warmup else 1.0
-        return self.settings.lr * rise * 0.1**falls
+        left = 1 - step / self.steps if self.settings.linear_decay else 1.0
+        return self.settings.lr * rise * left * 0.1**falls

@@ -10,8 +10,9 @@ from pointsam.errors import InputError, in_words
 from pointsam.files import replacing
 from pointsam.models.encoding import Precision
 from pointsam.models.segmenter import QUERY_VALUE, LayerKind
+from pointsam.training.recipes import LABELS_RECIPE
 
-Regime = Literal["pointsam", "self-training", "supervised"]
+Regime = Literal["labels", "pointsam", "self-training", "supervised"]
 
 
 class Settings(BaseModel):
@@ -72,6 +73,12 @@ class DataSettings(Settings):
     max_instances: int = Field(
         50, ge=1, description="instances of one image used in one step; drawn anew each epoch"
     )
+    strong_share: float = Field(
+        1.0, ge=0, le=1, description="share of the views whose colours are changed"
+    )
+    moved_clicks: float = Field(
+        0.0, ge=0, le=1, description="share of the objects clicked anew, anywhere on their label"
+    )
 
 
 class ScheduleSettings(Settings):
@@ -83,6 +90,10 @@ class ScheduleSettings(Settings):
     weight_decay: float = Field(1e-4, ge=0)
     warmup_epochs: float = Field(0.2, ge=0, description="linear rise of the rate from zero")
     decay_epochs: tuple[float, ...] = Field((), description="where the rate falls tenfold")
+    linear_decay: bool = Field(False, description="let the rate fall to zero at the last step")
+    min_steps: int = Field(
+        1, ge=1, description="optimizer steps at least, however few images there are"
+    )
     clip_norm: float | None = Field(
         0.2, gt=0, description="longest gradient; one flooded mask is many times a usual step's"
     )
@@ -118,6 +129,9 @@ class LossSettings(Settings):
     iou: float = Field(1.0, ge=0)
     prototype: float = Field(0.1, ge=0)
     gamma: float = Field(2.0, ge=0, description="exponent of the focal loss")
+    focal_mean: bool = Field(
+        False, description="average it over an image's objects; the published sum favours many"
+    )
 
 
 class PrototypeSettings(Settings):
@@ -162,7 +176,13 @@ class TrainSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _fit_regime(cls, given: Any) -> Any:
-        """Self-training is the frozen SAM's masks: no calibration, no prototypes."""
+        """Self-training is the frozen SAM's masks: no calibration, no prototypes.
+
+        Training on labels has a recipe of its own, which what is given goes over.
+        """
+        if isinstance(given, dict) and given.get("regime") == "labels":
+            usual = {k: v for k, v in LABELS_RECIPE.items() if isinstance(given.get(k, {}), dict)}
+            return merged(usual, given)
         if isinstance(given, dict) and given.get("regime", "pointsam") != "pointsam":
             fixed = {
                 "teacher": {"weights": "frozen", "max_negatives": 0},

@@ -60,7 +60,7 @@ def make_trainer(
     average = AdapterAverage(adapter, decay=settings.schedule.average_decay)
     teacher = (
         None
-        if settings.regime == "supervised"
+        if settings.regime in ("supervised", "labels")
         else Teacher(model, adapter, settings.teacher, average=average)
     )
     return Trainer(

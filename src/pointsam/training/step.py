@@ -42,6 +42,8 @@ class Target:
     masks: Bool[Tensor, "instances rows cols"]
     accepted: Bool[Tensor, " instances"]
     """On the CPU, which has to know how many instances it sends to the decoder."""
+    weights: Float[Tensor, " instances"] | None = None
+    """Trust in each mask, on the CPU; None where all count alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,8 +163,11 @@ class Trainer:
     def _annotated(self, view: TrainingSample) -> Target:
         if view.low_res_masks is None:
             raise ValueError(f"{view.sample.file_name} was loaded without its masks.")
-        masks = view.low_res_masks
-        return Target(masks.to(self.model.device, non_blocking=True), masks.flatten(1).any(dim=1))
+        masks, trust = view.low_res_masks, torch.tensor(view.sample.weights or ())
+        if not len(trust):
+            trust = torch.ones(len(masks))
+        drawn = masks.flatten(1).any(dim=1) & (trust > 0)
+        return Target(masks.to(self.model.device, non_blocking=True), drawn, trust)
 
     def _decode(
         self,
@@ -192,25 +197,32 @@ class Trainer:
     ) -> Iterator[dict[str, Tensor]]:
         """Give the weighted terms of one image, chunk by chunk.
 
-        Focal is summed over the image's instances, Dice and the IoU head's error are averaged.
+        Focal is summed over the image's instances unless the settings say otherwise, Dice and the
+        IoU head's error are averaged; each instance counts by the trust in its mask.
         """
         device = self.model.device
         [kept] = target.accepted.nonzero(as_tuple=True)
         prompts: Prompts = view.sample.prompts[kept]
         valid = view.sample.frame.low_res_valid().to(device, non_blocking=True)
-        weights = self.weights
+        weights, mean = self.weights, self.weights.focal_mean
         for chunk in chunks(prompts, self.model.chunk_size):
             points = chunk.prompts.to(device)
             decoded = self.model.decode_chunk(terms, points.points, points.labels)
             student = SINGLE_MASK(decoded.low_res_logits, decoded.iou_prediction)
             logits = student.low_res_logits
             masks = target.masks[kept[chunk.instances].to(device, non_blocking=True)]
-            iou_error = iou_head_loss(student.iou_prediction, logits, masks, valid)
-            focal = focal_loss(logits, masks, valid, gamma=weights.gamma)
+            losses = {
+                "focal": focal_loss(logits, masks, valid, gamma=weights.gamma),
+                "dice": dice_loss(logits, masks, valid),
+                "iou": iou_head_loss(student.iou_prediction, logits, masks, valid),
+            }
+            if target.weights is not None:
+                trust = target.weights[kept[chunk.instances]].to(device, non_blocking=True)
+                losses = {name: trust.to(loss) * loss for name, loss in losses.items()}
             yield {
-                "focal": weights.focal * focal.sum(),
-                "dice": weights.dice * dice_loss(logits, masks, valid).sum() / len(kept),
-                "iou": weights.iou * iou_error.sum() / len(kept),
+                "focal": weights.focal * losses["focal"].sum() / (len(kept) if mean else 1),
+                "dice": weights.dice * losses["dice"].sum() / len(kept),
+                "iou": weights.iou * losses["iou"].sum() / len(kept),
             }
 
     def _regularize(

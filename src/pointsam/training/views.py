@@ -10,6 +10,7 @@ from pointsam.data.dataset import ImageSource, load_sample
 from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample, TrainingSample
 from pointsam.randomness import addressed_generator
+from pointsam.training.moved_clicks import move_clicks
 from pointsam.training.settings import TrainSettings
 
 
@@ -34,12 +35,31 @@ class Views:
             self.images,
             side=settings.model.side,
             stride=self.stride,
-            with_masks=settings.regime == "supervised",
+            with_masks=settings.regime in ("supervised", "labels"),
         )
         view = training_sample(sample, seed=settings.seed, view=epoch % settings.data.views)
         generator = addressed_generator(settings.seed, "instances", record.id, epoch)
         view = limit_instances(view, settings.data.max_instances, generator=generator)
+        view = self._look(view, record, epoch)
         return pin(view) if self.pinned else view
+
+    def _look(self, view: TrainingSample, record: ImageRecord, epoch: int) -> TrainingSample:
+        """Leave some views their colours, and click some of the labelled objects anew."""
+        data = self.settings.data
+        generator = addressed_generator(self.settings.seed, "look", record.id, epoch)
+        plain = torch.rand((), generator=generator) >= data.strong_share
+        if plain:
+            view = replace(view, strong_pixels=view.sample.pixels)
+        if not data.moved_clicks or view.low_res_masks is None:
+            return view
+        prompts = move_clicks(
+            view.sample.prompts,
+            view.low_res_masks,
+            view.sample.frame,
+            share=data.moved_clicks,
+            generator=generator,
+        )
+        return replace(view, sample=replace(view.sample, prompts=prompts))
 
 
 def limit_instances(
@@ -57,6 +77,7 @@ def limit_instances(
         instance_ids=tuple(sample.instance_ids[i] for i in places),
         categories=tuple(sample.categories[i] for i in places),
         masks=None if sample.masks is None else sample.masks[kept],
+        weights=None if sample.weights is None else tuple(sample.weights[i] for i in places),
     )
     masks = None if view.low_res_masks is None else view.low_res_masks[kept]
     return replace(view, sample=limited, low_res_masks=masks)

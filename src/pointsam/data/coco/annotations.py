@@ -38,6 +38,7 @@ def read_coco(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
         name = f"{path}: annotation {entry['id']}"
         try:
             useless = _why_useless(entry, sizes[entry["image_id"]], name)
+            weight = _weight(entry, name)
         except InputError as error:
             on_fault(str(error))
             continue
@@ -49,6 +50,7 @@ def read_coco(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
                 id=entry["id"],
                 category=content["names"][entry["category_id"]],
                 segmentation=entry["segmentation"],
+                weight=weight,
             )
         )
     return _dataset(path, content, instances, dropped, on_fault)
@@ -126,6 +128,7 @@ def pair(masks: Dataset, points: Dataset) -> Dataset:
                     found[1].points,
                     instance.segmentation,
                     found[1].box,
+                    instance.weight,
                 )
             )
         images.append(
@@ -175,6 +178,14 @@ def write_points(dataset: Dataset, path: Path) -> None:
     }
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content))
+
+
+def _weight(entry: Entry, name: str) -> float:
+    """Read the trust that 'pointsam label' puts in a mask; masks of others are trusted."""
+    weight = entry.get("label_weight", 1.0)
+    if type(weight) not in (int, float) or not 0 <= weight <= 1:
+        raise InputError(f"{name}: label_weight {weight!r} is no number in [0, 1].")
+    return float(weight)
 
 
 def _size(image: Entry) -> tuple[int, int]:

@@ -1,0 +1,89 @@
+"""A whole labelling: from images and clicks to a folder of labels, resumable at any image."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pointsam.data.dataset import ImageSource
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError
+from pointsam.files import replacing
+from pointsam.labelling.consensus import Reading
+from pointsam.labelling.labels import choose_labels, gather_candidates
+from pointsam.labelling.output import LABELS_NAME, SHEET_NAME, draw_doubtful, write_labels
+from pointsam.models.encoding import Precision
+from pointsam.models.segmenter import Segmenter
+from pointsam.progress import Bar
+
+CANDIDATES_NAME = "candidates"
+KEY_NAME = "inputs.json"
+
+
+def label_clicks(
+    model: Segmenter,
+    data: Dataset,
+    images: ImageSource,
+    folder: Path,
+    *,
+    key: Mapping[str, Any],
+    readings: Mapping[str, Reading] | None = None,
+    closer: bool = True,
+    precision: Precision = "float32",
+) -> int:
+    """Fill a folder with labels.json, sheet.png and the candidates they were chosen from.
+
+    Args:
+        model: whose masks are the candidates.
+        data: records with clicks; those without are left out.
+        images: gives their pixels.
+        folder: new, or of the same inputs: then candidates that are there are not made again.
+        key: names the inputs that candidates hang on.
+        readings: by class, where the user says whether the larger or the smaller mask is meant.
+        closer: look at windows of each image, too.
+        precision: of the encoder.
+
+    Returns:
+        The number of accepted labels.
+
+    Raises:
+        InputError: nothing was clicked, a reading of no class, or a folder of other inputs.
+    """
+    clicked = replace(data, images=tuple(image for image in data.images if image.instances))
+    _refuse_unclicked(clicked, readings or {})
+    settings = {"side": model.side, "precision": precision, "closer": closer}
+    _keep_key(folder / KEY_NAME, {**key, **settings})
+    candidates = folder / CANDIDATES_NAME
+    found = gather_candidates(
+        model, clicked.images, images, candidates, closer=closer, precision=precision
+    )
+    for _ in Bar(found, total=len(clicked.images), desc="labelling", unit="image"):
+        pass
+    labelling = choose_labels(clicked.images, candidates, readings=readings)
+    accepted = write_labels(labelling, clicked.categories, folder / LABELS_NAME)
+    draw_doubtful(labelling, images, folder / SHEET_NAME)
+    return accepted
+
+
+def _refuse_unclicked(data: Dataset, readings: Mapping[str, Reading]) -> None:
+    """Refuse, before an hour is spent, data without clicks and readings of no class."""
+    if not data.images:
+        raise InputError("no image has an instance with a click: there is nothing to label.")
+    classes = sorted({i.category for image in data.images for i in image.instances})
+    for name in readings:
+        if name not in classes:
+            raise InputError(
+                f"--reading {name}: no click is of that class; there is {', '.join(classes)}."
+            )
+
+
+def _keep_key(path: Path, key: Mapping[str, Any]) -> None:
+    """Write down what the candidates hang on; refuse to go on with those of other inputs."""
+    if path.is_file() and json.loads(path.read_text()) != key:
+        raise InputError(
+            f"{path.parent} holds candidates of other clicks, model or settings: go on with those "
+            "it began with, or move or delete the folder."
+        )
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(key, indent=1))

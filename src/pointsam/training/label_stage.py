@@ -1,0 +1,82 @@
+"""What comes before training on labels: clicks become masks, those masks what a run learns from."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pointsam.data.coco.annotations import pair, read_coco
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError
+from pointsam.files import sha256_of
+from pointsam.labelling.consensus import Reading
+from pointsam.labelling.output import LABELS_NAME
+from pointsam.labelling.run import label_clicks
+from pointsam.models.loading.checkpoints import base_hash, load_segmenter
+from pointsam.training.result import trainable
+from pointsam.training.run import RunInputs
+from pointsam.training.settings import TrainSettings
+
+
+def label_folder(output: Path) -> Path:
+    """Name the folder of the labels of a run: beside its adapter folder."""
+    return output.with_name(f"{output.name}-labels")
+
+
+def with_labels(
+    inputs: RunInputs,
+    settings: TrainSettings,
+    *,
+    readings: Mapping[str, Reading] | None = None,
+) -> RunInputs:
+    """Label the clicks with the frozen model, and give inputs that hold the labels.
+
+    A folder of the same clicks, model and settings is gone on with; where it is whole, nothing is
+    made anew but the choice.
+
+    Raises:
+        InputError: several processes, which would all label the same; or the folder beside the
+            output holds labels of other inputs.
+    """
+    if inputs.ranks.count > 1:
+        raise InputError(
+            "several processes do not label: run 'pointsam label' first, and give its labels.json "
+            "to every process as --labels."
+        )
+    folder = label_folder(inputs.output)
+    model = load_segmenter(settings.model.name, side=settings.model.side, device=inputs.device)
+    label_clicks(
+        model,
+        replace(inputs.data, images=tuple(trainable(inputs.data))),
+        inputs.images,
+        folder,
+        key={"sources": inputs.sources, "base": base_hash(model), "adapter": None},
+        readings=readings,
+        precision=settings.precision,
+    )
+    return on_labels(inputs, folder / LABELS_NAME)
+
+
+def on_labels(inputs: RunInputs, labels: Path) -> RunInputs:
+    """Give inputs that hold the accepted masks of a file, under the ids of the clicks.
+
+    Raises:
+        InputError: masks of other clicks, or none that is accepted.
+    """
+    paired = pair(read_coco(labels), inputs.data)
+    return replace(
+        inputs,
+        data=_accepted(paired, labels),
+        sources={**inputs.sources, labels.name: sha256_of(labels)},
+    )
+
+
+def _accepted(data: Dataset, labels: Path) -> Dataset:
+    """Keep the instances whose masks are trusted, and the images that have one."""
+    images = [
+        replace(image, instances=tuple(i for i in image.instances if i.weight > 0))
+        for image in data.images
+    ]
+    kept = tuple(image for image in images if image.instances)
+    if not kept:
+        raise InputError(f"{labels}: no label is accepted: there is nothing to train on.")
+    return replace(data, images=kept)

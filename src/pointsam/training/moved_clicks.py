@@ -1,0 +1,77 @@
+"""Clicks anywhere on a label: which pixel of an object was clicked must stop mattering."""
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from pointsam.frames import LOW_RES_STRIDE, ModelFrame, to_middles
+from pointsam.prompts import NEGATIVE, PADDING, POSITIVE, Prompts
+
+COUNTS = (0.7, 0.85)
+"""Of the draws: one click below the first, two below the second, else three."""
+WITH_NEGATIVES = 0.7
+"""Share of the objects whose new clicks include the background."""
+
+_Row = list[tuple[float, float, int]]
+
+
+def move_clicks(
+    prompts: Prompts,
+    masks: Bool[Tensor, "instances rows cols"],
+    frame: ModelFrame,
+    *,
+    share: float,
+    generator: torch.Generator,
+) -> Prompts:
+    """Click some objects anew: one to three places on the label, some off it.
+
+    Args:
+        prompts: the annotator's, in the model frame.
+        masks: the labels, in the low-res frame.
+        frame: of the image.
+        share: of the objects that are clicked anew; the others keep the annotator's clicks.
+        generator: of the draws; each object takes as many, whatever comes of them.
+    """
+    rows: list[_Row] = []
+    for points, labels, mask in zip(prompts.points, prompts.labels, masks, strict=True):
+        chance, count, off, *places = torch.rand(12, generator=generator).tolist()
+        cells = mask.nonzero()
+        if chance >= share or not len(cells):
+            kept = labels != PADDING
+            pairs = zip(points[kept].tolist(), labels[kept].tolist(), strict=True)
+            rows.append([(x, y, label) for (x, y), label in pairs])
+            continue
+        number = 1 + sum(count >= bound for bound in COUNTS)
+        row = [_on(cells, place, frame) for place in places[:number]]
+        if off < WITH_NEGATIVES:
+            drawn = zip(places[3 : 3 + number], places[6 : 6 + number], strict=True)
+            row += _off(mask, list(drawn), frame)
+        rows.append(row)
+    return Prompts.from_rows(rows)
+
+
+def _on(cells: Tensor, place: float, frame: ModelFrame) -> tuple[float, float, int]:
+    """Click the middle of one of the label's low-res pixels."""
+    row, col = cells[min(int(place * len(cells)), len(cells) - 1)].tolist()
+    return (*_middle(row, col, frame), POSITIVE)
+
+
+def _off(
+    mask: Bool[Tensor, "rows cols"], places: list[tuple[float, float]], frame: ModelFrame
+) -> _Row:
+    """Click the image at places in [0, 1); those that are on the label are left out."""
+    height, width = frame.resized_size
+    clicks = []
+    for across, down in places:
+        row, col = int(down * height) // LOW_RES_STRIDE, int(across * width) // LOW_RES_STRIDE
+        if not mask[row, col]:
+            clicks.append((*_middle(row, col, frame), NEGATIVE))
+    return clicks
+
+
+def _middle(row: int, col: int, frame: ModelFrame) -> tuple[float, float]:
+    """Give the middle of a low-res pixel in the model frame, on the image."""
+    height, width = frame.resized_size
+    x = to_middles(float(LOW_RES_STRIDE * col + LOW_RES_STRIDE // 2))
+    y = to_middles(float(LOW_RES_STRIDE * row + LOW_RES_STRIDE // 2))
+    return min(x, width - 1.0), min(y, height - 1.0)
