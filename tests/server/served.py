@@ -24,7 +24,7 @@ def draw_images(folder, count=2, size=64):
     for number in range(1, count + 1):
         pixels = np.full((size, size, 3), 30, dtype=np.uint8)
         for place, (x, y) in SQUARES.items():
-            pixels[y : y + 16, x : x + 16] = (80 + 40 * place, 60 * number, 200)
+            pixels[y : y + 16, x : x + 16] = (80 + 40 * place, 25 * number, 200)
         Image.fromarray(pixels).save(folder / f"{number}.png")
     return folder
 

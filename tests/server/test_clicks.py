@@ -134,5 +134,5 @@ def test_tiles_show_the_image(client):
     tile = client.get(f"/api/images/1/tiles/{size['levels']}/0/0")
     shown = np.asarray(Image.open(BytesIO(tile.content)))
     assert shown.shape == (64, 64, 3)
-    assert np.abs(shown[15, 15].astype(int) - (120, 60, 200)).max() < 12
+    assert np.abs(shown[15, 15].astype(int) - (120, 25, 200)).max() < 12
     assert client.get(f"/api/images/1/tiles/{size['levels']}/1/0").status_code == 400

@@ -88,7 +88,7 @@ function drawMask(one, rings, scale) {
   if (!rings || !rings.length) return;
   const chosen = one.id === state.chosen;
   const dash = one.calibrated ? [6 / scale, 4 / scale] : [];
-  drawRings(rings, colourOf(one.class), state.opacity, (chosen ? 4 : 2) / scale, dash);
+  drawRings(rings, colourOf(one.class), state.opacity, (chosen ? 3 : 1.5) / scale, dash);
 }
 
 function drawRings(rings, colour, opacity, line, dash) {

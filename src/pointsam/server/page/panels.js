@@ -100,7 +100,10 @@ export function showImages() {
 listen(() => {
   if (!state.project || !state.image) return;
   const entry = state.project.images[state.image.number - 1];
-  entry.objects = state.objects.size;
+  if (entry.objects !== state.objects.size) {
+    entry.objects = state.objects.size;
+    showImages();
+  }
   showClasses();
   showObjects();
   showWarnings();
