@@ -1,6 +1,7 @@
 """Clicks to masks over HTTP: made, changed, undone, kept."""
 
 import errno
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 from PIL import Image
 from tests.server.served import SQUARES, make_client, make_session
 
+from pointsam.data.records import Dataset, InstanceRecord
 from pointsam.errors import InputError
 from pointsam.server import project
+from pointsam.server.pictures import find_pictures
+from pointsam.server.running import listen
 
 
 def click(client, image, square, **changes):
@@ -136,3 +140,30 @@ def test_tiles_show_the_image(client):
     assert shown.shape == (64, 64, 3)
     assert np.abs(shown[15, 15].astype(int) - (120, 25, 200)).max() < 12
     assert client.get(f"/api/images/1/tiles/{size['levels']}/1/0").status_code == 400
+
+
+def test_a_folder_without_images_and_a_taken_port_are_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no images"):
+        find_pictures(tmp_path / "empty")
+    with pytest.raises(FileNotFoundError, match="no image folder or scene"):
+        find_pictures(tmp_path / "nowhere.tif")
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    with pytest.raises(InputError, match=f"port {port} .* cannot be used"):
+        listen("127.0.0.1", port)
+    listener.close()
+
+
+def test_clicks_of_a_file_are_taken_in_where_there_are_none(session, client):
+    [made] = click(client, 1, 1).json()["objects"]
+    data = session.project.dataset()
+    ships = [
+        replace(image, instances=(InstanceRecord(9, "ship", ((40.0, 10.0, 1),)),))
+        for image in data.images
+    ]
+    said = session.project.take_in(Dataset(tuple(ships), ("ship",)))
+    assert said == "1 objects taken in; 1 images keep the clicks of the project"
+    assert client.get("/api/images/1").json()["objects"] == [made]
+    [taken] = client.post("/api/images/2/refresh").json()["objects"]
+    assert (taken["class"], taken["points"], taken["area"]) == ("ship", [[40, 10, 1]], 252)

@@ -1,5 +1,9 @@
 """What is saved is read by the rest of the package and by GDAL."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pyogrio
 import pytest
@@ -42,8 +46,6 @@ def placed(tmp_path, images):
 
 
 def test_points_and_masks_of_a_folder(client, images):
-    from pathlib import Path
-
     click_all(client, 1)
     data = read_points(Path(save(client, "points.json")))
     assert [len(image.instances) for image in data.images] == [3]
@@ -87,8 +89,6 @@ def test_outlines_lie_where_the_pixels_are(placed, ending):
 
 @pytest.mark.parametrize("ending", ["gpkg", "geojson"])
 def test_clicks_on_the_map_are_read_back_where_they_were(placed, ending):
-    from pathlib import Path
-
     client, path = placed
     read = read_clicks(
         Path(save(client, f"points.{ending}")), images=path.parent, negative="background"
@@ -96,3 +96,18 @@ def test_clicks_on_the_map_are_read_back_where_they_were(placed, ending):
     points = [i.points for i in read.images[0].instances]
     assert len(points) == 3
     assert np.abs(np.array(points[0]) - [(15, 15, 1), (60, 60, 0)]).max() < 1e-6
+
+
+def test_ogrinfo_reads_what_is_saved(placed):
+    if shutil.which("ogrinfo") is None:
+        pytest.skip("needs ogrinfo (apt-get install gdal-bin)")
+    client, _ = placed
+    for name, kind in (("masks.gpkg", "Multi Polygon"), ("points.geojson", "Point")):
+        told = subprocess.run(
+            ["ogrinfo", "-so", "-al", save(client, name)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f"Geometry: {kind}" in told.stdout
+        assert "ERROR" not in told.stderr

@@ -15,7 +15,7 @@ from pointsam.errors import InputError
 from pointsam.prediction.predictor import Predictor
 from pointsam.server.crops import MaskCrop
 from pointsam.server.session import ConflictError, Session
-from pointsam.server.storage import save_json
+from pointsam.server.storage import read_json, save_json
 from pointsam.server.training_data import training_form
 
 Phase = Literal["idle", "training", "stopped", "masks", "done", "failed"]
@@ -66,6 +66,15 @@ class Adapting:
     _process: "subprocess.Popen[str] | None" = None
     _guard: Any = field(default_factory=RLock)
 
+    def __post_init__(self) -> None:
+        """Find a training that an earlier server left unfinished."""
+        folder = self._runs / f"{self._next_run() - 1}"
+        begun, state = folder / _FORM, folder / "adapter"
+        used = self.session.project.settings.adapter
+        if begun.is_file() and state.is_dir() and used != f"runs/{folder.name}/adapter":
+            steps = int(read_json(begun)["steps"])
+            self.status = Status("stopped", steps=steps, folder=str(state))
+
     def start(self, steps: int) -> Status:
         """Train on all clicks from the base model on.
 
@@ -75,7 +84,7 @@ class Adapting:
         """
         with self._guard:
             self._refuse_second()
-            folder = self._new_folder()
+            folder = self._runs / f"{self._next_run()}"
             form = training_form(
                 self.session.project,
                 self.session.engine,
@@ -149,18 +158,19 @@ class Adapting:
         if self.status.phase in ("training", "masks"):
             raise ConflictError("a training runs already: wait for it, or stop it.")
 
-    def _new_folder(self) -> Path:
-        runs = self.session.project.folder / "runs"
-        number = 1
-        while (runs / f"{number}").exists():
-            number += 1
-        return runs / f"{number}"
+    @property
+    def _runs(self) -> Path:
+        return self.session.project.folder / "runs"
+
+    def _next_run(self) -> int:
+        names = (path.name for path in self._runs.glob("*"))
+        return 1 + max((int(name) for name in names if name.isdecimal()), default=0)
 
     def _launch(self, folder: Path, *, resume: bool) -> None:
         command = [sys.executable, "-m", "pointsam.server.training_worker", str(folder / _FORM)]
         self._process = subprocess.Popen(
             [*command, "--resume"] if resume else command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # the worker ends when it closes: with us, however we end
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -175,8 +185,9 @@ class Adapting:
         last = self._follow(process.stderr, begun - before)
         said = process.stdout.read()
         process.wait()
-        process.stderr.close()
-        process.stdout.close()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
         with self._guard:
             if self.status.phase == "stopped":
                 return

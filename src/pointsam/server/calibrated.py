@@ -19,7 +19,7 @@ from pointsam.server.crops import MaskCrop
 from pointsam.server.engine import Engine, View
 from pointsam.server.pictures import Picture
 
-MAX_WINDOWS = 16
+MAX_WINDOWS = 8
 """Windows whose first masks are remembered."""
 
 Row = tuple[tuple[float, float, int], ...]

@@ -1,9 +1,11 @@
 """Starting and ending the server."""
 
+import signal
 import socket
 import webbrowser
 from collections.abc import Callable
 from threading import Timer
+from typing import NoReturn
 
 import uvicorn
 
@@ -58,7 +60,13 @@ def serve(
         date_header=False,
         timeout_graceful_shutdown=_GRACE,
     )
+    signal.signal(signal.SIGTERM, _interrupt)  # uvicorn hands it on to us when it has ended
     if address is not None:
         Timer(0.5, webbrowser.open, [address]).start()
     ready()
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """End as if by Ctrl+C, so that a training ends too."""
+    raise KeyboardInterrupt

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from threading import Thread
 
 from pointsam.errors import InputError
 from pointsam.progress import show_progress_as
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
         import torch
 
         torch.set_num_threads(form["threads"])
+    Thread(target=_end_with_server, daemon=True).start()
     show_progress_as("json")
     try:
         run_training(
@@ -42,6 +44,12 @@ def main(arguments: list[str]) -> int:
         return 2
     _say({"done": form["output"]})
     return 0
+
+
+def _end_with_server() -> None:
+    """End when the server has: it holds the other end of the input, however it ends."""
+    sys.stdin.buffer.read()
+    os._exit(1)
 
 
 def _say(what: dict[str, str]) -> None:

@@ -78,18 +78,20 @@ async def image(request: Request, number: int) -> dict[str, Any]:
     if not picture.size[0]:
         # Says what is wrong with it.
         await run_in_threadpool(session.pixels.tile, picture, 0, 0, 0)
-    return {
-        "number": number,
-        "name": picture.name,
-        "height": picture.size[0],
-        "width": picture.size[1],
-        "levels": picture.levels,
-        "on_map": picture.georeference is not None,
-        "revision": state.revision,
-        "objects": [plain_object(one) for one in state.objects.values()],
-        "warnings": await run_in_threadpool(plain_warnings, session, number),
-        "counts": session.project.counts(),
-    }
+    return await run_in_threadpool(
+        lambda: {
+            "number": number,
+            "name": picture.name,
+            "height": picture.size[0],
+            "width": picture.size[1],
+            "levels": picture.levels,
+            "on_map": picture.georeference is not None,
+            "revision": state.revision,
+            "objects": [plain_object(one) for one in state.objects.values()],
+            "warnings": plain_warnings(session, number),
+            "counts": session.project.counts(),
+        }
+    )
 
 
 @router.get("/images/{number}/tiles/{level}/{column}/{row}")
@@ -113,58 +115,60 @@ async def look(request: Request, number: int, form: Place) -> dict[str, bool]:
 async def refresh(request: Request, number: int) -> dict[str, Any]:
     """Make the masks that are missing, of clicks that came from a file."""
     session = session_of(request)
-    changed = await on_model(request, lambda: session.refresh(number))
-    return plain_change(session, number, changed)
+    return await on_model(request, lambda: plain_change(session, number, session.refresh(number)))
 
 
 @router.post("/images/{number}/rejoin")
 async def rejoin(request: Request, number: int) -> dict[str, Any]:
     """Make the masks of an image anew, as the setting for joint masks now says."""
     session = session_of(request)
-    changed = await on_model(request, lambda: session.rejoin(number))
-    return plain_change(session, number, changed)
+    return await on_model(request, lambda: plain_change(session, number, session.rejoin(number)))
 
 
 @router.post("/images/{number}/objects")
 async def add(request: Request, number: int, form: NewObject) -> dict[str, Any]:
     """Make an object of one or several clicks."""
     session = session_of(request)
-    changed = await on_model(request, lambda: session.add(number, form.points, form.category))
-    return plain_change(session, number, changed)
+    return await on_model(
+        request,
+        lambda: plain_change(session, number, session.add(number, form.points, form.category)),
+    )
 
 
 @router.patch("/images/{number}/objects/{object_id}")
 async def edit(request: Request, number: int, object_id: int, form: EditedObject) -> dict[str, Any]:
     """Give an object other clicks or another class."""
     session = session_of(request)
-    changed = await on_model(
-        request,
-        lambda: session.edit(
+
+    def work() -> dict[str, Any]:
+        changed = session.edit(
             number, object_id, points=form.points, category=form.category, seen=form.seen
-        ),
-    )
-    return plain_change(session, number, changed)
+        )
+        return plain_change(session, number, changed)
+
+    return await on_model(request, work)
 
 
 @router.delete("/images/{number}/objects/{object_id}")
 async def delete(request: Request, number: int, object_id: int) -> dict[str, Any]:
     """Take an object out."""
     session = session_of(request)
-    changed = await on_model(request, lambda: session.delete(number, object_id))
-    return plain_change(session, number, changed)
+    return await on_model(
+        request, lambda: plain_change(session, number, session.delete(number, object_id))
+    )
 
 
 @router.post("/images/{number}/undo")
 async def undo(request: Request, number: int) -> dict[str, Any]:
     """Undo the last change of this image."""
     session = session_of(request)
-    changed = await on_model(request, lambda: session.undo(number))
-    return plain_change(session, number, changed)
+    return await on_model(request, lambda: plain_change(session, number, session.undo(number)))
 
 
 @router.post("/images/{number}/redo")
 async def redo(request: Request, number: int) -> dict[str, Any]:
     """Redo what was undone last on this image."""
     session = session_of(request)
-    changed = await on_model(request, lambda: session.undo(number, forward=True))
-    return plain_change(session, number, changed)
+    return await on_model(
+        request, lambda: plain_change(session, number, session.undo(number, forward=True))
+    )
