@@ -65,7 +65,7 @@ CHECKPOINTS = [
     ("weights cut short", "w.pt", together(saved("w.pt", {"a": torch.ones(99)}), cut("w.pt")),
      "w.pt is no checkpoint that can be read safely"),
     ("weights of another model", "w.pt", saved("w.pt", {"a": torch.ones(9)}),
-     "w.pt holds neither MobileSAM, SAM nor SAM 2 under their released names"),
+     "w.pt holds neither MobileSAM, SAM, SAM-HQ nor SAM 2 under their released names"),
     ("a pickle", "w.pth", holds("w.pth", b"\x80\x04cos\nsystem\n(S'ls'\ntR."),
      "w.pth is no checkpoint that can be read safely (it holds code or is none)"),
     ("a model folder of nothing", "images", None, "images is no model folder (no config.json)"),

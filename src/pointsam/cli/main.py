@@ -27,7 +27,9 @@ COMMANDS = {
     },
     "Adapt": {
         "train": "Adapt a SAM to your images from point labels alone",
+        "adapters": "List the adapters in a folder: base, data, settings and scores",
         "merge": "Write an adapted model as a plain one, for tools that know no adapters",
+        "export": "Write a model, with its adapter merged into it, for other tools",
         "cache": "Show what the folder given to --cache of other commands holds, or delete it",
     },
     "Use": {

@@ -305,7 +305,9 @@ def test_a_file_without_what_its_sizes_are_read_from_is_incomplete(released_vit,
 
 def test_a_state_dict_of_something_else_is_refused(tmp_path):
     torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(InputError, match=r"neither MobileSAM, SAM nor SAM 2 .*'conv.weight'"):
+    with pytest.raises(
+        InputError, match=r"neither MobileSAM, SAM, SAM-HQ nor SAM 2 .*'conv.weight'"
+    ):
         load_segmenter(str(tmp_path / "other.pth"))
 
 

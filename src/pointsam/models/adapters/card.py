@@ -43,6 +43,8 @@ class AdapterCard(BaseModel):
     """All settings of the training."""
     data: dict[str, Any] = {}
     """Files the training read, with their hashes and counts."""
+    started_from: dict[str, str] | None = None
+    """Name and hash of the adapter that the training went on from; None where it began anew."""
     scores: dict[str, float] = {}
     """What the run measured of itself at its last step."""
     versions: dict[str, str] = {}

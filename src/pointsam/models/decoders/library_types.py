@@ -31,6 +31,8 @@ from transformers.models.sam_hq.modeling_sam_hq import (
     SamHQVisionLayer,
 )
 
+from pointsam.models.decoders.prompt_tokens import PromptTokens
+
 Attention = SamAttention | SamHQAttention | Sam2Attention | Sam3TrackerAttention
 PyramidMaskDecoder = Sam2MaskDecoder | Sam3TrackerMaskDecoder
 """Of the families whose decoder reads finer maps, too."""
@@ -41,7 +43,13 @@ PositionEncoder = (
     | Sam2PositionalEmbedding
     | Sam3TrackerPositionalEmbedding
 )
-PromptEncoder = SamPromptEncoder | SamHQPromptEncoder | Sam2PromptEncoder | Sam3TrackerPromptEncoder
+PromptEncoder = (
+    SamPromptEncoder
+    | SamHQPromptEncoder
+    | Sam2PromptEncoder
+    | Sam3TrackerPromptEncoder
+    | PromptTokens
+)
 PlainVit = SamVisionEncoder | SamHQVisionEncoder
 PlainVitLayer = SamVisionLayer | SamHQVisionLayer
 PlainVitAttention = SamVisionAttention | SamHQVisionAttention

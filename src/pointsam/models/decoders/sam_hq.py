@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
-from transformers.models.sam_hq.modeling_sam_hq import SamHQMaskDecoder, SamHQPromptEncoder
+from transformers.models.sam_hq.modeling_sam_hq import SamHQMaskDecoder
 
+from pointsam.models.decoders.library_types import PromptEncoder
 from pointsam.models.decoders.mask_head import in_order, mask_kernels, upscale
 from pointsam.models.decoders.sam import attend
 from pointsam.models.segmenter import Embedding, ImageTerms, MaskLogits
@@ -33,7 +34,7 @@ def hq_features(
 
 
 def decode_hq_instances(
-    prompt_encoder: SamHQPromptEncoder,
+    prompt_encoder: PromptEncoder,
     mask_decoder: SamHQMaskDecoder,
     terms: ImageTerms,
     points: Float[Tensor, "instances points 2"],

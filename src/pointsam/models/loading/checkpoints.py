@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import Sam2Model, SamModel
+from transformers import Sam2Model, SamHQModel, SamModel
 
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing_file, replacing, sha256_of
@@ -17,7 +17,8 @@ from pointsam.models.adapters.lora import Adapter, load_adapter_weights
 from pointsam.models.families.mobile_sam import MobileSam
 from pointsam.models.families.sam import Sam
 from pointsam.models.families.sam2 import Sam2
-from pointsam.models.loading import official_sam2, official_vit
+from pointsam.models.families.sam_hq import SamHQ
+from pointsam.models.loading import official_hq, official_sam2, official_vit
 from pointsam.models.loading.hub import fetch_model
 from pointsam.models.loading.library_folder import load_folder, save_folder
 from pointsam.models.loading.official import from_official, to_official
@@ -161,6 +162,10 @@ def _from_state(state: State, name: str, *, side: int) -> Segmenter:
             mobile = MobileSam(side=side)
             fill(mobile, from_official(state), name)
             return mobile
+        if official_hq.MARK in state:
+            hq = SamHQModel(official_hq.hq_config(state))
+            fill(hq, official_hq.from_official_hq(state), name)
+            return SamHQ(hq, side=side)
         if official_vit.MARK in state:
             vit = SamModel(official_vit.vit_config(state))
             fill(vit, official_vit.from_official_vit(state), name)
@@ -172,7 +177,7 @@ def _from_state(state: State, name: str, *, side: int) -> Segmenter:
     except KeyError as error:
         raise InputError(f"{name} is incomplete: missing {error.args[0]!r}.") from error
     raise InputError(
-        f"{name} holds neither MobileSAM, SAM nor SAM 2 under their released names "
+        f"{name} holds neither MobileSAM, SAM, SAM-HQ nor SAM 2 under their released names "
         f"(its first key is {next(iter(state), 'missing')!r})."
     )
 

@@ -56,7 +56,23 @@ _RULES = [
     (r"^(mask_decoder\..*)\.out_proj\.", r"\1.o_proj."),
     (r"^no_mem_embed$", "no_memory_embedding"),
 ]
+_RELEASED = [
+    (r"^vision_encoder\.backbone\.", "image_encoder.trunk."),
+    (r"\.patch_embed\.projection\.", ".patch_embed.proj."),
+    (r"(\.blocks\.\d+)\.layer_norm(\d)\.", r"\1.norm\2."),
+    (r"^vision_encoder\.neck\.convs\.(\d+)\.", r"image_encoder.neck.convs.\1.conv."),
+    (r"\.pred_obj_score_head\.proj_out\.", ".pred_obj_score_head.layers.2."),
+    (r"\.pred_obj_score_head\.layers\.0\.", ".pred_obj_score_head.layers.1."),
+    (r"\.pred_obj_score_head\.proj_in\.", ".pred_obj_score_head.layers.0."),
+    (r"\.mlp\.proj_in\.", ".mlp.layers.0."),
+    (r"\.mlp\.proj_out\.", ".mlp.layers.1."),
+    (r"^(mask_decoder\..*)\.o_proj\.", r"\1.out_proj."),
+    (r"^(prompt_encoder|mask_decoder)\.", r"sam_\1."),
+    (r"^no_memory_embedding$", "no_mem_embed"),
+]
 _POINT = re.compile(r"^prompt_encoder\.point_embed\.(\d)\.weight$")
+_POINTS = "prompt_encoder.point_embed.weight"
+_SHARED = "shared_image_embedding.positional_embedding"
 _POSITION = "prompt_encoder.shared_embedding.positional_embedding"
 
 
@@ -103,7 +119,33 @@ def from_official_sam2(state: State) -> State:
         renamed[rename(name, DECODER_PREFIXES)] = tensor
     kinds = sorted(name for name in renamed if _POINT.match(name))
     if kinds:
-        renamed["prompt_encoder.point_embed.weight"] = torch.cat([renamed.pop(k) for k in kinds])
+        renamed[_POINTS] = torch.cat([renamed.pop(k) for k in kinds])
     if _POSITION in renamed:
-        renamed["shared_image_embedding.positional_embedding"] = renamed[_POSITION]
+        renamed[_SHARED] = renamed[_POSITION]
     return renamed
+
+
+def to_official_sam2(state: State) -> State:
+    """Name the state dict of a Sam2Model as the released model does; it holds no video memory."""
+    back = [(ours, released) for released, ours in DECODER_PREFIXES]
+    released: State = {}
+    for name, tensor in state.items():
+        if name == _SHARED:
+            continue
+        if name == _POINTS:
+            kinds = {
+                f"sam_prompt_encoder.point_embeddings.{i}.weight": row[None].clone()
+                for i, row in enumerate(tensor)
+            }
+            released |= kinds
+            continue
+        name = rename(name, back)
+        for pattern, replacement in _RELEASED:
+            name = re.sub(pattern, replacement, name)
+        released[name] = tensor
+    return released
+
+
+def video_memory(state: State) -> State:
+    """Give what a released SAM 2 holds for videos: its own loader asks for that, too."""
+    return {name: tensor for name, tensor in state.items() if _VIDEO.search(name)}

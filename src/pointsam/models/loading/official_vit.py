@@ -23,7 +23,18 @@ _ENCODER = [
     (r"^image_encoder\.neck\.3\.", "vision_encoder.neck.layer_norm2."),
     (r"^image_encoder\.", "vision_encoder."),
 ]
+_RELEASED = [
+    (r"^vision_encoder\.patch_embed\.projection\.", "image_encoder.patch_embed.proj."),
+    (r"^vision_encoder\.layers\.(\d+)\.layer_norm(\d)\.", r"image_encoder.blocks.\1.norm\2."),
+    (r"^vision_encoder\.layers\.", "image_encoder.blocks."),
+    (r"^vision_encoder\.neck\.conv1\.", "image_encoder.neck.0."),
+    (r"^vision_encoder\.neck\.layer_norm1\.", "image_encoder.neck.1."),
+    (r"^vision_encoder\.neck\.conv2\.", "image_encoder.neck.2."),
+    (r"^vision_encoder\.neck\.layer_norm2\.", "image_encoder.neck.3."),
+    (r"^vision_encoder\.", "image_encoder."),
+]
 _POSITION = "prompt_encoder.shared_embedding.positional_embedding"
+_SHARED = "shared_image_embedding.positional_embedding"
 _PIXELS = ("pixel_mean", "pixel_std")
 
 
@@ -59,15 +70,30 @@ def vit_config(state: State) -> SamConfig:
 
 def from_official_vit(state: State) -> State:
     """Rename a released SAM state dict to the library's."""
-    renamed: State = {}
-    for name, tensor in state.items():
-        if name in _PIXELS:
-            continue
-        for pattern, replacement in _ENCODER:
-            name, hits = re.subn(pattern, replacement, name)
-            if hits:
-                break
-        renamed[rename(name, DECODER_PREFIXES)] = tensor
+    renamed = {
+        rename(_by_first_rule(name, _ENCODER), DECODER_PREFIXES): tensor
+        for name, tensor in state.items()
+        if name not in _PIXELS
+    }
     if _POSITION in renamed:
-        renamed["shared_image_embedding.positional_embedding"] = renamed[_POSITION]
+        renamed[_SHARED] = renamed[_POSITION]
     return renamed
+
+
+def to_official_vit(state: State) -> State:
+    """Name the state dict of a SamModel as the released model does."""
+    back = [(ours, released) for released, ours in DECODER_PREFIXES]
+    return {
+        rename(_by_first_rule(name, _RELEASED), back): tensor
+        for name, tensor in state.items()
+        if name != _SHARED
+    }
+
+
+def _by_first_rule(name: str, rules: list[tuple[str, str]]) -> str:
+    """Rename by the first rule that fits."""
+    for pattern, replacement in rules:
+        renamed, hits = re.subn(pattern, replacement, name)
+        if hits:
+            return renamed
+    return name

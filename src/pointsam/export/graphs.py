@@ -1,0 +1,218 @@
+"""A model as the graphs that label tools run: pixels to features, features and clicks to masks.
+
+The tools fix names, order and shapes of all inputs. Their input is 1024 pixels wide whatever the
+model's own side is; a model of another side shrinks or grows its input inside the graph.
+
+Source: segment_anything, utils/onnx.py, and samexporter, sam2_onnx.py, for the names. Theirs adds
+``(points - 2.5) * 1000`` to the single mask's score, so that one click and its padding point never
+answer with that mask; it is the one that is trained here, so these graphs always answer with it.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pointsam.frames import LOW_RES_STRIDE, to_edges, to_middles
+from pointsam.models.decoders.prompt_tokens import PromptTokens
+from pointsam.models.decoders.sam_hq import hq_features
+from pointsam.models.families.sam_hq import SamHQ
+from pointsam.models.segmenter import PIXEL_MEAN, PIXEL_STD, Embedding, ImageTerms, Segmenter
+
+TOOL_SIDE = 1024
+"""Side of the square input that the tools count in, in pixels."""
+TOOL_SIZE = (684, 1024)
+"""Height and width of the image that AnyLabeling hands to an encoder, letterboxed top-left."""
+
+
+class Encoder(nn.Module):
+    """Pixels that were normalised and padded, ``1 3 1024 1024``, to the image's features."""
+
+    def __init__(self, model: Segmenter) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Encode; what the family's decoder reads besides the embedding comes after it."""
+        side = self.model.side
+        if image.shape[-1] != side:
+            image = F.interpolate(
+                image, (side, side), mode="bilinear", antialias=image.shape[-1] > side
+            )
+        embedding = self.model.encode_adapted(self.model.encode_frozen(image))
+        return embedding.image, *embedding.extras
+
+
+class PictureEncoder(nn.Module):
+    """A picture, ``684 1024 3`` of RGB values 0 to 255, to the image's features."""
+
+    def __init__(self, model: Segmenter) -> None:
+        super().__init__()
+        self.encoder = Encoder(model)
+        self.mean = nn.Buffer(torch.tensor(PIXEL_MEAN))
+        self.std = nn.Buffer(torch.tensor(PIXEL_STD))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Normalise, pad right and below with zeros, encode."""
+        pixels = ((image - self.mean) / self.std).permute(2, 0, 1)[None]
+        height, width = TOOL_SIZE
+        features: tuple[Tensor, ...] = self.encoder(
+            F.pad(pixels, (0, TOOL_SIDE - width, 0, TOOL_SIDE - height))
+        )
+        return features
+
+
+class PyramidEncoder(nn.Module):
+    """SAM 2's encoder: normalised pixels, ``1 3 side side``, to its three maps, finest first."""
+
+    def __init__(self, model: Segmenter) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode."""
+        embedding = self.model.encode_adapted(self.model.encode_frozen(image))
+        fine, middle = embedding.extras
+        return fine, middle, embedding.image
+
+
+class Decoding(nn.Module):
+    """Features and clicks to mask logits; each form of a decoder holds one and names its inputs.
+
+    Takes over the model: its prompt encoder is replaced.
+    """
+
+    def __init__(self, model: Segmenter) -> None:
+        super().__init__()
+        root = model.peft_root
+        self.tokens = PromptTokens(root.prompt_encoder)
+        root.prompt_encoder = self.tokens
+        self.model = model
+
+    def forward(
+        self,
+        embedding: Embedding,
+        points: Tensor,
+        labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Decode instances with as many points each, and a mask that may be given for all."""
+        side = self.model.side // LOW_RES_STRIDE
+        if mask_input.shape[-1] != side:
+            mask_input = F.interpolate(mask_input, (side, side), mode="bilinear")
+        nothing = self.tokens.no_mask_embed.weight.reshape(1, -1, 1, 1)
+        given = self.tokens.encoder.mask_embed(mask_input[:1]) - nothing
+        # `prepare` adds the embedding of no mask itself
+        shown = embedding.image + has_mask_input.reshape(1, 1, 1, 1) * given
+        terms = self.model.prepare(Embedding(shown, embedding.extras))
+        if isinstance(self.model, SamHQ):
+            sharp = hq_features(self.model.sam.mask_decoder, embedding)
+            terms = ImageTerms((*terms.tensors[:-1], sharp))
+        found = self.model.decode_chunk(terms, points, labels.to(torch.int64))
+        return found.low_res_logits, found.iou_prediction
+
+
+class Decoder(nn.Module):
+    """Features, clicks and a size to the trained mask, its rating by SAM and its low-res logits."""
+
+    def __init__(self, model: Segmenter) -> None:
+        super().__init__()
+        self.side = model.side
+        self.decoding = Decoding(model)
+
+    def forward(
+        self,
+        image_embeddings: Tensor,
+        point_coords: Tensor,
+        point_labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+        orig_im_size: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Decode one object; points are in the frame of 1024 pixels."""
+        points = point_coords * (self.side / TOOL_SIDE)
+        embedding = Embedding(image_embeddings)
+        low_res, rating = self.decoding(embedding, points, point_labels, mask_input, has_mask_input)
+        return in_image(low_res, orig_im_size, side=self.side), rating, low_res
+
+
+class HQDecoder(nn.Module):
+    """SAM-HQ's decoder: as `Decoder`, and it reads early features of the encoder, too."""
+
+    def __init__(self, model: Segmenter) -> None:
+        super().__init__()
+        self.side = model.side
+        self.decoding = Decoding(model)
+
+    def forward(
+        self,
+        image_embeddings: Tensor,
+        interm_embeddings: Tensor,
+        point_coords: Tensor,
+        point_labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+        orig_im_size: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Decode one object; the early features are a stack of one map."""
+        points = point_coords * (self.side / TOOL_SIDE)
+        embedding = Embedding(image_embeddings, (interm_embeddings[0],))
+        low_res, rating = self.decoding(embedding, points, point_labels, mask_input, has_mask_input)
+        return in_image(low_res, orig_im_size, side=self.side), rating, low_res
+
+
+class PyramidDecoder(nn.Module):
+    """SAM 2's decoder: low-res logits of each object, and SAM's rating."""
+
+    def __init__(self, model: Segmenter) -> None:
+        super().__init__()
+        self.decoding = Decoding(model)
+
+    def forward(
+        self,
+        image_embed: Tensor,
+        high_res_feats_0: Tensor,
+        high_res_feats_1: Tensor,
+        point_coords: Tensor,
+        point_labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Decode objects; points are in the model frame, a padding point is added to them."""
+        found: tuple[Tensor, Tensor] = self.decoding(
+            Embedding(image_embed, (high_res_feats_0, high_res_feats_1)),
+            F.pad(point_coords, (0, 0, 0, 1)),
+            F.pad(point_labels, (0, 1), value=-1.0),
+            mask_input,
+            has_mask_input,
+        )
+        return found
+
+
+def in_image(low_res: Tensor, size: Tensor, *, side: int) -> Tensor:
+    """Bring low-res logits to an image of a size that is known when the graph runs.
+
+    Up to the input, without the padding, to the image: each pixel reads its two neighbours along
+    each axis, as bilinear interpolation does.
+
+    Source: segment_anything, modeling/sam.py, ``postprocess_masks``.
+    """
+    logits = F.interpolate(low_res, (side, side), mode="bilinear")
+    used = torch.floor(to_edges(size * (side / size.max())))
+    for axis in (2, 3):
+        logits = _stretch(logits, axis=axis, used=used[axis - 2], out=size[axis - 2])
+    return logits
+
+
+def _stretch(values: Tensor, *, axis: int, used: Tensor, out: Tensor) -> Tensor:
+    """Resample one axis: `used` pixels of it become `out`."""
+    count = out.to(torch.int64).item()
+    torch._check(count > 1)
+    place = to_middles(to_edges(torch.arange(count)) * (used / out)).clamp(min=0)
+    low = place.floor().clamp(max=used - 1)
+    high = (low + 1).clamp(max=used - 1)
+    shape = [-1 if dim == axis else 1 for dim in range(4)]
+    share = (place - low).reshape(shape)
+    near = values.index_select(axis, low.to(torch.int64))
+    far = values.index_select(axis, high.to(torch.int64))
+    return near + (far - near) * share

@@ -1,0 +1,27 @@
+"""How the weights of a written ONNX file are stored: smaller ones for slower disks and browsers."""
+
+from pathlib import Path
+from typing import Literal
+
+Weights = Literal["float32", "float16", "int8"]
+
+
+def stored(path: Path, weights: Weights) -> None:
+    """Store the weights of a file otherwise, in place; float32 is how they were written."""
+    if weights == "float16":
+        _as_float16(path)
+    elif weights == "int8":
+        _as_int8(path)
+
+
+def _as_float16(path: Path) -> None:
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
+
+
+def _as_int8(path: Path) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(path, path, weight_type=QuantType.QUInt8, op_types_to_quantize=["MatMul"])
