@@ -17,6 +17,11 @@ from pointsam.cli.arguments import (
 )
 from pointsam.cli.clicks import click, clicked_image
 from pointsam.cli.display import refuse_other_stretch
+from pointsam.cli.outlines import (
+    add_outline_arguments,
+    refuse_idle_rules,
+    write_label_files,
+)
 from pointsam.cli.predict_automatic import (
     EVERYTHING_DEFAULTS,
     add_automatic_arguments,
@@ -73,6 +78,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_model_arguments(parser)
     add_automatic_arguments(parser)
     add_scene_arguments(parser)
+    add_outline_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -118,8 +124,10 @@ def run(args: argparse.Namespace) -> int:
     if args.image is not None and is_scene(args.image, args.points):
         if args.joint or args.skip_broken or args.with_boxes:
             raise InputError("--joint, --skip-broken and --with-boxes are not for scenes.")
+        refuse_options(args, {"also": ()}, "images")
         return run_scene(args)
     refuse_options(args, SCENE_DEFAULTS, "rasters with a place on a map")
+    refuse_idle_rules(args)
     refuse_existing(args.output)
     read = read_images if args.grid is not None else _read_data
     return _segment(args, *read(args))
@@ -152,6 +160,7 @@ def _segment(args: argparse.Namespace, data: Dataset, folder: Path) -> int:
             write_labels(found.labels, output / "labels" / name)
             save_picture(draw_figure(found), output / "figures" / name)
         (output / "predictions.json").write_text(json.dumps(content))
+        write_label_files(args, content, output)
     print(f"{len(content['annotations'])} masks in {len(data.images)} images: {args.output}")
     return 0
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from pointsam.cli.arguments import open_model
 from pointsam.cli.clicks import clicked_image
 from pointsam.cli.display import add_display_arguments
+from pointsam.cli.outlines import outline_rules, told_of_all
 from pointsam.cli.predict_automatic import automatic_settings
 from pointsam.data.clicks.vector_points import ENDINGS
 from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
@@ -17,6 +18,7 @@ from pointsam.data.scene_dataset import fitting_window, read_scene_points
 from pointsam.errors import InputError
 from pointsam.models.adapters.card import AdapterCard, read_card
 from pointsam.prediction.images.automatic import load_prototypes
+from pointsam.prediction.predictor import usual_base
 from pointsam.prediction.scenes.automatic import SceneAutomatic
 from pointsam.prediction.scenes.run import SceneRun, SceneSettings, SceneSummary, Shard
 from pointsam.progress import Bar
@@ -28,6 +30,7 @@ SCENE_DEFAULTS = {
     "stretch": None,
     "allow_overlap": False,
     "shapefile": False,
+    "style": False,
     "shard": None,
     "resume": False,
 }
@@ -63,7 +66,16 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep masks that overlap; else a pixel goes to the highest logit",
     )
+    _add_outputs(scene)
+
+
+def _add_outputs(scene: "argparse._ArgumentGroup") -> None:
     scene.add_argument("--shapefile", action="store_true", help="also write a Shapefile")
+    scene.add_argument(
+        "--style",
+        action="store_true",
+        help="keep the style in the GeoPackage, too; other readers see it as a second layer",
+    )
     scene.add_argument(
         "--shard",
         metavar="I/N",
@@ -83,7 +95,7 @@ def is_scene(image: Path, points: Path | None) -> bool:
 
 def run_scene(args: argparse.Namespace) -> int:
     """Segment a scene; reads image, points, output, the model's arguments and the above."""
-    shard = _shard(args.shard)
+    shard, rules = _shard(args.shard), outline_rules(args)
     card = read_card(args.adapter) if args.adapter else None
     bands, stretch = displayed(args, card)
     with open_scene(args.image, bands=bands, stretch=stretch) as scene:
@@ -117,7 +129,12 @@ def run_scene(args: argparse.Namespace) -> int:
             )
             return 0
         summary = run.finish(
-            args.output, allow_overlap=args.allow_overlap, shapefile=args.shapefile
+            args.output,
+            allow_overlap=args.allow_overlap,
+            shapefile=args.shapefile,
+            rules=rules,
+            style=args.style,
+            told=told_of_all(args, base=args.model or usual_base(args.adapter)),
         )
     _report(summary, args.output)
     return 0

@@ -1,6 +1,7 @@
 """Where an image lies on the map."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,6 +132,18 @@ def ground_areas(polygons: np.ndarray, crs: str | None) -> Float[np.ndarray, " o
     Through Lambert's azimuthal equal-area projection around their middle: a Web Mercator square
     metre at 60 degrees north is a quarter of one, and a degree is none.
     """
+    return _measured(polygons, crs, shapely.area)
+
+
+def ground_perimeters(polygons: np.ndarray, crs: str | None) -> Float[np.ndarray, " objects"]:
+    """Measure the length of polygons' rings in metres, as `ground_areas` measures areas."""
+    return _measured(polygons, crs, shapely.length)
+
+
+def _measured(
+    polygons: np.ndarray, crs: str | None, measure: Callable[[np.ndarray], np.ndarray]
+) -> Float[np.ndarray, " objects"]:
+    """Measure polygons on the ground; NaN where they have no place on earth."""
     system = CRS.from_wkt(crs) if crs else None
     if system is None or not (system.is_geographic or system.is_projected):
         return np.full(len(polygons), np.nan)  # or a site's own, tied to no place on earth
@@ -147,8 +160,7 @@ def ground_areas(polygons: np.ndarray, crs: str | None) -> Float[np.ndarray, " o
         polygons,
         lambda points: np.stack(transform_points(system, flat, *points.T), axis=1),
     )
-    measured: Float[np.ndarray, " objects"] = shapely.area(moved)
-    return measured
+    return measure(moved)
 
 
 def pixel_metres(

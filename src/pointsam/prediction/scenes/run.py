@@ -1,7 +1,7 @@
 """A scene from points to files, in steps that a killed run or another machine can take up."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,9 @@ from pointsam.models.adapters.lora import adapter_hash
 from pointsam.models.encoding import Precision
 from pointsam.models.loading.checkpoints import base_hash
 from pointsam.models.segmenter import Segmenter
+from pointsam.prediction.polygons import PolygonRules
 from pointsam.prediction.scenes.automatic import GridTasks, SceneAutomatic, kept, settled
+from pointsam.prediction.scenes.geometry import reshaped
 from pointsam.prediction.scenes.logit_maps import Overlaps
 from pointsam.prediction.scenes.objects import LARGEST_WINDOW, SceneMask, segment_task
 from pointsam.prediction.scenes.parts import (
@@ -29,9 +31,12 @@ from pointsam.prediction.scenes.parts import (
     run_id,
     write_part,
 )
-from pointsam.prediction.scenes.vectors import outline, write_labels, write_polygons
+from pointsam.prediction.scenes.style import store_style, write_style
+from pointsam.prediction.scenes.vectors import LAYER, outline, write_labels, write_polygons
 
 LABELS_NAME = "instances.tif"
+CLASSES_NAME = "classes.tif"
+STYLE_NAME = "instances.qml"
 POLYGON_NAMES = ("instances.gpkg", "instances.geojson")
 SHAPEFILE_NAME = "instances.shp"
 NO_CLICKS = ScenePoints((), np.zeros((0, 2)), ())
@@ -150,13 +155,25 @@ class SceneRun:
         """List the windows that are not done."""
         return [w for w in self.windows if not part_path(folder, w).is_file()]
 
-    def finish(self, folder: Path, *, allow_overlap: bool, shapefile: bool) -> SceneSummary:
+    def finish(
+        self,
+        folder: Path,
+        *,
+        allow_overlap: bool,
+        shapefile: bool,
+        rules: PolygonRules = PolygonRules(),  # noqa: B008 (frozen)
+        style: bool = False,
+        told: Mapping[str, str] | None = None,
+    ) -> SceneSummary:
         """Decide who owns which pixel and write the outputs.
 
         Args:
             folder: of the run, with all windows done.
             allow_overlap: keep masks as decoded; the raster then shows the highest logit.
             shapefile: also write one.
+            rules: for the polygons; the rasters stay as the masks are.
+            style: keep the style in the GeoPackage, too.
+            told: of every polygon, by the name of a field.
         """
         parts = (part_path(folder, window) for window in self.windows)
         found = [mask for path in parts for mask in read_part(path, run=self._id)]
@@ -166,12 +183,19 @@ class SceneRun:
             objects, masks = settled(self._tasks, masks, self._automatic.settings)
         maps = [mask.logits for mask in masks]
         overlaps = Overlaps(maps, within=self._scene.grid.box, exclusive=not allow_overlap)
-        outlines = outline(overlaps, len(objects), self._scene)
+        outlines = reshaped(outline(overlaps, len(objects), self._scene), rules, self._scene)
         polygons = (*POLYGON_NAMES, *([SHAPEFILE_NAME] if shapefile else []))
-        replaced = tuple(name for name in (*polygons, LABELS_NAME) if (folder / name).exists())
+        written = (*polygons, LABELS_NAME, CLASSES_NAME, STYLE_NAME)
+        replaced = tuple(name for name in written if (folder / name).exists())
         for name in polygons:
-            write_polygons(folder / name, outlines, objects, masks, crs=self._scene.crs)
+            write_polygons(folder / name, outlines, objects, masks, crs=self._scene.crs, told=told)
+        classes = [scene_object.category for scene_object in objects]
+        names = sorted(set(classes))
+        write_style(folder / STYLE_NAME, names, objects=len(objects))
+        if style:
+            store_style(folder / POLYGON_NAMES[0], LAYER, names, objects=len(objects))
         write_labels(folder / LABELS_NAME, overlaps, self._scene)
+        write_labels(folder / CLASSES_NAME, overlaps, self._scene, classes=classes)
         return SceneSummary(
             objects=len(objects),
             empty=int((outlines.area_px == 0).sum()),

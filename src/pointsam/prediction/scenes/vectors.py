@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from errno import ENOSPC
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pyogrio
@@ -19,7 +20,13 @@ from rasterio import features
 from rasterio.crs import CRS
 from rasterio.shutil import copy as copy_raster
 
-from pointsam.data.rasters.georeference import DEGREES, ground_areas, move_points, to_map
+from pointsam.data.rasters.georeference import (
+    DEGREES,
+    ground_areas,
+    ground_perimeters,
+    move_points,
+    to_map,
+)
 from pointsam.data.rasters.opening import CACHE_BYTES
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject
@@ -94,11 +101,13 @@ def write_polygons(
     masks: Sequence[SceneMask],
     *,
     crs: str | None,
+    told: Mapping[str, str] | None = None,
 ) -> None:
     """Write one feature an object, as GeoPackage, GeoJSON or Shapefile after the file's ending.
 
-    Fields: instance (its number in the raster), point_id, class, score, area_m2, area_px, window
-    (side of the window it was seen in, in pixels) and cut (1 where it may go on beyond).
+    Fields: instance (its number in the raster), point_id, class, score, area_m2, perim_m,
+    area_px, window (side of the window it was seen in, in pixels), cut (1 where it may go on
+    beyond), and what is `told` of all of them: scene, model, adapter, version.
 
     GeoJSON names coordinate systems by their code: polygons in one without a code are written in
     degrees there.
@@ -109,10 +118,11 @@ def write_polygons(
         "class": np.array([o.category for o in objects], dtype=object),
         "score": np.array([m.score for m in masks], dtype=np.float64).round(4),
         "area_m2": outlines.area_m2.round(3),
+        "perim_m": ground_perimeters(outlines.polygons, crs).round(2),
         "area_px": outlines.area_px,
         "window": np.array([m.window for m in masks], dtype=np.int32),
         "cut": np.array([m.cut for m in masks], dtype=np.int32),
-    }
+    } | {name: np.full(len(objects), text, dtype=object) for name, text in (told or {}).items()}
     geometry = outlines.polygons.copy()
     if path.suffix == ".geojson":
         geometry, crs = _with_a_code(geometry, crs)
@@ -213,33 +223,33 @@ def _write(
             raise
 
 
-def write_labels(path: Path, overlaps: Overlaps, scene: Scene) -> None:
+def write_labels(
+    path: Path, overlaps: Overlaps, scene: Scene, *, classes: Sequence[str] | None = None
+) -> None:
     """Write the instance numbers of all pixels, 0 where there is none, as a tiled GeoTIFF (COG).
 
     Block by block: its memory does not grow with the scene.
+
+    Args:
+        path: of the new file.
+        overlaps: says whose each pixel is.
+        scene: that the file lies over.
+        classes: of all objects; then the file holds the number of each pixel's class, from 1 in
+            the order of the alphabet, and its tags name them.
     """
-    height, width = scene.size
-    profile = {
-        "driver": "GTiff",
-        "count": 1,
-        "dtype": "uint32",
-        "height": height,
-        "width": width,
-        "nodata": 0,
-        "transform": scene.dataset.transform,
-        "crs": scene.dataset.crs,
-    }
-    layout = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate"}
-    layout |= {"sparse_ok": True, "bigtiff": "if_safer"}
+    names = sorted(set(classes or ()))
+    number = np.array([0, *(names.index(name) + 1 for name in classes or ())], dtype=np.uint32)
     with (
         replacing(path) as final,
         TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder,
         rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES),
     ):
         plain = Path(folder) / path.name
-        with rasterio.open(plain, "w", **profile, **layout) as out:
+        with rasterio.open(plain, "w", **_profile(scene)) as out:
+            out.update_tags(**{f"CLASS_{place}": name for place, name in enumerate(names, 1)})
             for block in _blocks(scene.grid):
                 labels = overlaps.labels(block)
+                labels = labels if classes is None else number[labels]
                 if labels.any():
                     x, y = block[0] - scene.grid.x, block[1] - scene.grid.y
                     where = rasterio.windows.Window(x, y, labels.shape[1], labels.shape[0])
@@ -253,6 +263,27 @@ def write_labels(path: Path, overlaps: Overlaps, scene: Scene) -> None:
             blocksize=BLOCK,
             bigtiff="if_safer",
         )
+
+
+def _profile(scene: Scene) -> dict[str, Any]:
+    """Describe a tiled raster of numbers over a scene."""
+    height, width = scene.size
+    return {
+        "driver": "GTiff",
+        "count": 1,
+        "dtype": "uint32",
+        "height": height,
+        "width": width,
+        "nodata": 0,
+        "transform": scene.dataset.transform,
+        "crs": scene.dataset.crs,
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "compress": "deflate",
+        "sparse_ok": True,
+        "bigtiff": "if_safer",
+    }
 
 
 def _blocks(grid: Grid) -> list[Box]:
