@@ -136,22 +136,21 @@ def test_labels_number_instances_from_one_and_settle_overlaps_by_logit():
     logits = torch.tensor([[[2.0, 2.0, -1.0]], [[-1.0, 3.0, 0.0]]])
     owners = PixelOwners((1, 3))
     assert owners.labels.tolist() == [[0, 0, 0]]
-    owners.claim(logits, first=1)
+    for number, own in enumerate(logits, start=1):
+        owners.claim(own, number=number)
     assert owners.labels.tolist() == [[1, 2, 0]]
 
 
-def test_of_equal_logits_the_first_claim_owns_the_pixel_whoever_comes_together():
-    logits = torch.tensor([[[2.0, 1.0]], [[2.0, 4.0]], [[2.0, 4.0]]])
-    together, apart = PixelOwners((1, 2)), PixelOwners((1, 2))
-    together.claim(logits, first=5)
-    for number, one in enumerate(logits, start=5):
-        apart.claim(one[None], first=number)
-    assert together.labels.tolist() == apart.labels.tolist() == [[5, 6]]
+def test_of_equal_logits_the_first_claim_owns_the_pixel():
+    owners = PixelOwners((1, 2))
+    for number, row in ((5, [2.0, 1.0]), (6, [2.0, 4.0]), (7, [2.0, 4.0])):
+        owners.claim(torch.tensor([row]), number=number)
+    assert owners.labels.tolist() == [[5, 6]]
 
 
 def test_a_claim_on_a_part_changes_nothing_outside_it():
     owners = PixelOwners((3, 4))
-    owners.claim(torch.ones(1, 2, 2), first=9, part=(slice(1, 3), slice(0, 2)))
+    owners.claim(torch.ones(2, 2), number=9, part=(slice(1, 3), slice(0, 2)))
     assert owners.labels.tolist() == [[0, 0, 0, 0], [9, 9, 0, 0], [9, 9, 0, 0]]
 
 

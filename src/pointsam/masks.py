@@ -146,23 +146,21 @@ class PixelOwners:
 
     def claim(
         self,
-        mask_logits: Float[Tensor, "masks rows cols"],
+        mask_logits: Float[Tensor, "rows cols"],
         *,
-        first: int,
+        number: int,
         part: tuple[slice, slice] = (slice(None), slice(None)),
     ) -> None:
-        """Let masks claim their pixels.
+        """Let one mask claim its pixels.
 
         Args:
-            mask_logits: of at least one mask, in the pixels of `part`.
-            first: number of the first mask; the others follow.
+            mask_logits: in the pixels of `part`.
+            number: of the mask, from 1.
             part: rows and columns of the raster.
         """
-        highest, owner = mask_logits.max(dim=0)
-        best, labels = self._best[part], self.labels[part]
-        wins = highest > best
-        labels.copy_(torch.where(wins, owner.to(labels.dtype) + first, labels))
-        best.copy_(torch.where(wins, highest, best))
+        best = self._best[part]
+        self.labels[part].masked_fill_(mask_logits > best, number)
+        torch.maximum(best, mask_logits, out=best)
 
 
 def _ratio(part: Int[Tensor, " n"], whole: Int[Tensor, " n"]) -> Float[Tensor, " n"]:

@@ -94,7 +94,8 @@ def image_masks(
         logits = frame.logits_to_image(low_res_logits[start : start + SHOWN_AT_ONCE])
         masks = threshold(logits)
         rles += [to_rle(mask) for mask in masks.cpu().numpy()]
-        owners.claim(logits, first=start + 1)
+        for number, own in enumerate(logits, start=start + 1):
+            owners.claim(own, number=number)
     return tuple(rles), owners.labels.cpu().numpy()
 
 

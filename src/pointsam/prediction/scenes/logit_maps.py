@@ -175,7 +175,7 @@ class Overlaps:
             if part is None:  # they share no more than an edge
                 continue
             logits = torch.from_numpy(self._maps[index].render(part))
-            owners.claim(logits[None], first=index + 1, part=_inside(part, box))
+            owners.claim(logits, number=index + 1, part=_inside(part, box))
         return owners.labels.numpy().view(np.uint32)
 
 
