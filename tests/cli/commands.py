@@ -10,12 +10,12 @@ EVALUATE = (
 PREDICT = "predict --images images --points points.json --output out " + MODEL
 TRAIN = (
     "train --images images --points points.json --output out --side 128 --epochs 0.4 "
-    "--set loss.prototype=0"
+    "--regime pointsam --set loss.prototype=0"
 )
 SCENE = "predict scene.tif --points clicks.gpkg --output out " + MODEL
 TRAIN_SCENE = (
     "train --images scene.tif --points clicks.gpkg --output out --side 128 --epochs 0.4 "
-    "--set loss.prototype=0"
+    "--regime pointsam --set loss.prototype=0"
 )
 GRID = "predict --images images --grid 2 --output out " + MODEL
 SCENE_GRID = "predict scene.tif --grid 2 --output out " + MODEL

@@ -73,7 +73,7 @@ def clicks(tmp_path):
 def train(images, clicks, output, *more):
     return main(
         ["train", "--images", str(images), "--points", str(clicks), "--output", str(output),
-         "--side", str(SIDE), "--set", "teacher.min_iou_prediction=0",
+         "--side", str(SIDE), "--regime", "pointsam", "--set", "teacher.min_iou_prediction=0",
          "--set", "prototypes.bank=8", "--set", "prototypes.min_clusters=2",
          "--set", "monitor.min_share=0", "--set", "monitor.min_agreement=0",
          "--set", "monitor.max_area_change=1e9",

@@ -12,6 +12,7 @@ import torch
 from pointsam.data.dataset import read_image_of
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
+from pointsam.models.adapters.by_name import find_adapter, shipped_adapters
 from pointsam.models.cache import FeatureCache, KeptEmbeddings
 from pointsam.models.loading.checkpoints import base_hash
 from pointsam.models.segmenter import Segmenter
@@ -29,7 +30,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "the adapter's base, or mobile_sam, if not given",
     )
     model.add_argument(
-        "--adapter", type=Path, metavar="DIR", help="folder that 'pointsam train' wrote"
+        "--adapter",
+        type=find_adapter,
+        metavar="DIR",
+        help="folder that 'pointsam train' wrote, or the name of a shipped adapter: "
+        + ", ".join(shipped_adapters()),
     )
     model.add_argument(
         "--side",

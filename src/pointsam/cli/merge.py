@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing
+from pointsam.models.adapters.by_name import find_adapter
 from pointsam.models.loading.checkpoints import EXPORT_SUFFIXES, export_plain
 from pointsam.prediction.predictor import load
 
@@ -23,10 +24,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument(
         "--adapter",
-        type=Path,
+        type=find_adapter,
         required=True,
         metavar="DIR",
-        help="folder that 'pointsam train' wrote",
+        help="folder that 'pointsam train' wrote, or the name of a shipped adapter",
     )
     parser.add_argument(
         "--model",

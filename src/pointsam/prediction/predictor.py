@@ -14,6 +14,7 @@ from torch import Tensor
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame, on_image
 from pointsam.masks import masks_in_image
+from pointsam.models.adapters.by_name import find_adapter
 from pointsam.models.adapters.card import read_card
 from pointsam.models.adapters.lora import Adapter
 from pointsam.models.encoding import Precision, encode_image
@@ -150,7 +151,7 @@ def load(
     Args:
         name: as ``--model`` of the command line: a known name or a checkpoint file; the base that
             the adapter names, or ``mobile_sam``, if not given.
-        adapter: folder that ``pointsam train`` wrote.
+        adapter: folder that ``pointsam train`` wrote, or the name of a shipped adapter.
         side: of the model's input, in pixels; the adapter's own, or 1024.
         device: ``cpu``, ``cuda``, ``cuda:1``, ...
         precision: of the encoder: ``float32`` or ``bfloat16``.
@@ -159,7 +160,7 @@ def load(
         FileNotFoundError: no such model or adapter.
         InputError: damaged files, or an adapter of another base.
     """
-    folder = None if adapter is None else Path(adapter)
+    folder = None if adapter is None else find_adapter(adapter)
     fitting = read_card(folder).side if folder is not None else USUAL_SIDE
     base = usual_base(folder) if name is None else name
     model = load_segmenter(base, side=fitting if side is None else side, device=device)

@@ -11,6 +11,7 @@ from pointsam.files import sha256_of
 from pointsam.labelling.consensus import Reading
 from pointsam.labelling.output import LABELS_NAME
 from pointsam.labelling.run import label_clicks
+from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.loading.checkpoints import base_hash, load_segmenter
 from pointsam.training.result import trainable
 from pointsam.training.run import RunInputs
@@ -35,13 +36,14 @@ def with_labels(
 
     Raises:
         InputError: several processes, which would all label the same; or the folder beside the
-            output holds labels of other inputs.
+            output holds labels of other inputs; or a rank or block that the model does not have.
     """
     if inputs.ranks.count > 1:
         raise InputError(
             "several processes do not label: run 'pointsam label' first, and give its labels.json "
             "to every process as --labels."
         )
+    _refuse_unfit(settings)
     folder = label_folder(inputs.output)
     model = load_segmenter(settings.model.name, side=settings.model.side, device=inputs.device)
     label_clicks(
@@ -54,6 +56,20 @@ def with_labels(
         precision=settings.precision,
     )
     return on_labels(inputs, folder / LABELS_NAME)
+
+
+def _refuse_unfit(settings: TrainSettings) -> None:
+    """Refuse an adapter that the model cannot carry before an hour of labelling, not after."""
+    chosen = settings.model
+    model = load_segmenter(chosen.name, side=chosen.side)
+    attach_adapter(
+        model,
+        rank=chosen.rank,
+        first_block=model.first_block if chosen.first_block is None else chosen.first_block,
+        seed=settings.seed,
+        adapt=chosen.adapt,
+        alpha=chosen.alpha,
+    )
 
 
 def on_labels(inputs: RunInputs, labels: Path) -> RunInputs:
