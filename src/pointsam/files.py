@@ -1,18 +1,34 @@
 """Writing files so that a crash, a full disk or a second run loses nothing."""
 
+import codecs
 import errno
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from pointsam.errors import InputError
+from pointsam.errors import InputError, in_words
 
 SAMPLES, SAMPLE_BYTES = 64, 2**16
 """Pieces of a large file that name it, and the size of each."""
+
+
+_ENCODINGS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""What the first bytes of a text say of the others."""
+
+TEXT_MARKS = tuple(_ENCODINGS)
+"""Byte-order marks."""
 
 
 @contextmanager
@@ -109,22 +125,51 @@ def list_files(folder: Path, endings: Collection[str]) -> list[Path]:
     )
 
 
+def decoded(content: bytes, *, errors: str = "strict") -> str:
+    """Give bytes as text: in UTF-8, or in what their byte-order mark says.
+
+    Raises:
+        UnicodeDecodeError: neither.
+    """
+    encoding = next((name for mark, name in _ENCODINGS.items() if content.startswith(mark)), None)
+    return content.decode(encoding or "utf-8", errors)
+
+
 def read_text(path: Path) -> str:
     """Read a file of text.
 
     Raises:
-        InputError: it is not text in UTF-8.
+        InputError: it is not text in UTF-8, nor in UTF-16 with its mark.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return decoded(path.read_bytes())
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path} is not text in UTF-8 (at byte {error.start}): save it as UTF-8."
         ) from error
 
 
+def read_json(path: Path) -> Any:
+    """Read JSON, with or without a byte-order mark.
+
+    Raises:
+        InputError: it is none, or holds numbers too long to read.
+    """
+    try:
+        return json.loads(decoded(path.read_bytes()))
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path} is not JSON ({in_words(error)}): is it the right file, and written whole?"
+        ) from error
+
+
 def sha256_of(path: Path) -> str:
-    """Name a file by its content."""
+    """Name a file by its content, a folder by the names and contents of its files."""
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for file in sorted(file for file in path.rglob("*") if file.is_file()):
+            digest.update(f"{file.relative_to(path).as_posix()} {sha256_of(file)}\n".encode())
+        return digest.hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict
 from pathlib import Path
 
-from pointsam.data.clicks.vector_points import ENDINGS
+from pointsam.data.clicks.vector_points import looks_like_vector
 from pointsam.data.coco.annotations import pair, read_coco, read_points, write_points
 from pointsam.data.prepare.oriented_boxes import (
     centres,
@@ -104,7 +104,7 @@ def run_make(args: argparse.Namespace) -> int:
     if not 0 <= args.trim_bridges < math.inf:
         raise InputError(f"--trim-bridges {args.trim_bridges}: give a width in pixels, or 0.")
     trim = Trim(bridge=args.trim_bridges, one_part=args.one_part)
-    if args.masks.suffix.lower() in ENDINGS:
+    if looks_like_vector(args.masks):
         if trim != Trim() or args.points:
             raise InputError(
                 "--trim-bridges, --one-part and --points go with COCO masks, not with polygons."

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, open_clicks
 from pointsam.data.coco.annotations import pair
 from pointsam.data.coco.schema import read_coco_json, refuse
 from pointsam.data.prepare.checking import (
@@ -39,7 +40,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         ),
     )
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="COCO instance masks")
-    parser.add_argument("--points", type=Path, metavar="FILE", help="point file")
+    parser.add_argument("--points", type=Path, metavar="FILE", help=POINTS_HELP)
+    add_click_arguments(parser)
     parser.add_argument(
         "--images", type=Path, metavar="DIR", help="folder the file names are in; all are read"
     )
@@ -66,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
     _refuse_usage(args)
     report = Report()
     masks = check_annotations(args.annotations, report) if args.annotations else None
-    points = check_points(args.points, masks, report) if args.points else None
+    points = (
+        check_points(open_clicks(args), masks, report, images=args.images) if args.points else None
+    )
     data = masks or points
     if args.images is not None and data is not None:
         _check_images(args, data, report)

@@ -16,9 +16,11 @@ from pointsam.cli.arguments import (
     readable_images,
     refuse_options,
 )
+from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, open_clicks, say
 from pointsam.cli.display import refuse_other_stretch
 from pointsam.cli.score_files import print_table, write_scores
-from pointsam.data.coco.annotations import pair, read_coco, read_points
+from pointsam.data.coco.annotations import pair, read_coco
+from pointsam.data.coco.pairing import off_their_masks
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
 from pointsam.evaluation.masks import Scores, evaluate, paired_records, score_given
@@ -58,8 +60,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=Path,
         action="append",
         metavar="FILE",
-        help="point file with the same annotation ids; may be given several times",
+        help=f"{POINTS_HELP}; with the annotation ids, may be given several times",
     )
+    add_click_arguments(files)
     files.add_argument(
         "--masks",
         type=Path,
@@ -166,7 +169,9 @@ def _folders(points: list[Path]) -> list[str]:
 def _read_data(args: argparse.Namespace) -> list[Dataset]:
     """Read masks and points, pair them, and look at every image once."""
     masks = read_coco(args.annotations)
-    datasets = [pair(masks, read_points(path)) for path in args.points]
+    datasets = [pair(masks, open_clicks(args, path).read(args.images)) for path in args.points]
+    for path, data in zip(args.points, datasets, strict=True):
+        say((), [f"{path}: {line}" for line in (*data.notes, *_off_their_masks(data))])
     # Images without instances are not scored, so nobody needs to have them.
     scored = replace(masks, images=tuple(i for i in masks.images if i.instances), dropped=())
     readable = readable_images(scored, args.images, skip_broken=args.skip_broken)
@@ -178,6 +183,18 @@ def _read_data(args: argparse.Namespace) -> list[Dataset]:
             dropped=(*data.dropped, *readable.dropped),
         )
         for data in datasets
+    ]
+
+
+def _off_their_masks(data: Dataset) -> list[str]:
+    """Say which share of the positive points are not on the mask that they are paired with."""
+    off, whole = off_their_masks(data)
+    if not off:
+        return []
+    share = 100 * off / whole
+    return [
+        f"{off} of {whole} positive points ({share:.1f} %) lie off the mask of their own id: "
+        "are points and masks of one data set?"
     ]
 
 

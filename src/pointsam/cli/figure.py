@@ -10,8 +10,9 @@ from pointsam.cli.arguments import (
     open_predictor,
     readable_images,
 )
+from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, read_clicks
 from pointsam.cli.figure_scene import add_scene_arguments, draw_scene
-from pointsam.data.coco.annotations import pair, read_coco, read_points
+from pointsam.data.coco.annotations import pair, read_coco
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
 from pointsam.figures import save_picture
@@ -41,7 +42,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     files = parser.add_argument_group("files")
     files.add_argument("--images", type=Path, metavar="DIR", help="folder of images")
-    files.add_argument("--points", type=Path, metavar="FILE", help="point file")
+    files.add_argument("--points", type=Path, metavar="FILE", help=POINTS_HELP)
+    add_click_arguments(files)
     files.add_argument(
         "--annotations", type=Path, metavar="FILE", help="COCO masks with the same ids"
     )
@@ -131,7 +133,7 @@ def _draw_sheet(args: argparse.Namespace, data: Dataset, predictor: Predictor) -
 
 def _read_data(args: argparse.Namespace) -> Dataset:
     """Read points, and masks where there are any; keep images with instances."""
-    data = read_points(args.points)
+    data = read_clicks(args, args.images)
     if args.annotations:
         data = pair(read_coco(args.annotations), data)
     known = {image.file_name for image in data.images}

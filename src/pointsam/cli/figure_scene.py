@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from pointsam.cli.click_files import open_clicks
 from pointsam.cli.display import add_display_arguments
 from pointsam.data.rasters.scene import Scene, open_scene
 from pointsam.data.rasters.scene_points import ScenePoints, points_on_scene
@@ -68,7 +69,7 @@ def draw_scene(args: argparse.Namespace) -> None:
     refuse_existing_file(args.output)
     with open_scene(args.scene, bands=args.bands, stretch=args.stretch) as scene:
         outlines = read_outlines(args.masks, scene)
-        record = read_scene_points(args.points, scene) if args.points else None
+        record = read_scene_points(open_clicks(args), scene) if args.points else None
         points = points_on_scene(record, scene.grid) if record else None
         window = _window(args, scene, outlines, points)
         save_picture(draw_part(scene, window, outlines, points), args.output)

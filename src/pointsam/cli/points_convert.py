@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from pointsam.data.clicks.formats import read_clicks, write_clicks
+from pointsam.cli.click_files import add_click_arguments, open_clicks, say
+from pointsam.data.clicks.writers import write_clicks
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing_file
 
@@ -15,7 +16,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="make a point file from the clicks of another tool, or a table of a point file",
         description=(
             "Read clicks from a point file, COCO key points, CSV (image,x,y or image,lon,lat), "
-            "GeoJSON, GeoPackage, Shapefile, LabelMe, Label Studio, CVAT, or YOLO boxes, and write "
+            "GeoJSON, GeoPackage or another vector file, LabelMe, Label Studio, CVAT, VIA, "
+            "Supervisely, or boxes of YOLO, DOTA or NWPU VHR-10, told by their content, and write "
             "a point file (.json), CSV or GeoJSON. Clicks with the same 'instance' (LabelMe and "
             "CVAT: group) are one object; without it each positive click is an object, and a "
             "negative one is background for all objects of its image."
@@ -30,27 +32,23 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--images",
         type=Path,
         metavar="DIR",
-        help="folder of the images: for CSV, YOLO and vector files",
+        help="folder of the images, or one image: for forms without sizes or places",
     )
-    parser.add_argument(
-        "--negative",
-        default="background",
-        metavar="CLASS",
-        help="class of clicks off the objects, where clicks have no label (default: %(default)s)",
-    )
+    add_click_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, then write."""
     refuse_existing_file(args.output)
-    data = read_clicks(args.input, images=args.images, negative=args.negative)
+    data = open_clicks(args, args.input).read(args.images)
     background = sum(len(image.background_points) for image in data.images)
     if not data.instance_count and not background:
         raise InputError(f"{args.input} holds no clicks: is it the right file, exported whole?")
     write_clicks(data, args.output, images=args.images)
     for line in data.dropped:
         print(f"dropped: {line}")
+    say((), data.notes)
     print(
         f"{args.output}: {data.instance_count} instances in {len(data.images)} images, "
         f"{background} background points"

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from pointsam.cli.arguments import (
     readable_images,
     refuse_options,
 )
+from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, open_clicks, read_clicks
 from pointsam.cli.clicks import click, clicked_image
 from pointsam.cli.display import refuse_other_stretch
 from pointsam.cli.outlines import (
@@ -29,7 +29,6 @@ from pointsam.cli.predict_automatic import (
     read_images,
 )
 from pointsam.cli.predict_scene import SCENE_DEFAULTS, add_scene_arguments, is_scene, run_scene
-from pointsam.data.coco.annotations import read_points
 from pointsam.data.rasters.images import read_image
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
@@ -93,9 +92,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         "--images", type=Path, metavar="DIR", help="folder of a point file's images"
     )
     clicks = files.add_mutually_exclusive_group(required=True)
-    clicks.add_argument(
-        "--points", type=Path, metavar="FILE", help="point file; for a scene also a vector file"
-    )
+    clicks.add_argument("--points", type=Path, metavar="FILE", help=POINTS_HELP)
     clicks.add_argument(
         "--point",
         type=click,
@@ -111,21 +108,23 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         help="no clicks: prompt with N points along the longer side and keep the good masks",
     )
     files.add_argument("--output", "-o", type=Path, required=True, metavar="DIR", help="new folder")
+    add_click_arguments(files)
     add_skip_broken(files)
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict."""
     args.image = args.image or args.scene
+    clicks = open_clicks(args) if args.points is not None else None
     if args.grid is None:
         refuse_options(args, EVERYTHING_DEFAULTS, "--grid")
     if args.with_boxes and (args.points is None or args.joint):
         raise InputError("--with-boxes takes the boxes of a point file, and not --joint.")
-    if args.image is not None and is_scene(args.image, args.points):
+    if args.image is not None and is_scene(args.image, clicks):
         if args.joint or args.skip_broken or args.with_boxes:
             raise InputError("--joint, --skip-broken and --with-boxes are not for scenes.")
         refuse_options(args, {"also": ()}, "images")
-        return run_scene(args)
+        return run_scene(args, clicks)
     refuse_options(args, SCENE_DEFAULTS, "rasters with a place on a map")
     refuse_idle_rules(args)
     refuse_existing(args.output)
@@ -178,24 +177,11 @@ def _read_data(args: argparse.Namespace) -> tuple[Dataset, Path]:
         record = clicked_image(args.image, (size[0], size[1]), args.point)
         data, folder = Dataset((record,), ("object",)), args.image.parent
     elif args.image is not None:
-        data, folder = _of_one(read_points(args.points), args.image), args.image.parent
+        data, folder = read_clicks(args, args.image), args.image.parent
     else:
-        data, folder = read_points(args.points), args.images
-    for line in data.dropped:
-        print(f"pointsam: left out: {line}", file=sys.stderr)
+        data, folder = read_clicks(args, args.images), args.images
     with_points = tuple(record for record in data.images if record.instances)
     if not with_points:
         raise InputError(f"{args.points} has no image with points: there is nothing to segment.")
     data = replace(data, images=with_points)
     return readable_images(data, folder, skip_broken=args.skip_broken), folder
-
-
-def _of_one(data: Dataset, image: Path) -> Dataset:
-    """Keep the points of one image, found by its name."""
-    found = [record for record in data.images if Path(record.file_name).name == image.name]
-    if len(found) != 1:
-        raise InputError(
-            f"the point file names {len(found)} images {image.name}, expected one: "
-            "give --images DIR for all of its images."
-        )
-    return replace(data, images=(replace(found[0], file_name=image.name),))

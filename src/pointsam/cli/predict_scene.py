@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from pointsam.cli.arguments import open_model
+from pointsam.cli.click_files import say
 from pointsam.cli.clicks import clicked_image
 from pointsam.cli.display import add_display_arguments
 from pointsam.cli.outlines import outline_rules, told_of_all
 from pointsam.cli.predict_automatic import automatic_settings
-from pointsam.data.clicks.vector_points import ENDINGS
+from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
 from pointsam.data.rasters.scene_points import scene_points
 from pointsam.data.rasters.stretching import Stretch, stretch_from
@@ -88,22 +89,24 @@ def _add_outputs(scene: "argparse._ArgumentGroup") -> None:
     )
 
 
-def is_scene(image: Path, points: Path | None) -> bool:
+def is_scene(image: Path, clicks: ClickFile | None) -> bool:
     """Say whether an image belongs on a map, or its points come from one."""
-    return (points is not None and points.suffix.lower() in ENDINGS) or georeferenced(image)
+    return (clicks is not None and clicks.on_map) or georeferenced(image)
 
 
-def run_scene(args: argparse.Namespace) -> int:
+def run_scene(args: argparse.Namespace, clicks: ClickFile | None) -> int:
     """Segment a scene; reads image, points, output, the model's arguments and the above."""
     shard, rules = _shard(args.shard), outline_rules(args)
     card = read_card(args.adapter) if args.adapter else None
     bands, stretch = displayed(args, card)
     with open_scene(args.image, bands=bands, stretch=stretch) as scene:
         prompts = (
-            scene_points(_record(args, scene), scene.grid)
+            scene_points(_record(args, clicks, scene), scene.grid)
             if args.grid is None
             else _automatic(args)
         )
+        if clicks is not None:
+            say(clicks.dropped, clicks.notes)
         model = open_model(args)
         window = (
             args.window
@@ -140,11 +143,11 @@ def run_scene(args: argparse.Namespace) -> int:
     return 0
 
 
-def _record(args: argparse.Namespace, scene: Scene) -> ImageRecord:
+def _record(args: argparse.Namespace, clicks: ClickFile | None, scene: Scene) -> ImageRecord:
     """Read the clicks on a scene: those of the command line, or those of a file."""
-    if args.point is not None:
+    if clicks is None:
         return clicked_image(args.image, scene.size, args.point)
-    return read_scene_points(args.points, scene)
+    return read_scene_points(clicks, scene)
 
 
 def displayed(

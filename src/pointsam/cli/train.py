@@ -15,6 +15,7 @@ from pointsam.cli.arguments import (
     readable_images,
     set_threads,
 )
+from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, read_clicks
 from pointsam.cli.train_labels import add_label_arguments, labelled
 from pointsam.cli.train_scene import (
     add_scene_arguments,
@@ -23,7 +24,7 @@ from pointsam.cli.train_scene import (
     show_chips,
     show_held_out,
 )
-from pointsam.data.coco.annotations import pair, read_coco, read_points
+from pointsam.data.coco.annotations import pair, read_coco
 from pointsam.data.dataset import folder_images
 from pointsam.data.rasters.stretching import FILE_NAME, read_stretch
 from pointsam.errors import InputError, in_words
@@ -77,7 +78,8 @@ def _add_files(files: "argparse._ArgumentGroup") -> None:
     files.add_argument(
         "--images", type=Path, required=True, help="folder the file names are in, or a scene"
     )
-    files.add_argument("--points", type=Path, required=True, help="point file, or a vector file")
+    files.add_argument("--points", type=Path, required=True, help=POINTS_HELP)
+    add_click_arguments(files)
     files.add_argument(
         "--annotations", type=Path, help="COCO masks; read by --regime supervised alone"
     )
@@ -227,7 +229,7 @@ def _folder_inputs(args: argparse.Namespace, settings: TrainSettings) -> RunInpu
     for option in ("window", "bands", "stretch"):
         if getattr(args, option) is not None:
             raise InputError(f"--{option} is for scenes: give --images SCENE.tif, or leave it out.")
-    data, files = read_points(args.points), [args.points]
+    data, files = read_clicks(args, args.images), [args.points]
     if settings.regime == "supervised":
         if args.annotations is None:
             raise InputError("--regime supervised learns from masks: give --annotations FILE.")

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from pointsam.cli.click_files import open_clicks, say
 from pointsam.cli.display import add_display_arguments, described
-from pointsam.data.clicks.vector_points import ENDINGS
 from pointsam.data.rasters.images import list_images
 from pointsam.data.rasters.stretching import Stretch, find_stretch
 from pointsam.data.records import Dataset
@@ -45,7 +45,7 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
 
 def on_scenes(args: argparse.Namespace) -> bool:
     """Say whether the images are scenes."""
-    return args.images.is_file() or args.points.suffix.lower() in ENDINGS
+    return args.images.is_file() or open_clicks(args).on_map
 
 
 def scene_inputs(args: argparse.Namespace, settings: TrainSettings) -> RunInputs:
@@ -66,9 +66,9 @@ def scene_inputs(args: argparse.Namespace, settings: TrainSettings) -> RunInputs
         raise InputError(f"--hold-out {args.hold_out:g}: give a share from 0 to below 1.")
     paths, side = _scene_paths(args.images), settings.model.side
     stretch = _stretch(args, paths)
-    scenes, ground_size = click_on(
-        paths, args.points, side=side, window=args.window, stretch=stretch
-    )
+    clicks = open_clicks(args)
+    scenes, ground_size = click_on(paths, clicks, side=side, window=args.window, stretch=stretch)
+    say(clicks.dropped, clicks.notes)
     kept, held = hold_out(scenes, args.hold_out, seed=settings.seed)
     records, chips = cut(kept, side=side, stretch=stretch, neighbours=True)
     held_records, held_chips = cut(held, side=side, stretch=stretch, neighbours=False)

@@ -10,8 +10,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from pointsam.data.coco.masks import rasterise
-from pointsam.data.rasters.images import image_size, orientation, read_image
-from pointsam.data.rasters.opening import within
+from pointsam.data.rasters.images import image_path, image_size, orientation, read_image
 from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError
@@ -100,7 +99,7 @@ def read_image_of(record: ImageRecord, folder: Path) -> UInt8[np.ndarray, "heigh
         FileNotFoundError: the image is not there.
         InputError: it cannot be read, or is not of the size that the record states.
     """
-    path = within(folder, record.file_name)
+    path = image_path(folder, record.file_name)
     size = image_size(path)  # before memory is taken for pixels that nobody has asked for
     if size != record.size:
         turned = orientation(path) > 4 and size == record.size[::-1]

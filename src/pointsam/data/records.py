@@ -28,6 +28,8 @@ class InstanceRecord:
     """Around the object, where the file carries one beside its points."""
     weight: float = 1.0
     """How much a mask made from clicks is trusted, in [0, 1]; 0: not trained on."""
+    key: str = ""
+    """What the user calls it, where that is no number that could be its id."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class Dataset:
     categories: tuple[str, ...] = ()
     dropped: tuple[str, ...] = field(default=())
     """One line for each thing that was dropped: file, id, reason."""
+    notes: tuple[str, ...] = ()
+    """One line for each thing that was read and that the user should know of."""
+    ids_made: bool = False
+    """Whether ids of instances were made while reading: they pair nothing with masks."""
 
     @property
     def instance_count(self) -> int:

@@ -10,8 +10,8 @@ from jaxtyping import Float, UInt8
 from rasterio.crs import CRS
 from rasterio.warp import transform as transform_points
 
-from pointsam.data.clicks.vector_points import ENDINGS, read_vector_points
-from pointsam.data.coco.annotations import read_points
+from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.clicks.pictures import Picture
 from pointsam.data.prepare.splitting import hold_out_place
 from pointsam.data.rasters.georeference import to_map
 from pointsam.data.rasters.scene import Scene, open_scene
@@ -77,39 +77,26 @@ class SceneChips:
             return scene.read(chip.window, shrink=chip.shrink)
 
 
-def read_scene_points(path: Path, scene: Scene) -> ImageRecord:
-    """Read the clicks on one scene, from a vector file or from a COCO point file.
+def read_scene_points(clicks: ClickFile, scene: Scene) -> ImageRecord:
+    """Read the clicks on one scene, whatever their form.
 
     Raises:
-        FileNotFoundError: no such file.
-        InputError: it cannot be read, or a point file that does not name this scene.
+        InputError: they cannot be read, or none is of this scene.
     """
-    if path.suffix.lower() in ENDINGS:
-        return read_vector_points(
-            path,
-            file_name=scene.path.name,
-            size=scene.size,
-            transform=scene.transform,
-            crs=scene.crs,
-        )
-    images = [i for i in read_points(path).images if Path(i.file_name).name == scene.path.name]
-    if not images:
-        raise InputError(f"{path} has no points for an image named {scene.path.name}.")
-    if len(images) > 1:
-        parts = scene.path.absolute().parts
-        named = [Path(i.file_name).parts for i in images]
-        images = [i for i, own in zip(images, named, strict=True) if parts[-len(own) :] == own]
-    if len(images) != 1:
-        raise InputError(
-            f"{path} names {len(named)} images {scene.path.name}, and {len(images)} of them "
-            f"as {scene.path}: give points of one."
-        )
-    if images[0].size != scene.size:
-        raise InputError(
-            f"{path} says {scene.path.name} is {images[0].size} px (height, width), "
-            f"it is {scene.size}."
-        )
-    return images[0]
+    record = clicks_on(clicks, scene)
+    if record is None:
+        raise InputError(f"{clicks.path} has no points for an image named {scene.path.name}.")
+    return record
+
+
+def clicks_on(clicks: ClickFile, scene: Scene) -> ImageRecord | None:
+    """Read the clicks on one scene; None where they name other images alone.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    picture = Picture(scene.path.name, scene.size, scene.transform, scene.crs)
+    return clicks.on_scene(scene.path, picture)
 
 
 def fitting_window(ground_size: float | None, scene: Scene, *, side: int) -> int:
@@ -224,13 +211,13 @@ def cut(
 
 
 def click_on(
-    paths: Sequence[Path], points: Path, *, side: int, window: int | None, stretch: Stretch
+    paths: Sequence[Path], points: ClickFile, *, side: int, window: int | None, stretch: Stretch
 ) -> tuple[list[ClickedScene], float | None]:
     """Read the clicks on some scenes; those without a click are left out.
 
     Args:
         paths: of the scenes.
-        points: vector or COCO point file.
+        points: file of clicks; a vector file is read once for all scenes.
         side: of the model's input.
         window: pixels of the first scene that the model sees at once; `side` if None. Scenes with
             other pixels are shown so that the ground has one size in all.
@@ -248,7 +235,10 @@ def click_on(
     crs: str | None = None
     for path in paths:
         with open_scene(path, stretch=stretch) as scene:
-            found = points_on_scene(read_scene_points(points, scene), scene.grid)
+            record = clicks_on(points, scene)
+            if record is None:
+                continue
+            found = points_on_scene(record, scene.grid)
             if not found.objects:
                 continue
             if not scenes:
@@ -261,7 +251,7 @@ def click_on(
             scenes.append(ClickedScene(path, found, places, shown))
     if not scenes:
         raise InputError(
-            f"no positive point of {points} is on {paths[0]}"
+            f"no positive point of {points.path} is on {paths[0]}"
             + (f" or the {len(paths) - 1} scenes beside it." if len(paths) > 1 else ".")
             + " Are the points of these scenes?"
         )

@@ -15,7 +15,7 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from rasterio.crs import CRS
 
-from pointsam.data.clicks.formats import write_clicks
+from pointsam.data.clicks.writers import write_clicks
 from pointsam.data.rasters.georeference import (
     DEGREES,
     Georeference,

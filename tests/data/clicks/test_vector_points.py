@@ -5,7 +5,8 @@ import shapely
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
-from pointsam.data.clicks.vector_points import read_vector_points
+from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.clicks.pictures import Picture
 from pointsam.errors import InputError
 
 UTM = CRS.from_epsg(32631).to_wkt()
@@ -15,6 +16,11 @@ PLACE = {
     "transform": (0.5, 0.0, 1000.0, 0.0, -0.5, 5000.0),
     "crs": UTM,
 }
+
+
+def read_vector_points(path, *, file_name, size, transform, crs):
+    picture = Picture(file_name, size, transform, crs)
+    return ClickFile(path).on_scene(path.parent / file_name, picture)
 
 
 def _write(path, places, *, crs="EPSG:32631", kind=shapely.Point, **fields):
@@ -81,7 +87,7 @@ def test_a_file_without_features_has_no_objects(tmp_path):
 
 
 def test_what_is_no_point_file_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no file of points"):
+    with pytest.raises(FileNotFoundError, match="no point file"):
         read_vector_points(tmp_path / "missing.gpkg", **PLACE)
     (tmp_path / "a.gpkg").write_text("nothing")
     with pytest.raises(InputError, match="no vector file"):

@@ -98,7 +98,7 @@ def test_centres_of_dota_boxes_make_a_point_file(tmp_path):
         (3, "ship", ((1.5, 1.5, 1),)),
     ]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match="no image named P1"):
+    with pytest.raises(FileNotFoundError, match=r"P1.txt has no image P1"):
         centres(read_boxes(tmp_path), tmp_path / "empty")
 
 

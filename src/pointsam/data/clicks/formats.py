@@ -1,197 +1,156 @@
-"""Points from whatever file people clicked in, and to the files they go on with."""
+"""Points from whatever file people clicked in: one table of forms, told by their content.
 
-import json
-from collections.abc import Callable
+A new form is one row of `FORMATS` and its reader; then every command reads it.
+"""
+
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
-import numpy as np
-
-from pointsam.data.clicks.label_tools import (
-    read_cvat,
-    read_json,
-    read_keypoints,
-    read_label_studio,
-    read_labelme,
+from pointsam.data.clicks.asked import Asked, ClickFormat
+from pointsam.data.clicks.boxes import (
+    holds_dota,
+    holds_nwpu,
+    holds_yolo,
+    read_dota,
+    read_nwpu,
+    read_yolo,
 )
-from pointsam.data.clicks.nwpu_boxes import holds_nwpu_boxes, read_nwpu_boxes
-from pointsam.data.clicks.tables import read_csv, read_yolo, write_csv
-from pointsam.data.clicks.vector_points import ENDINGS, read_vector_points
-from pointsam.data.coco.annotations import read_points, write_points
-from pointsam.data.rasters.georeference import pixels_to_degrees, read_georeference
-from pointsam.data.rasters.images import list_images
-from pointsam.data.rasters.opening import within
-from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Point
+from pointsam.data.clicks.content import Content
+from pointsam.data.clicks.cvat import holds_cvat, read_cvat
+from pointsam.data.clicks.keypoints import holds_keypoints, read_keypoints, read_point_file
+from pointsam.data.clicks.label_studio import holds_label_studio, read_label_studio
+from pointsam.data.clicks.labelme import holds_labelme, read_labelme
+from pointsam.data.clicks.pictures import Picture, Pictures
+from pointsam.data.clicks.supervisely import holds_supervisely, read_supervisely
+from pointsam.data.clicks.tables import holds_table, read_table, table_on_map
+from pointsam.data.clicks.values import BACKGROUND
+from pointsam.data.clicks.vector_points import ENDINGS, holds_vector, read_vector
+from pointsam.data.clicks.via import holds_via, read_via
+from pointsam.data.coco.schema import OnFault, refuse
+from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
-from pointsam.files import list_files, replacing
-from pointsam.frames import on_image
-from pointsam.prompts import NEGATIVE
 
-FORMS = (
-    "a point file or COCO key points (.json), CSV, GeoJSON, GeoPackage or Shapefile, LabelMe "
-    "(.json or a folder of them), Label Studio (.json), CVAT for images (.xml), or a folder of "
-    "YOLO's or NWPU VHR-10's boxes (.txt)"
+VECTOR = ClickFormat(
+    "GeoPackage, Shapefile or another vector file of points",
+    holds_vector,
+    read_vector,
+    on_map=lambda content: True,
 )
+POINT_FILE = ClickFormat(
+    "a point file (.json)", lambda content: isinstance(content.json, dict), read_point_file
+)
+FORMATS = (  # the first that holds is read
+    ClickFormat("GeoJSON", lambda content: content.is_geojson, read_vector,
+                on_map=lambda content: True),
+    ClickFormat("LabelMe (.json, or a folder of them)", holds_labelme, read_labelme),
+    ClickFormat("Label Studio (JSON or JSON-MIN)", holds_label_studio, read_label_studio),
+    ClickFormat("VGG Image Annotator (.json)", holds_via, read_via),
+    ClickFormat("Supervisely (folder of .json)", holds_supervisely, read_supervisely),
+    ClickFormat("COCO key points (.json)", holds_keypoints, read_keypoints),
+    POINT_FILE,
+    VECTOR,
+    ClickFormat("CVAT for images or video (.xml)", holds_cvat, read_cvat),
+    ClickFormat("CSV", holds_table, read_table, on_map=table_on_map),
+    ClickFormat("NWPU VHR-10's boxes (folder of .txt)", holds_nwpu, read_nwpu),
+    ClickFormat("DOTA's boxes (folder of .txt)", holds_dota, read_dota),
+    ClickFormat("YOLO's boxes (folder of .txt)", holds_yolo, read_yolo),
+)  # fmt: skip
+
+FORMS = ", ".join(row.name for row in FORMATS)
 """What can be read."""
 
 
-def read_clicks(path: Path, *, images: Path | None, negative: str) -> Dataset:
-    """Read points from any of `FORMS`; the form is told by the ending and the content.
+class ClickFile:
+    """A file or folder of clicks: its form is told once, and it is parsed once."""
 
-    Args:
-        path: file, or folder for LabelMe and YOLO.
-        images: folder of the images, where the form does not hold their sizes or places.
-        negative: class of clicks off the objects, in forms without labels of their own.
+    def __init__(self, path: Path, *, negative: str = BACKGROUND, layer: str | None = None) -> None:
+        """Look at what the file holds.
+
+        Args:
+            path: file, or folder of the forms that are folders.
+            negative: class of clicks off the objects, for clicks without a label.
+            layer: of a vector file that has several.
+
+        Raises:
+            FileNotFoundError: there is nothing at `path`.
+            InputError: none of `FORMS`.
+        """
+        self.path = path
+        self._content = Content(path)
+        self._asked = Asked(negative=negative, layer=layer)
+        self.format = _form_of(self._content)
+        self.notes: list[str] = []
+        """What the user should know of clicks on scenes, a line each."""
+        self.dropped: list[str] = []
+        """What was left out of clicks on scenes, a line each."""
+
+    @property
+    def on_map(self) -> bool:
+        """Whether the clicks are places on a map, not on named images."""
+        return self.format.on_map(self._content)
+
+    def read(self, images: Path | None = None, *, on_fault: OnFault = refuse) -> Dataset:
+        """Read the clicks.
+
+        Args:
+            images: their folder, or one image; needed where the form does not hold sizes.
+            on_fault: takes what is wrong in a point file; reading ends at it if not given.
+
+        Raises:
+            FileNotFoundError: an image is missing.
+            InputError: damaged, or `images` is needed.
+        """
+        return self._read(Pictures.at(images), on_fault)
+
+    def on_scene(self, path: Path, picture: Picture) -> ImageRecord | None:
+        """Read the clicks on one scene; those of a map that lie beside it are kept.
+
+        None where the clicks are of other images, by name.
+
+        Args:
+            path: of the scene.
+            picture: what is known of it.
+
+        Raises:
+            InputError: damaged.
+        """
+        data = self._read(Pictures.of(path, picture), refuse)
+        self.notes += data.notes
+        self.dropped += data.dropped
+        return data.images[0] if data.images else None
+
+    def _read(self, pictures: Pictures, on_fault: OnFault) -> Dataset:
+        asked = replace(self._asked, pictures=pictures, on_fault=on_fault)
+        data = self.format.read(self._content, asked)
+        return replace(data, notes=(*pictures.notes, *data.notes))
+
+
+def _form_of(content: Content) -> ClickFormat:
+    """Tell the form of a file; where its content says nothing, its ending says what to miss."""
+    found = next((row for row in FORMATS if row.holds(content)), None)
+    if found is not None:
+        return found
+    path = content.path
+    if content.is_folder:
+        raise InputError(f"{path} is a folder that holds no clicks: give {FORMS}.")
+    if path.suffix.lower() == ".json":
+        return POINT_FILE
+    if path.suffix.lower() in ENDINGS:
+        return VECTOR
+    raise InputError(f"{path} is in no form that is known: give {FORMS}.")
+
+
+def read_clicks(
+    path: Path,
+    *,
+    images: Path | None = None,
+    negative: str = BACKGROUND,
+    layer: str | None = None,
+) -> Dataset:
+    """Read points from any of `FORMS`, as `ClickFile` does.
 
     Raises:
         FileNotFoundError: there is nothing at `path`, or an image is missing.
         InputError: none of the forms, or damaged, or `images` is needed.
     """
-    if path.is_dir():
-        if list_files(path, (".json",)):
-            return read_labelme(path, negative=negative)
-        if holds_nwpu_boxes(path):
-            return read_nwpu_boxes(path, _needed(path, images))
-        if list_files(path, (".txt",)):
-            return read_yolo(path, _needed(path, images))
-        raise InputError(f"{path} holds neither LabelMe's .json nor boxes in .txt files.")
-    if not path.is_file():
-        raise FileNotFoundError(f"no point file {path}.")
-    ending = path.suffix.lower()
-    if ending == ".csv":
-        return read_csv(path, _needed(path, images), negative=negative)
-    if ending == ".xml":
-        return read_cvat(path, negative=negative)
-    if ending in ENDINGS:
-        return read_vector_folder(path, _needed(path, images))
-    if ending == ".json":
-        return _read_json_form(path, images, negative)
-    raise InputError(f"{path} is in no form that is known: give {FORMS}.")
-
-
-def read_vector_folder(path: Path, images: Path) -> Dataset:
-    """Read the clicks of a vector file onto every georeferenced image of a folder they lie on.
-
-    Raises:
-        FileNotFoundError: no such file or folder.
-        InputError: not a vector file of points, or no georeferenced image, or none with clicks.
-    """
-    records, placed = [], 0
-    for picture in list_images(images):
-        georeference = read_georeference(picture)
-        if georeference is None:
-            continue
-        placed += 1
-        record = read_vector_points(
-            path,
-            file_name=picture.name,
-            size=georeference.size,
-            transform=georeference.transform,
-            crs=georeference.crs,
-        )
-        record = _on_image(record)
-        if record.instances:
-            records.append(record)
-    if not records:
-        found = f"{placed} georeferenced images" if placed else "no georeferenced image"
-        raise InputError(f"{path}: {images} holds {found}, and none has clicks on it.")
-    return Dataset(_renumbered(records), _categories(records))
-
-
-def write_clicks(data: Dataset, path: Path, *, images: Path | None) -> None:
-    """Write a point file (.json), a table (.csv) or, of georeferenced images, GeoJSON.
-
-    Raises:
-        InputError: another ending, or an image without coordinate system for GeoJSON.
-    """
-    writers: dict[str, Callable[[], None]] = {
-        ".json": lambda: write_points(data, path),
-        ".csv": lambda: write_csv(data, path),
-        ".geojson": lambda: write_geojson(data, path, _needed(path, images)),
-    }
-    if path.suffix.lower() not in writers:
-        raise InputError(f"{path}: points are written to {', '.join(writers)}.")
-    writers[path.suffix.lower()]()
-
-
-def write_geojson(data: Dataset, path: Path, images: Path) -> None:
-    """Write one feature a click, in longitude and latitude.
-
-    Raises:
-        InputError: an image has no coordinate system.
-    """
-    features = []
-    for image in data.images:
-        clicks: list[tuple[Point, InstanceRecord | None]] = [
-            (point, instance) for instance in image.instances for point in instance.points
-        ]
-        clicks += [((x, y, NEGATIVE), None) for x, y in image.background_points]
-        georeference = read_georeference(within(images, image.file_name))
-        if georeference is None:
-            raise InputError(f"{images / image.file_name} has no coordinate system for GeoJSON.")
-        places = np.array([point[:2] for point, _ in clicks], dtype=float).reshape(-1, 2)
-        degrees = pixels_to_degrees(places, georeference).tolist()
-        for (point, instance), place in zip(clicks, degrees, strict=True):
-            known = {"image": image.file_name, "label": point[2]}
-            if instance is not None:
-                known |= {"class": instance.category, "instance": instance.id}
-            geometry = {"type": "Point", "coordinates": place}
-            features.append({"type": "Feature", "properties": known, "geometry": geometry})
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-
-
-def _read_json_form(path: Path, images: Path | None, negative: str) -> Dataset:
-    content = read_json(path)
-    if isinstance(content, list):
-        return read_label_studio(path, negative=negative)
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is in no form that is known: give {FORMS}.")
-    if content.get("type") == "FeatureCollection":
-        return read_vector_folder(path, _needed(path, images))
-    if "shapes" in content:
-        return read_labelme(path, negative=negative)
-    annotations = content.get("annotations")
-    entries = annotations if isinstance(annotations, list) else []
-    if any(isinstance(entry, dict) and "keypoints" in entry for entry in entries):
-        return read_keypoints(path)
-    return read_points(path)
-
-
-def _needed(path: Path, images: Path | None) -> Path:
-    if images is None:
-        raise InputError(f"{path} says nothing of its images' sizes or places: give --images DIR.")
-    return images
-
-
-def _on_image(record: ImageRecord) -> ImageRecord:
-    """Keep the points that lie on the image, and the instances with a positive among them."""
-    instances = []
-    for instance in record.instances:
-        points = tuple(p for p in instance.points if on_image(p[0], p[1], record.size))
-        if any(label != NEGATIVE for _, _, label in points):
-            instances.append(replace(instance, points=points))
-    background = tuple((x, y) for x, y in record.background_points if on_image(x, y, record.size))
-    return replace(record, instances=tuple(instances), background_points=background)
-
-
-def _renumbered(records: list[ImageRecord]) -> tuple[ImageRecord, ...]:
-    """Number the images; and the instances too, where an object lies on two of them."""
-    ids = [instance.id for record in records for instance in record.instances]
-    twice = len(set(ids)) < len(ids)
-    numbers = count(1)
-    return tuple(
-        replace(
-            record,
-            id=place,
-            instances=tuple(replace(i, id=next(numbers)) for i in record.instances)
-            if twice
-            else record.instances,
-        )
-        for place, record in enumerate(records, start=1)
-    )
-
-
-def _categories(records: list[ImageRecord]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(i.category for record in records for i in record.instances))
+    return ClickFile(path, negative=negative, layer=layer).read(images)

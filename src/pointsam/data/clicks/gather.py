@@ -1,16 +1,16 @@
 """Clicks as other tools keep them, one by one, gathered to instances of images."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
+from pointsam.data.clicks.values import BACKGROUND, OBJECT, id_of, is_background
 from pointsam.data.records import Box, Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError
 from pointsam.frames import on_image
-from pointsam.prompts import POSITIVE
-
-Owner = tuple[str, str]
-"""Image and name of an instance."""
+from pointsam.prompts import NEGATIVE, POSITIVE
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Click:
     x: float
     y: float
     """In the image frame: an integer is the index of a pixel."""
-    label: int
-    category: str = "object"
+    label: int | None = None
+    """None where the file does not say: then the class decides."""
+    category: str = OBJECT
     instance: str | None = None
     """Joins the clicks of one object of an image; without it a positive click is an object and a
     negative one is background for all objects of its image."""
@@ -31,23 +32,54 @@ class Click:
     """Where it was read, for messages: file and line or entry."""
     box: Box | None = None
     """Around the object, where the tool drew one."""
+    number: int | None = None
+    """Of its entry, in files that number them: the id of an object without a name."""
+
+
+@dataclass(frozen=True)
+class _Owner:
+    """What makes clicks one object."""
+
+    image: str
+    key: str | None
+    """As the user calls it."""
+    order: int
+    """Place of a click that is its own object; -1 where clicks have a key."""
+
+
+@dataclass(frozen=True)
+class _Ids:
+    """Numbers of all objects."""
+
+    of: Mapping[_Owner, int]
+    made: bool
+    """Whether some were made here."""
 
 
 def gather(
     clicks: Iterable[Click],
     sizes: Mapping[str, tuple[int, int]],
     *,
+    negative: str = BACKGROUND,
     dropped: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    beside: bool = False,
+    one_naming: bool = False,
 ) -> Dataset:
     """Join clicks to instances.
 
-    Instances whose names are whole numbers, each once, keep them as ids; else they are numbered
-    from 1.
+    Instances keep the whole numbers that name them, where no two have one number; the others are
+    numbered on from there. What the user called an instance stays in its ``key``.
 
     Args:
         clicks: in the order of the file.
         sizes: height and width of every image that is to be in the data set.
+        negative: class of clicks off the objects, for clicks without a label.
         dropped: what was left out while reading, a line each.
+        notes: what the user should know, a line each.
+        beside: keep clicks that lie off their image.
+        one_naming: names are of the whole file, not of an image: an object that is seen in a
+            second image is the same one, and only there gets a new number.
 
     Raises:
         InputError: a click on no known image, or off its image, or an image without a size.
@@ -55,28 +87,24 @@ def gather(
     for name, size in sizes.items():
         if min(size) < 1:
             raise InputError(f"{name} is said to be {size[1]} x {size[0]} px (width x height).")
-    owners: dict[Owner, list[Click]] = {}
+    owners: dict[_Owner, list[Click]] = {}
     background: dict[str, list[tuple[float, float]]] = {}
-    for number, click in enumerate(clicks):
-        _check(click, sizes)
+    for order, click in enumerate(clicks):
+        _check(click, sizes, beside=beside)
         if click.instance is not None:
-            owners.setdefault((click.image, click.instance), []).append(click)
-        elif click.label == POSITIVE:
-            owners[click.image, f"click {number}"] = [click]
+            owners.setdefault(_Owner(click.image, click.instance, -1), []).append(click)
+        elif label_in(click, negative) == POSITIVE:
+            owners[_Owner(click.image, None, order)] = [click]
         else:
             background.setdefault(click.image, []).append((click.x, click.y))
-    lines = list(dropped)
-    for owner, members in list(owners.items()):
-        if not any(click.label == POSITIVE for click in members):
-            lines.append(f"{members[0].place}: instance {owner[1]} has no positive point")
-            del owners[owner]
-    ids = _ids(list(owners))
+    lines = [*dropped, *_without_positive(owners, negative)]
+    ids = _ids(owners, one_naming=one_naming)
     instances: dict[str, list[InstanceRecord]] = {}
+    said = list(notes)
     for owner, members in owners.items():
-        points = tuple((click.x, click.y, click.label) for click in members)
-        box = next((click.box for click in members if click.box), None)
-        record = InstanceRecord(ids[owner], _category(members), points, box=box)
-        instances.setdefault(owner[0], []).append(record)
+        said += _contradiction(owner, members, negative)
+        record = _instance(owner, members, ids.of[owner], negative)
+        instances.setdefault(owner.image, []).append(record)
     images = tuple(
         ImageRecord(
             number, name, size, tuple(instances.get(name, ())), tuple(background.get(name, ()))
@@ -84,28 +112,75 @@ def gather(
         for number, (name, size) in enumerate(sizes.items(), start=1)
     )
     categories = dict.fromkeys(i.category for image in images for i in image.instances)
-    return Dataset(images, tuple(categories), tuple(lines))
+    return Dataset(images, tuple(categories), tuple(lines), tuple(said), ids_made=ids.made)
 
 
-def _check(click: Click, sizes: Mapping[str, tuple[int, int]]) -> None:
+def label_in(click: Click, negative: str) -> int:
+    """Give the label of a click: its own, or else what its class says."""
+    if click.label is not None:
+        return click.label
+    return NEGATIVE if is_background(click.category, negative) else POSITIVE
+
+
+def _check(click: Click, sizes: Mapping[str, tuple[int, int]], *, beside: bool) -> None:
     if click.image not in sizes:
         raise InputError(f"{click.place}: there is no image {click.image!r}.")
     height, width = sizes[click.image]
     finite = math.isfinite(click.x) and math.isfinite(click.y)
-    if not (finite and on_image(click.x, click.y, (height, width))):
+    if not (finite and (beside or on_image(click.x, click.y, (height, width)))):
         raise InputError(
             f"{click.place}: point ({click.x:g}, {click.y:g}) is off {click.image}, which is "
             f"{width} x {height} px (x, y)."
         )
 
 
-def _ids(owners: list[Owner]) -> dict[Owner, int]:
-    names = [name for _, name in owners]
-    if len(set(names)) == len(names) and all(name.isdecimal() for name in names):
-        return {owner: int(owner[1]) for owner in owners}
-    return {owner: number for number, owner in enumerate(owners, start=1)}
+def _without_positive(owners: dict[_Owner, list[Click]], negative: str) -> list[str]:
+    """Take instances out that have no positive point, and name them."""
+    lines = []
+    for owner, members in list(owners.items()):
+        if not any(label_in(click, negative) == POSITIVE for click in members):
+            lines.append(f"{members[0].place}: instance {owner.key} has no positive point")
+            del owners[owner]
+    return lines
 
 
-def _category(members: list[Click]) -> str:
-    """Give the class of the first positive: a negative may be of class background."""
-    return next(click.category for click in members if click.label == POSITIVE)
+def _contradiction(owner: _Owner, members: list[Click], negative: str) -> list[str]:
+    """Say where the clicks on one object name several classes."""
+    names = {click.category for click in members if label_in(click, negative) == POSITIVE}
+    if len(names) < 2:
+        return []
+    listed = ", ".join(sorted(names))
+    return [f"{members[0].place}: instance {owner.key} has the classes {listed}: the first is read"]
+
+
+def _instance(owner: _Owner, members: list[Click], number: int, negative: str) -> InstanceRecord:
+    labels = [label_in(click, negative) for click in members]
+    points = tuple((c.x, c.y, label) for c, label in zip(members, labels, strict=True))
+    # The class of the first positive: a negative may be of class background.
+    category = members[labels.index(POSITIVE)].category
+    box = next((click.box for click in members if click.box), None)
+    key = "" if owner.key is None or owner.key == str(number) else owner.key
+    return InstanceRecord(number, category, points, box=box, key=key)
+
+
+def _ids(owners: Mapping[_Owner, list[Click]], *, one_naming: bool) -> _Ids:
+    """Number objects as the file does, as far as that gives each a number of its own."""
+    named = any(owner.key is not None for owner in owners)
+    wanted = {
+        owner: members[0].number if owner.key is None and not named else id_of(owner.key or "")
+        for owner, members in owners.items()
+    }
+    if one_naming:
+        uses = Counter((owner.image, number) for owner, number in wanted.items())
+    else:
+        uses = Counter(("", number) for number in wanted.values())
+    kept: dict[_Owner, int] = {}
+    if all(times == 1 for (_, number), times in uses.items() if number is not None):
+        first: dict[int, _Owner] = {}
+        for owner, number in wanted.items():
+            if number is not None:
+                first.setdefault(number, owner)
+        kept = {owner: number for number, owner in first.items()}
+    free = count(max([0, *kept.values()]) + 1)
+    numbers = {owner: kept[owner] if owner in kept else next(free) for owner in owners}
+    return _Ids(numbers, bool(owners) and (not named or len(kept) < len(owners)))

@@ -1,125 +1,238 @@
-"""Clicks in tables: CSV in pixels or degrees, YOLO's boxes as their centres."""
+"""Clicks in tables: CSV in pixels, in degrees, or in map coordinates."""
 
 import csv
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pointsam.data.clicks.asked import Asked
+from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
-from pointsam.data.rasters.georeference import degrees_to_pixels, read_georeference
-from pointsam.data.rasters.images import image_size, list_images
-from pointsam.data.rasters.opening import within
+from pointsam.data.clicks.map_points import MapPoints, read_map_points
+from pointsam.data.clicks.pictures import Picture, Told
+from pointsam.data.clicks.values import category_of, label_of, number_of, text_of
+from pointsam.data.rasters.georeference import DEGREES
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
-from pointsam.files import list_files, read_text, replacing
-from pointsam.frames import to_middles
-from pointsam.prompts import NEGATIVE, POSITIVE
+from pointsam.files import read_text, replacing
+from pointsam.prompts import NEGATIVE
 
 COLUMNS = ("image", "x", "y", "label", "class", "instance")
 
+PIXELS, LON_LAT, MAP = ("x", "y"), ("lon", "lat"), ("map_x", "map_y")
+"""Columns that say where a click is: of an image, on earth, or on the scene's own map."""
 
-def read_csv(path: Path, images: Path, *, negative: str) -> Dataset:
-    """Read a table of clicks: ``image,x,y`` in pixels, or ``image,lon,lat`` in degrees.
+DELIMITERS = ",;\t"
 
-    Further columns are read where they are: ``label`` (1 or 0), ``class``, ``instance``. Columns
-    are parted by comma, semicolon or tab.
+_ALIASES = {
+    "longitude": "lon", "latitude": "lat", "easting": "map_x", "northing": "map_y",
+    "file": "image", "filename": "image", "file_name": "image", "category": "class",
+}  # fmt: skip
+_SEP = re.compile(r"sep=(.)", re.IGNORECASE)
 
-    Args:
-        path: of the table.
-        images: folder of the images, for their sizes and places.
-        negative: class of clicks off the objects, where there is no ``label``.
+
+@dataclass(frozen=True)
+class Table:
+    """Lines of a file by column, with their places for messages."""
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, Mapping[str, str]], ...]
+
+    @property
+    def where(self) -> tuple[str, str] | None:
+        """The two columns that place a click."""
+        return next((w for w in (PIXELS, LON_LAT, MAP) if {*w} <= {*self.columns}), None)
+
+    @property
+    def names_images(self) -> bool:
+        """Whether each line says which image it is of."""
+        return "image" in self.columns
+
+
+def holds_table(content: Content) -> bool:
+    """Say whether a file's first line holds columns that place clicks, or its ending is .csv."""
+    if content.is_folder or not content.text:
+        return content.path.suffix.lower() == ".csv" and not content.is_folder
+    if content.path.suffix.lower() in (".csv", ".tsv"):
+        return True
+    lines = content.text.splitlines()[:2]
+    names = {_ALIASES.get(name, name) for line in lines for name in _split(line)}
+    return any({*where} <= names for where in (PIXELS, LON_LAT, MAP))
+
+
+def table_of(content: Content) -> Table:
+    """Read the table of a file, once.
 
     Raises:
-        FileNotFoundError: the table or an image is missing.
+        InputError: no columns that place a click, or lines that cannot be read.
+    """
+    if "table" not in content.kept:
+        content.kept["table"] = _read_table(content.path)
+    table: Table = content.kept["table"]
+    return table
+
+
+def table_on_map(content: Content) -> bool:
+    """Say whether a table's clicks are on whatever image of the map they lie."""
+    table = table_of(content)
+    return not table.names_images and table.where in (LON_LAT, MAP)
+
+
+def read_table(content: Content, asked: Asked) -> Dataset:
+    """Read a table of clicks.
+
+    Columns ``image,x,y`` are in pixels, ``image,lon,lat`` in degrees, ``image,map_x,map_y`` in
+    the coordinate system of the image. Without ``image``, clicks in degrees or on the map are put
+    on the images that they lie on, and pixels are of the one image that is asked about. Further
+    columns are read where they are: ``label`` (1 or 0), ``class``, ``instance``. Columns are
+    parted by comma, semicolon or tab; where they are not parted by commas, a comma may be decimal.
+
+    Raises:
+        FileNotFoundError: an image is missing.
         InputError: columns or values that cannot be read; names the line.
     """
-    rows = list(_rows(path))
-    sizes = {
-        name: image_size(within(images, name))
-        for name in dict.fromkeys(r["image"] for _, r in rows)
-    }
-    clicks = []
-    for place, row in rows:
-        x, y = _position(place, row, images)
-        category = row.get("class") or "object"
-        clicks.append(
-            Click(
-                image=row["image"],
-                x=x,
-                y=y,
-                label=_label(place, row.get("label"), category == negative),
-                category=category,
-                instance=row.get("instance") or None,
-                place=place,
-            )
-        )
-    return gather(clicks, sizes)
+    pictures = asked.needed(content)
+    table = table_of(content)
+    if table_on_map(content):
+        return read_map_points(_map_points(table), asked)
+    if not table.names_images:
+        if pictures.only is None:
+            raise _unknown_columns(table.path, list(table.columns))
+        names = {"": pictures.only.name}
+    else:
+        told = {row["image"]: Told.of_path(row["image"]) for _, row in table.rows}
+        found = pictures.named(told.values())
+        names = {raw: found[one.link] for raw, one in told.items() if one.link in found}
+    sizes = {name: pictures.size(name) for name in names.values()}
+    members: dict[str, list[int]] = {}
+    for number, (_, row) in enumerate(table.rows):
+        members.setdefault(row.get("image", ""), []).append(number)
+    clicks: dict[int, Click] = {}
+    for raw, name in names.items():
+        numbers = members.get(raw, [])
+        read = _of_image(table, [table.rows[number] for number in numbers], name, asked)
+        clicks.update(zip(numbers, read, strict=True))
+    in_order = [clicks[number] for number in sorted(clicks)]
+    return gather(in_order, sizes, negative=asked.negative, beside=pictures.placed is not None)
 
 
 def write_csv(data: Dataset, path: Path) -> None:
-    """Write a table that `read_csv` gives back; images without clicks are not in it."""
+    """Write a table that `read_table` gives back; images without clicks are not in it."""
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
         for image in data.images:
             for instance in image.instances:
                 for x, y, label in instance.points:
-                    row = [image.file_name, x, y, label, instance.category, instance.id]
-                    writer.writerow(row)
+                    owner = instance.key or instance.id
+                    writer.writerow([image.file_name, x, y, label, instance.category, owner])
             for x, y in image.background_points:
                 writer.writerow([image.file_name, x, y, NEGATIVE, "", ""])
 
 
-def read_yolo(path: Path, images: Path) -> Dataset:
-    """Read YOLO's boxes as one positive point each, in the middle.
-
-    Args:
-        path: folder of the ``.txt`` files, named as their images; ``classes.txt`` there names
-            the classes, a line each.
-        images: folder of the images.
-
-    Raises:
-        InputError: lines that are no boxes, or no image of a file's name; names file and line.
-    """
-    named = path / "classes.txt"
-    names = read_text(named).split("\n") if named.is_file() else []
-    pictures = {picture.stem: picture for picture in list_images(images)}
-    sizes, clicks = {}, []
-    for file in list_files(path, (".txt",)):
-        if file == named:
-            continue
-        if file.stem not in pictures:
-            raise InputError(f"{file} has no image {file.stem}.* in {images}.")
-        picture = pictures[file.stem]
-        height, width = sizes[picture.name] = image_size(picture)
-        for number, line in enumerate(read_text(file).splitlines(), start=1):
-            if line.strip():
-                place = f"{file}: line {number}"
-                kind, x, y = _box_centre(place, line)
-                known = kind < len(names) and names[kind].strip()
-                category = names[kind].strip() if known else f"class {kind}"
-                point = (to_middles(x * width), to_middles(y * height))
-                clicks.append(Click(picture.name, *point, POSITIVE, category, place=place))
-    return gather(clicks, sizes)
-
-
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Give each line's place and its values by column."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no point file {path}.")
-    lines = read_text(path).splitlines()
-    if not lines:
-        raise InputError(f"{path} is empty.")
-    reader = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count), strict=True)
-    columns = [name.strip().lower() for name in _next_row(path, reader) or []]
-    if "image" not in columns or not ({"x", "y"} <= {*columns} or {"lon", "lat"} <= {*columns}):
+def _of_image(
+    table: Table, rows: list[tuple[str, Mapping[str, str]]], name: str, asked: Asked
+) -> list[Click]:
+    """Read the clicks of one image, those on a map through its place there."""
+    if table.where == PIXELS:
+        return [
+            replace(_known(place, row), image=name, x=x, y=y)
+            for (place, row), (x, y) in zip(rows, _places(table, rows), strict=True)
+        ]
+    georeference = asked.pictures.georeference(name)
+    if georeference is None:
+        unit = "in degrees" if table.where == LON_LAT else "on a map"
         raise InputError(
-            f"{path} has the columns {', '.join(columns)}; expected image and x, y (pixels) or "
-            "lon, lat (degrees), and if there are any label, class, instance, parted by comma, "
-            "semicolon or tab."
+            f"{rows[0][0]} is {unit}, but {asked.pictures.path(name)} has no coordinate system."
         )
-    while (values := _next_row(path, reader)) is not None:
-        place = f"{path}: line {reader.line_num}"
+    picture = Picture(name, georeference.size, georeference.transform, georeference.crs)
+    points = _map_points(Table(table.path, table.columns, tuple(rows)))
+    pixels = points.on(picture).tolist()
+    return [
+        replace(click, image=name, x=x, y=y)
+        for click, (x, y) in zip(points.clicks, pixels, strict=True)
+    ]
+
+
+def _map_points(table: Table) -> MapPoints:
+    places = np.array(_places(table, table.rows), dtype=float).reshape(-1, 2)
+    clicks = [_known(place, row) for place, row in table.rows]
+    crs = DEGREES if table.where == LON_LAT else None
+    return MapPoints(table.path, places, crs, clicks)
+
+
+def _places(
+    table: Table, rows: Iterable[tuple[str, Mapping[str, str]]]
+) -> list[tuple[float, float]]:
+    assert table.where is not None
+    across, down = table.where
+    places = []
+    for place, row in rows:
+        x, y = number_of(row[across], place), number_of(row[down], place)
+        if table.where == LON_LAT and not (abs(x) <= 360 and abs(y) <= 90):
+            raise InputError(f"{place}: lon {x:g}, lat {y:g} is no place on earth.")
+        places.append((x, y))
+    return places
+
+
+def _known(place: str, row: Mapping[str, str]) -> Click:
+    return Click(
+        "",
+        0.0,
+        0.0,
+        label_of(row.get("label"), place),
+        category_of(row.get("class")),
+        text_of(row.get("instance")),
+        place,
+    )
+
+
+def _read_table(path: Path) -> Table:
+    lines = read_text(path).splitlines()
+    stated = _SEP.fullmatch(lines[0].strip()) if lines else None
+    first = 1 if stated else 0
+    if len(lines) <= first:
+        raise InputError(f"{path} is empty.")
+    delimiter = stated.group(1) if stated else max(DELIMITERS, key=lines[0].count)
+    reader = csv.reader(lines[first:], delimiter=delimiter, strict=True)
+    given = [name.strip().lower() for name in _next_row(path, reader, first) or []]
+    columns = tuple(_column(name, given) for name in given)
+    table = Table(path, columns, ())
+    if table.where is None:
+        raise _unknown_columns(path, given)
+    return replace(table, rows=tuple(_rows(path, reader, columns, first)))
+
+
+def _unknown_columns(path: Path, columns: list[str]) -> InputError:
+    return InputError(
+        f"{path} has the columns {', '.join(columns)}; expected image and x, y (pixels), lon, lat "
+        "(degrees) or map_x, map_y (the scene's own map), and if there are any label, class, "
+        "instance, parted by comma, semicolon or tab."
+    )
+
+
+def _column(name: str, given: list[str]) -> str:
+    """Give the name of a column as it is known here, unless the file has that one too."""
+    known = _ALIASES.get(name, name)
+    return name if known in given else known
+
+
+def _split(line: str) -> list[str]:
+    delimiter = max(DELIMITERS, key=line.count)
+    return [name.strip().strip('"').lower() for name in line.split(delimiter)]
+
+
+def _rows(
+    path: Path, reader: Any, columns: tuple[str, ...], first: int
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Give each line's place and its values by column."""
+    while (values := _next_row(path, reader, first)) is not None:
+        place = f"{path}: line {reader.line_num + first}"
         if not any(value.strip() for value in values):
             continue
         if len(values) != len(columns):
@@ -128,50 +241,11 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         yield place, {name: value.strip() for name, value in row}
 
 
-def _next_row(path: Path, reader: Any) -> list[str] | None:
+def _next_row(path: Path, reader: Any, first: int) -> list[str] | None:
     """Read a line; None at the end."""
     try:
         row: list[str] | None = next(reader, None)
     except csv.Error as error:
-        raise InputError(f"{path}: line {reader.line_num} cannot be read ({error}).") from error
+        line = reader.line_num + first
+        raise InputError(f"{path}: line {line} cannot be read ({error}).") from error
     return row
-
-
-def _position(place: str, row: Mapping[str, str], images: Path) -> tuple[float, float]:
-    if "x" in row:
-        return _number(place, row["x"]), _number(place, row["y"])
-    degrees = _number(place, row["lon"]), _number(place, row["lat"])
-    path = within(images, row["image"])
-    georeference = read_georeference(path)
-    if georeference is None:
-        raise InputError(f"{place} is in degrees, but {path} has no coordinate system.")
-    return degrees_to_pixels(degrees, georeference, what=place)
-
-
-def _number(place: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise InputError(f"{place}: {text!r} is not a number.") from error
-
-
-def _label(place: str, text: str | None, off: bool) -> int:
-    if not text:
-        return NEGATIVE if off else POSITIVE
-    if text not in ("0", "1"):
-        raise InputError(f"{place} has label {text!r}, expected 1 (on the object) or 0 (off it).")
-    return int(text)
-
-
-def _box_centre(place: str, line: str) -> tuple[int, float, float]:
-    values = line.split()
-    try:
-        numbers = [float(value) for value in values[1:]]
-        kind = int(values[0])
-    except ValueError as error:
-        raise InputError(f"{place} is not numbers: {line.strip()!r}.") from error
-    if len(numbers) not in (4, 5) or kind < 0:
-        raise InputError(
-            f"{place} has {len(values)} values, expected a box: class, x, y, width, height."
-        )
-    return kind, numbers[0], numbers[1]

@@ -7,6 +7,7 @@ crowd) is dropped, and its image stays.
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,18 @@ from pointsam.errors import InputError
 from pointsam.files import replacing
 from pointsam.frames import on_image, to_edges, to_middles
 from pointsam.prompts import NEGATIVE, POSITIVE
+
+KEY = "instance"
+"""Of an annotation: what the user calls the object, where that is not its id."""
+
+IDS_MADE = "ids_made"
+"""Of a point file: true where ids were made while clicks were read."""
+
+MADE_NOTE = (
+    "the ids of the points were made while they were read: they meet those of the masks by chance. "
+    "Give each object its annotation's id (column or field instance)"
+)
+"""Said where points without ids of their own are paired with masks."""
 
 
 def read_coco(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
@@ -93,9 +106,11 @@ def read_points(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
                 category=content["names"][entry["category_id"]],
                 points=points,
                 box=_box(entry.get("bbox")),
+                key=str(entry.get(KEY) or ""),
             )
         )
-    return _dataset(path, content, instances, dropped, on_fault)
+    data = _dataset(path, content, instances, dropped, on_fault)
+    return replace(data, ids_made=content.get(IDS_MADE) is True)
 
 
 def pair(masks: Dataset, points: Dataset) -> Dataset:
@@ -129,6 +144,7 @@ def pair(masks: Dataset, points: Dataset) -> Dataset:
                     instance.segmentation,
                     found[1].box,
                     instance.weight,
+                    found[1].key,
                 )
             )
         images.append(
@@ -142,7 +158,9 @@ def pair(masks: Dataset, points: Dataset) -> Dataset:
         )
     unused = [f"instance {i} of {image.file_name} has points, no mask" for i, (image, _) in
               clicked.items()]  # fmt: skip
-    return Dataset(tuple(images), masks.categories, (*masks.dropped, *points.dropped, *unused))
+    notes = [*masks.notes, *points.notes, *([MADE_NOTE] if points.ids_made else [])]
+    dropped = (*masks.dropped, *points.dropped, *unused)
+    return Dataset(tuple(images), masks.categories, dropped, tuple(notes), points.ids_made)
 
 
 def write_points(dataset: Dataset, path: Path) -> None:
@@ -163,6 +181,7 @@ def write_points(dataset: Dataset, path: Path) -> None:
             }
             for image in dataset.images
         ],
+        **({IDS_MADE: True} if dataset.ids_made else {}),
         "categories": [{"id": i, "name": name} for i, name in enumerate(names, start=1)],
         "annotations": [
             {
@@ -171,6 +190,7 @@ def write_points(dataset: Dataset, path: Path) -> None:
                 "category_id": names.index(instance.category) + 1,
                 "points": [list(point) for point in instance.points],
                 **({} if instance.box is None else {"bbox": _coco_box(instance.box)}),
+                **({KEY: instance.key} if instance.key else {}),
             }
             for image in dataset.images
             for instance in image.instances

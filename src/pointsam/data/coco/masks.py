@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from pycocotools import mask as coco_mask
 
 
@@ -39,6 +39,23 @@ def count_drawn(
         ValueError: as `rasterise`.
     """
     return sum(_runs_of(segmentation, size)[1::2])
+
+
+def covers(
+    segmentation: Sequence[Sequence[float]] | Mapping[str, Any],
+    size: tuple[int, int],
+    pixels: Int[np.ndarray, "points 2"],
+) -> Bool[np.ndarray, " points"]:
+    """Say which pixels, ``(x, y)``, `rasterise` would set, without drawing; all are put inside.
+
+    Raises:
+        ValueError: as `rasterise`.
+    """
+    inside = pixels.clip(0, np.array([size[1] - 1, size[0] - 1]))
+    places = inside[:, 0] * size[0] + inside[:, 1]  # COCO's runs go down the columns
+    ends = np.cumsum(_runs_of(segmentation, size))
+    found: Bool[np.ndarray, " points"] = np.searchsorted(ends, places, side="right") % 2 == 1
+    return found
 
 
 def drawn_iou(

@@ -1,11 +1,11 @@
 """The COCO form itself: JSON whose lists have their keys and whose ids agree."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pointsam.errors import InputError, in_words
+from pointsam.errors import InputError
+from pointsam.files import read_json
 
 Entry = dict[str, Any]
 
@@ -39,12 +39,7 @@ def read_coco_json(path: Path, on_fault: OnFault) -> dict[str, Any]:
         if path.is_dir():
             raise InputError(f"{path} is a folder, expected an annotation file (.json).")
         raise FileNotFoundError(f"no annotation file {path}: check the folder and the name.")
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path} is not JSON ({in_words(error)}): is it the right file, and written whole?"
-        ) from error
+    content = read_json(path)
     missing = [
         key
         for key in _NEEDED

@@ -8,19 +8,24 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, UInt8
+from scipy.spatial import KDTree
 
-from pointsam.data.coco.annotations import read_coco, read_points
+from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.coco.annotations import read_coco
 from pointsam.data.coco.masks import count_drawn, drawn_iou, rasterise
 from pointsam.data.dataset import read_image_of
 from pointsam.data.prepare.duplicates import BITS, near_pairs, near_pairs_within, perceptual_hash
 from pointsam.data.rasters.images import list_images
-from pointsam.data.records import Dataset, ImageRecord
+from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError
 from pointsam.frames import nearest_pixel
 from pointsam.prompts import POSITIVE
 
 TWICE = 0.8
 """IoU above which two masks of an image look like one object annotated twice."""
+
+ONE_PLACE = 2.0
+"""Pixels within which positive points of two objects look like a double click."""
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 """RGB."""
@@ -64,14 +69,19 @@ def check_annotations(path: Path, report: Report) -> Dataset | None:
     return data
 
 
-def check_points(path: Path, masks: Dataset | None, report: Report) -> Dataset | None:
-    """Check a point file, and that it fits the masks; give what of it is sound."""
+def check_points(
+    clicks: ClickFile, masks: Dataset | None, report: Report, *, images: Path | None
+) -> Dataset | None:
+    """Check a file of clicks, and that it fits the masks; give what of it is sound."""
+    path = clicks.path
     try:
-        data = read_points(path, on_fault=report.faults.append)
-    except InputError as error:
+        data = clicks.read(images, on_fault=report.faults.append)
+    except (InputError, FileNotFoundError) as error:
         report.faults.append(str(error))
         return None
-    report.notes.extend(data.dropped)
+    report.notes.extend((*data.dropped, *data.notes))
+    for image in data.images:
+        report.notes.extend(f"{path}: {line}" for line in clicked_twice(image))
     report.facts.extend(_facts(path, data))
     kinds = Counter(
         (sum(p[2] == POSITIVE for p in i.points), sum(p[2] != POSITIVE for p in i.points))
@@ -154,6 +164,33 @@ def _twice(image: ImageRecord) -> Iterator[str]:
             f"instances {image.instances[first].id} and {image.instances[second].id} of "
             f"{image.file_name} are nearly one, IoU {overlaps[first, second]:.2f}"
         )
+
+
+def clicked_twice(image: ImageRecord) -> Iterator[str]:
+    """Name objects that have positive points at one place: most are one, clicked twice."""
+    owners = [
+        (x, y, place)
+        for place, instance in enumerate(image.instances)
+        for x, y, label in instance.points
+        if label == POSITIVE
+    ]
+    if len(owners) < 2:
+        return
+    values = np.array(owners)
+    near = KDTree(values[:, :2]).query_pairs(ONE_PLACE, output_type="ndarray")
+    pairs = {tuple(sorted((int(values[a, 2]), int(values[b, 2])))): int(a) for a, b in near}
+    for (first, second), at in sorted(pairs.items()):
+        if first != second:
+            x, y = values[at, :2].tolist()
+            one, other = (_called(image.instances[place]) for place in (first, second))
+            yield (
+                f"instances {one} and {other} of {image.file_name} are clicked at one place, "
+                f"({x:g}, {y:g}): one object twice?"
+            )
+
+
+def _called(instance: InstanceRecord) -> str:
+    return instance.key or str(instance.id)
 
 
 def _compare(path: Path, masks: Dataset, points: Dataset, report: Report) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from pointsam.data.clicks.pictures import same_stem
 from pointsam.data.coco.schema import read_coco_json, refuse
-from pointsam.data.rasters.images import image_size, list_images
+from pointsam.data.rasters.images import image_size
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError, in_words
-from pointsam.files import list_files, new_folder, read_text
+from pointsam.files import list_files, new_folder, read_json, read_text
 from pointsam.frames import on_image, to_middles
 from pointsam.prompts import POSITIVE
 
@@ -170,12 +171,11 @@ def centres(images: Iterable[ImageBoxes], folder: Path) -> Dataset:
     Raises:
         FileNotFoundError: an image is not there.
     """
-    files = {file.stem: file for file in list_images(folder)}
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no image folder {folder}.")
     records, dropped = [], []
     for number, image in enumerate(images, start=1):
-        if image.name not in files:
-            raise FileNotFoundError(f"{folder} holds no image named {image.name}.")
-        file = files[image.name]
+        file = folder / same_stem(folder, image.name, file=Path(f"{image.name}.txt"))
         height, width = image_size(file)
         instances = []
         for box in image.boxes:
@@ -228,7 +228,7 @@ def _coco_size(size: tuple[int, int] | None) -> dict[str, int]:
 
 def _read_coco(path: Path) -> list[ImageBoxes]:
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
         names = {category["id"]: category["name"] for category in content["categories"]}
         boxes: dict[int, list[OrientedBox]] = {image["id"]: [] for image in content["images"]}
         for entry in content["annotations"]:

@@ -1,16 +1,18 @@
 """Images from disk, as 8-bit RGB; what cannot be read is said, never guessed."""
 
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from pointsam.data.rasters.opening import open_raster
+from pointsam.data.rasters.opening import head_of, open_raster, raster_kind, within
 from pointsam.errors import DAMAGED, InputError, in_words
 from pointsam.files import list_files
 
@@ -100,6 +102,11 @@ def can_be_shown(path: Path) -> bool:
         return False
 
 
+def is_image(path: Path) -> bool:
+    """Say whether a file is an image or a raster, told from its first bytes."""
+    return raster_kind(path, head_of(path)) is not None
+
+
 def orientation(path: Path) -> int:
     """Give the orientation that EXIF states, 1 to 8; 1, upright, where none is known.
 
@@ -123,6 +130,34 @@ def turn_upright(
     return np.ascontiguousarray(pixels[:: -1 if upside_down else 1, :: -1 if mirrored else 1])
 
 
+def find_image(folder: Path, name: str) -> str | None:
+    """Find a file of a folder by a name that other systems may write otherwise.
+
+    Letters with accents as one sign or two, backslashes, and ``%20`` of links name one file.
+
+    Returns:
+        The name as the folder has it; None where there is none, or where it lies outside.
+    """
+    slashed = name.replace("\\", "/")
+    forms = [name, slashed, unquote(slashed)]
+    forms += [unicodedata.normalize(form, one) for one in forms for form in ("NFC", "NFD")]
+    for form in dict.fromkeys(forms):
+        path = PurePosixPath(form)
+        outside = path.is_absolute() or ".." in path.parts
+        if not outside and (folder / path).is_file():
+            return path.as_posix()
+    return None
+
+
+def image_path(folder: Path, name: str) -> Path:
+    """Give the path of an image of a folder, whose name another system may write otherwise.
+
+    Raises:
+        InputError: the name leads out of the folder.
+    """
+    return within(folder, find_image(folder, name) or name)
+
+
 def list_images(folder: Path) -> list[Path]:
     """List the image files of a folder by name; sub-folders are not searched.
 
@@ -142,7 +177,7 @@ def image_size(path: Path) -> tuple[int, int]:
         InputError: not an image.
     """
     if not path.is_file():
-        raise FileNotFoundError(_why_missing(path))
+        raise FileNotFoundError(why_missing(path))
     try:
         with opened(path) as image:
             # Of a TIFF, Pillow has swapped the sides already, or not yet, by its version.
@@ -159,7 +194,7 @@ def image_size(path: Path) -> tuple[int, int]:
 def _read_upright(path: Path) -> Image.Image:
     """Read an image as RGBA, as it is shown."""
     if not path.is_file():
-        raise FileNotFoundError(_why_missing(path))
+        raise FileNotFoundError(why_missing(path))
     try:
         with opened(path) as image:
             _refuse_large(image, path)
@@ -203,7 +238,8 @@ def _undecodable(error: Exception) -> bool:
     return "decoder" in str(error) and "not available" in str(error)
 
 
-def _why_missing(path: Path) -> str:
+def why_missing(path: Path) -> str:
+    """Say that an image is not there, and whether one is whose name differs in case."""
     names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     alike = [name for name in names if name != path.name and name.lower() == path.name.lower()]
     if alike:

@@ -42,21 +42,25 @@ class Features:
         return [None] * len(self.shapes) if found is None else list(found.tolist())
 
 
-def read_features(path: Path, *, kinds: tuple[shapely.GeometryType, ...], what: str) -> Features:
+def read_features(
+    path: Path, *, kinds: tuple[shapely.GeometryType, ...], what: str, layer: str | None = None
+) -> Features:
     """Read a vector file whose shapes are all of some kinds.
 
     Args:
         path: any format GDAL reads.
         kinds: of shapes.
         what: they are called in messages.
+        layer: that is read; if not given, the only one that holds such shapes.
 
     Raises:
         FileNotFoundError: no such file.
-        InputError: not a vector file, other shapes, or places off any map.
+        InputError: not a vector file, other shapes, several layers, or places off any map.
     """
     try:
         with vector_source(path, what=what) as source:
-            meta, ids, geometry, columns = pyogrio.raw.read(source, return_fids=True)
+            chosen = _chosen_layer(source, path, kinds, what, layer)
+            meta, ids, geometry, columns = pyogrio.raw.read(source, layer=chosen, return_fids=True)
     except READ_ERRORS as error:
         # What follows a semicolon is GDAL's advice on its own drivers.
         reason = in_words(error).partition(";")[0].rstrip(".")
@@ -68,7 +72,58 @@ def read_features(path: Path, *, kinds: tuple[shapely.GeometryType, ...], what: 
     kept = np.flatnonzero(there)
     _refuse_far(path, shapes[kept], ids[kept])
     fields = dict(zip(meta["fields"], (column[kept] for column in columns), strict=True))
-    return Features(shapes[kept], ids[kept].tolist(), fields, meta["crs"])
+    return Features(shapes[kept], ids[kept].tolist(), fields, _known_crs(meta["crs"]))
+
+
+def _chosen_layer(
+    name: str,
+    path: Path,
+    kinds: tuple[shapely.GeometryType, ...],
+    what: str,
+    layer: str | None,
+) -> str | None:
+    """Choose the layer that was asked for, or the only one that holds shapes of some kinds."""
+    there = [(str(one), str(kind)) for one, kind in pyogrio.list_layers(name)]
+    names = [one for one, _ in there]
+    if layer is not None:
+        if layer not in names:
+            raise InputError(f"{path} has no layer {layer}: it has {', '.join(names) or 'none'}.")
+        return layer
+    if len(names) < 2:
+        return names[0] if names else None
+    fitting = [one for one, kind in there if _may_hold(name, one, kind, kinds)]
+    if len(fitting) > 1:
+        raise InputError(
+            f"{path} has {len(fitting)} layers of {what}, {', '.join(fitting)}: say which with "
+            "--layer NAME."
+        )
+    if not fitting:
+        listed = ", ".join(f"{one} ({kind})" for one, kind in there)
+        raise InputError(f"{path} has no layer of {what}: it holds {listed}.")
+    return fitting[0]
+
+
+def _may_hold(name: str, layer: str, kind: str, kinds: tuple[shapely.GeometryType, ...]) -> bool:
+    """Say whether a layer has features of some kinds, as it says itself or as they are."""
+    words = {"point" if k in POINTS else "polygon" for k in kinds}
+    if kind == "None":
+        return False
+    if kind != "Unknown" and not any(word in kind.lower() for word in words):
+        return False
+    if pyogrio.read_info(name, layer=layer, force_feature_count=True)["features"] == 0:
+        return False
+    if kind != "Unknown":
+        return True
+    geometry = pyogrio.raw.read(name, layer=layer, columns=[])[2]
+    found = shapely.get_type_id(shapely.from_wkb(geometry))
+    return bool(set(found[found >= 0].tolist()) & set(kinds))
+
+
+def _known_crs(crs: str | None) -> str | None:
+    """Give a coordinate system; None for the ones that say that it is not defined."""
+    if crs is None or "Undefined" in crs.partition("[")[2].partition(",")[0]:
+        return None
+    return crs
 
 
 def _refuse_far(path: Path, shapes: np.ndarray, ids: np.ndarray) -> None:

@@ -1,0 +1,165 @@
+"""Clicks from CVAT: its XML for images and for video, version 1.1."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from pointsam.data.clicks.asked import Asked, stated_size
+from pointsam.data.clicks.content import Content
+from pointsam.data.clicks.gather import Click, gather
+from pointsam.data.clicks.pictures import Pictures, Told
+from pointsam.data.clicks.values import text_of
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError, in_words
+from pointsam.frames import to_middles
+
+XML_NAME = "annotations.xml"
+"""Of the file in an export that was unpacked."""
+
+INSTANCE = "instance"
+"""Attribute that joins the clicks of one object."""
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """One image, or one frame of a video."""
+
+    name: str
+    size: tuple[str | None, str | None]
+    """Height and width as stated."""
+
+
+def xml_of(content: Content) -> Path | None:
+    """Give the file of an export, which may be a folder that was unpacked."""
+    if not content.is_folder:
+        return content.path if content.looks_like_xml else None
+    inner = content.path / XML_NAME
+    return inner if inner.is_file() else None
+
+
+def holds_cvat(content: Content) -> bool:
+    """Say whether a file is XML, or a folder holds CVAT's."""
+    return xml_of(content) is not None
+
+
+def read_cvat(content: Content, asked: Asked) -> Dataset:
+    """Read "CVAT for images 1.1" and "CVAT for video 1.1": points, skeletons and tracks of them.
+
+    An attribute ``instance``, or else the skeleton, the track or CVAT's own group, joins the
+    clicks of one object. Points that are outside their frame are no clicks.
+
+    Raises:
+        FileNotFoundError: an image is missing.
+        InputError: not such a file.
+    """
+    path = xml_of(content)
+    assert path is not None
+    try:
+        root = ElementTree.fromstring(path.read_bytes())
+    except ElementTree.ParseError as error:
+        raise InputError(f"{path} is not XML ({error}).") from error
+    frames: dict[str, _Frame] = {}
+    clicks: list[Click] = []
+    try:
+        for image in root.iter("image"):
+            _add_image(image, frames, clicks, path)
+        _add_tracks(root, frames, clicks, path, asked.pictures)
+    except (KeyError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is not as CVAT writes it ({in_words(error)}).") from error
+    if not frames:
+        raise InputError(f"{path} has no images: export as 'CVAT for images 1.1'.")
+    told = {name: Told.of_path(name) for name in frames}
+    names = asked.pictures.named(told.values())
+    renamed = {name: names[one.link] for name, one in told.items() if one.link in names}
+    sizes = {
+        own: stated_size(asked, own, frames[name].size, f"{path}: image {name}")
+        for name, own in renamed.items()
+    }
+    kept = [_renamed(click, renamed[click.image]) for click in clicks if click.image in renamed]
+    others = sum(1 for kind in ("box", "polygon", "polyline", "mask") for _ in root.iter(kind))
+    dropped = [f"{path}: {others} shapes that are no points"] if others else []
+    return gather(kept, sizes, negative=asked.negative, dropped=dropped)
+
+
+def _renamed(click: Click, name: str) -> Click:
+    return Click(name, click.x, click.y, None, click.category, click.instance, click.place)
+
+
+def _add_image(
+    image: ElementTree.Element, frames: dict[str, _Frame], clicks: list[Click], path: Path
+) -> None:
+    name, place = image.attrib["name"], f"{path}: image {image.attrib['name']}"
+    if name in frames:
+        raise InputError(
+            f"{place} is in the file twice, of two tasks or subsets: export them one by one."
+        )
+    frames[name] = _Frame(name, (image.attrib["height"], image.attrib["width"]))
+    skeletons = list(image.findall("skeleton"))
+    for number, skeleton in enumerate(skeletons):
+        clicks += _skeleton_clicks(skeleton, name, f"skeleton {number}", place)
+    for shape in image.findall("points"):
+        clicks += _clicks(shape, shape.attrib["label"], name, None, place)
+
+
+def _add_tracks(
+    root: ElementTree.Element,
+    frames: dict[str, _Frame],
+    clicks: list[Click],
+    path: Path,
+    pictures: Pictures,
+) -> None:
+    """Read what is followed through the frames of a video: all frames are in the file."""
+    tracks = root.findall("track")
+    if not tracks:
+        return
+    if len(root.findall("meta/project/tasks/task")) > 1:
+        raise InputError(f"{path} holds tracks of several tasks: export them one by one.")
+    size = root.find(".//original_size")
+    stated = (None, None) if size is None else (size.findtext("height"), size.findtext("width"))
+    for track in tracks:
+        place, own = f"{path}: track {track.attrib['id']}", f"track {track.attrib['id']}"
+        for shape in [*track.findall("points"), *track.findall("skeleton")]:
+            name = _frame_name(int(shape.attrib["frame"]), path, pictures)
+            frames.setdefault(name, _Frame(name, stated))
+            if shape.tag == "skeleton":
+                clicks += _skeleton_clicks(shape, name, own, place, track.attrib["label"])
+            else:
+                clicks += _clicks(shape, track.attrib["label"], name, own, place)
+
+
+def _frame_name(number: int, path: Path, pictures: Pictures) -> str:
+    """Name a frame of a video as CVAT's own export of its images does."""
+    stem = f"frame_{number:06d}"
+    if pictures.folder is None:
+        return f"{stem}.PNG"
+    return pictures.with_stem(path, stem) or stem
+
+
+def _skeleton_clicks(
+    skeleton: ElementTree.Element, image: str, own: str, place: str, label: str | None = None
+) -> Iterator[Click]:
+    """Read the points of a skeleton: one object's clicks, of the skeleton's class."""
+    category = label or skeleton.attrib["label"]
+    group = _owner(skeleton) or own
+    for shape in skeleton.findall("points"):
+        if skeleton.attrib.get("outside") != "1":
+            yield from _clicks(shape, category, image, group, place)
+
+
+def _owner(shape: ElementTree.Element) -> str | None:
+    attributes = {a.attrib["name"]: a.text for a in shape.findall("attribute")}
+    return text_of(attributes.get(INSTANCE)) or text_of(shape.attrib.get("group_id"))
+
+
+def _clicks(
+    shape: ElementTree.Element, category: str, image: str, own: str | None, place: str
+) -> Iterator[Click]:
+    if shape.attrib.get("outside") == "1":
+        return
+    owner = _owner(shape) or own
+    for pair in shape.attrib["points"].split(";"):
+        x, y = map(float, pair.split(","))
+        yield Click(image, to_middles(x), to_middles(y), None, category, owner, place)

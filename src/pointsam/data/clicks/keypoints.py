@@ -1,0 +1,102 @@
+"""Clicks from COCO: point files, and key points that are labelled."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from pointsam.data.clicks.asked import Asked
+from pointsam.data.clicks.content import Content
+from pointsam.data.clicks.gather import Click, gather
+from pointsam.data.clicks.pictures import Told
+from pointsam.data.clicks.values import is_background
+from pointsam.data.coco.annotations import read_points
+from pointsam.data.coco.schema import read_coco_json
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError
+from pointsam.frames import on_image
+from pointsam.prompts import NEGATIVE, POSITIVE
+
+
+def holds_keypoints(content: Content) -> bool:
+    """Say whether a file is COCO with key points, and no point file."""
+    entries = _annotations(content)
+    return any("keypoints" in e for e in entries) and not any("points" in e for e in entries)
+
+
+def _annotations(content: Content) -> list[dict[str, Any]]:
+    found = content.json.get("annotations") if isinstance(content.json, dict) else None
+    return [e for e in found if isinstance(e, dict)] if isinstance(found, list) else []
+
+
+def read_point_file(content: Content, asked: Asked) -> Dataset:
+    """Read a point file: COCO JSON whose annotations carry ``points``.
+
+    Raises:
+        InputError: as `read_points` does.
+    """
+    return asked_about(read_points(content.path, on_fault=asked.on_fault), asked)
+
+
+def read_keypoints(content: Content, asked: Asked) -> Dataset:
+    """Read COCO key points: those of one annotation that are labelled are one object's clicks.
+
+    Raises:
+        InputError: not COCO, or key points that are not threes of numbers.
+    """
+    path = content.path
+    found = read_coco_json(path, asked.on_fault)
+    images = {image["id"]: image for image in found["images"]}
+    clicks: list[Click] = []
+    dropped = []
+    for entry in found["annotations"]:
+        place = f"{path}: annotation {entry['id']}"
+        image, category = images[entry["image_id"]], found["names"][entry["category_id"]]
+        label = NEGATIVE if is_background(category, asked.negative) else POSITIVE
+        points = list(_labelled(entry, place))
+        size = (image["height"], image["width"])
+        clicks += [
+            Click(image["file_name"], x, y, label, category, str(entry["id"]), place)
+            for x, y in points
+        ]
+        if not points:
+            dropped.append(f"{place} has no labelled key point")
+        elif not all(on_image(x, y, size) for x, y in points):
+            asked.on_fault(
+                f"{place}: a key point is off {image['file_name']}, which is {size[1]} x {size[0]} "
+                "px (x, y)."
+            )
+    sizes = {i["file_name"]: (i["height"], i["width"]) for i in found["images"]}
+    data = gather(clicks, sizes, negative=asked.negative, dropped=dropped)
+    return asked_about(data, asked)
+
+
+def _labelled(entry: dict[str, Any], place: str) -> Iterator[tuple[float, float]]:
+    values = entry.get("keypoints") or []
+    numbers = isinstance(values, list) and all(type(v) in (int, float) for v in values)
+    if not numbers or len(values) % 3:
+        raise InputError(f"{place} has key points that are not x, y, v each.")
+    for x, y, seen in zip(values[::3], values[1::3], values[2::3], strict=True):
+        if seen > 0:
+            yield float(x), float(y)
+
+
+def asked_about(data: Dataset, asked: Asked) -> Dataset:
+    """Keep the one image that is asked about, under its own name.
+
+    Raises:
+        InputError: two images that could be it, or another size than it has.
+    """
+    if asked.pictures.only is None:
+        return data
+    told = {record.file_name: Told.of_path(record.file_name) for record in data.images}
+    names = asked.pictures.named(told.values())
+    kept = [record for record in data.images if told[record.file_name].link in names]
+    path = asked.pictures.only
+    for record in kept:
+        size = asked.pictures.size(path.name)
+        if record.size != size:
+            raise InputError(
+                f"the points say that {record.file_name} is {record.size} px (height, width), "
+                f"{path} is {size}: are they of another version of the image?"
+            )
+    return replace(data, images=tuple(replace(record, file_name=path.name) for record in kept))

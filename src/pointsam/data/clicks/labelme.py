@@ -1,0 +1,137 @@
+"""Clicks from LabelMe and from tools that write its form (X-AnyLabeling, AnyLabeling)."""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pointsam.data.clicks.asked import Asked, stated_size
+from pointsam.data.clicks.content import Content
+from pointsam.data.clicks.gather import Click, gather
+from pointsam.data.clicks.pictures import Pictures, Told
+from pointsam.data.clicks.values import category_of, text_of
+from pointsam.data.rasters.images import find_image
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError, in_words
+from pointsam.frames import to_middles
+
+TOOL = "LabelMe"
+CLICKS = ("point", "points")
+"""Kinds of shapes that are clicks; ``points`` holds several."""
+
+
+def holds_labelme(content: Content) -> bool:
+    """Say whether a file, or the first of a folder, has LabelMe's list of shapes."""
+    return isinstance(content.sample, dict) and "shapes" in content.sample
+
+
+def read_labelme(content: Content, asked: Asked) -> Dataset:
+    """Read LabelMe: shapes of type point; ``group_id`` joins the clicks of one object.
+
+    A file is of the image that its ``imagePath`` names, seen from the file. Where the images are
+    at hand and that one is not, the image of the file's own name is taken, and that is said.
+
+    Raises:
+        FileNotFoundError: an image is missing.
+        InputError: a file that is not LabelMe's, two files of one image, or no image size.
+    """
+    files = {path: _without_pixels(e) for path, e in content.entries() if _is_labelme(e)}
+    others = len(content.members) - len(files)
+    told, dropped = _told(content, files, asked.pictures)
+    notes = [f"{content.path}: {others} .json files are not LabelMe's"] if others else []
+    names = asked.pictures.named(told.values())
+    sizes: dict[str, tuple[int, int]] = {}
+    clicks: list[Click] = []
+    for path, entry in files.items():
+        name = names.get(told[path].link)
+        if name is None:
+            continue
+        try:
+            stated = (entry.get("imageHeight"), entry.get("imageWidth"))
+            sizes[name] = stated_size(asked, name, stated, str(path))
+            clicks += _clicks(entry["shapes"], name, path)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise _damaged(path, error) from error
+        left = sum(shape.get("shape_type", "polygon") not in CLICKS for shape in entry["shapes"])
+        if left:
+            dropped.append(f"{path}: {left} shapes that are no points")
+    return gather(clicks, sizes, negative=asked.negative, dropped=dropped, notes=notes)
+
+
+def _is_labelme(entry: Any) -> bool:
+    return isinstance(entry, dict) and "shapes" in entry
+
+
+def _without_pixels(entry: dict[str, Any]) -> dict[str, Any]:
+    """Leave the image out that older versions keep inside the file: it is large."""
+    return {key: value for key, value in entry.items() if key != "imageData"}
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path} is not as LabelMe writes it ({in_words(error)}).")
+
+
+def _told(
+    content: Content, files: dict[Path, Any], pictures: Pictures
+) -> tuple[dict[Path, Told], list[str]]:
+    """Name the image of each file, and say where its own name was taken for the stated one.
+
+    Raises:
+        InputError: two files of one image, or one that names none.
+    """
+    root = content.path if content.is_folder else content.path.parent
+    told: dict[Path, Told] = {}
+    owners: dict[str, Path] = {}
+    lines = []
+    for path, entry in files.items():
+        stated = entry.get("imagePath")
+        if not isinstance(stated, str) or not stated.strip():
+            raise _damaged(path, KeyError("imagePath"))
+        below = path.parent.relative_to(root).as_posix()
+        slashed = stated.replace("\\", "/")
+        one = Told.of_path((PurePosixPath(below) / slashed).as_posix())
+        own = _of_own_name(path, below, one, pictures)
+        if own is not None:
+            lines.append(f"{path}: imagePath {stated} is not there, {own} of the same name is read")
+            one = Told.of_path(own)
+        other = owners.setdefault(one.link, path)
+        if other != path:
+            raise InputError(
+                f"{other} and {path} are both of {stated}: name in each the image it is of "
+                "(imagePath), or take one out."
+            )
+        told[path] = one
+    return told, lines
+
+
+def _of_own_name(path: Path, below: str, told: Told, pictures: Pictures) -> str | None:
+    """Find the one image that is named as the file, where the stated one is missing."""
+    folder = pictures.folder
+    if folder is None:
+        return None
+    ends = ("/".join(told.parts[start:]) for start in range(len(told.parts)))
+    if any(find_image(folder, end) for end in ends):
+        return None
+    try:
+        return pictures.with_stem(path, (PurePosixPath(below) / path.stem).as_posix())
+    except FileNotFoundError:
+        return None
+
+
+def _clicks(shapes: list[dict[str, Any]], name: str, path: Path) -> Iterator[Click]:
+    for number, shape in enumerate(shapes):
+        if shape.get("shape_type", "polygon") not in CLICKS:
+            continue
+        points = shape["points"]
+        if shape["shape_type"] == "point" and len(points) != 1:
+            raise ValueError(f"shape {number} is a point of {len(points)} places")
+        for x, y in points:
+            yield Click(
+                name,
+                to_middles(float(x)),
+                to_middles(float(y)),
+                category=category_of(shape["label"]),
+                instance=text_of(shape.get("group_id")),
+                place=f"{path}: shape {number}",
+            )

@@ -1,0 +1,156 @@
+"""Clicks that are places on a map, and the images that they lie on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+from rasterio.crs import CRS
+
+from pointsam.data.clicks.asked import Asked
+from pointsam.data.clicks.gather import Click, gather, label_in
+from pointsam.data.clicks.pictures import Affine, Picture
+from pointsam.data.rasters.georeference import move_points
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError
+from pointsam.frames import in_pixels, to_middles
+from pointsam.prompts import POSITIVE
+
+FAR_OFF = -1e9
+"""Pixel of what has no place on a raster's map, such as the other side of the earth."""
+
+ROUNDING = 9
+"""Decimals of a pixel that are read: two neighbours must find one place on one side."""
+
+_NO_PLACE: Affine = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+"""Transform of an image that is on no map."""
+
+
+@dataclass(frozen=True, eq=False)
+class MapPoints:
+    """Clicks of one file, all in one coordinate system."""
+
+    path: Path
+    """Of the file, for messages."""
+    places: Float[np.ndarray, "points 2"]
+    crs: str | None
+    """None where nobody says: then it is that of each raster."""
+    clicks: Sequence[Click]
+    """What is known of each; image and place on it are still to be found."""
+    _moved: dict[str, Float[np.ndarray, "points 2"]] = field(default_factory=dict)
+
+    def on(self, picture: Picture) -> Float[np.ndarray, "points 2"]:
+        """Give ``(x, y)`` of all clicks in the image frame of a raster, also of those beside it.
+
+        Raises:
+            InputError: places on earth for an image that has none, or no way to its system.
+        """
+        a, b, c, d, e, f = picture.transform
+        inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
+        places = self._in(picture)
+        placed = np.isfinite(places).all(axis=1, keepdims=True)
+        known = np.where(placed, places, 0)
+        if picture.crs is not None and CRS.from_wkt(picture.crs).is_geographic:
+            known = _around(known, picture)
+        pixels = to_middles((known - (c, f)) @ inverse.T)
+        return np.where(placed, pixels, FAR_OFF)
+
+    def _in(self, picture: Picture) -> Float[np.ndarray, "points 2"]:
+        """Move the places to the coordinate system of a raster, once for each system."""
+        if self.crs is None:
+            return self.places
+        source = CRS.from_user_input(self.crs)
+        if picture.crs is None:
+            self._refuse_unplaced(source, picture.transform)
+            return self.places
+        if picture.crs not in self._moved:
+            target = CRS.from_wkt(picture.crs)
+            self._moved[picture.crs] = move_points(
+                self.places, source, target, what=f"{self.path}: its points"
+            )
+        return self._moved[picture.crs]
+
+    def _refuse_unplaced(self, source: CRS, transform: Affine) -> None:
+        """Refuse places on earth for an image that has none.
+
+        GeoJSON is in degrees whatever its numbers mean; numbers that no degree can be are pixels.
+        """
+        pixels = source.is_geographic and bool((np.abs(self.places) > (360, 90)).any())
+        if transform == _NO_PLACE and len(self.places) and not pixels:
+            x, y = self.places[0].tolist()
+            raise InputError(
+                f"{self.path}: its points, the first at ({x:.9g}, {y:.9g}), are places on earth, "
+                "but the image has no coordinate system: give a georeferenced raster, or clicks "
+                "in pixels (CSV or COCO)."
+            )
+
+
+def _around(degrees: Float[np.ndarray, "points 2"], picture: Picture) -> Float[np.ndarray, "_ 2"]:
+    """Count longitudes as the raster does, which may go on beyond 180 degrees."""
+    a, b, c, *_ = picture.transform
+    height, width = picture.size
+    middle = a * width / 2 + b * height / 2 + c
+    turns = np.round((middle - degrees[:, 0]) / 360)
+    return degrees + np.stack([360 * turns, np.zeros_like(turns)], axis=1)
+
+
+def read_map_points(points: MapPoints, asked: Asked) -> Dataset:
+    """Put clicks on every image that they lie on.
+
+    A border of two images belongs to one of them. An object on several images is one on each;
+    where images overlap, the first one keeps its number. Clicks on no image are counted.
+
+    Raises:
+        InputError: no image is on a map, or none has an object on it.
+    """
+    pictures = asked.pictures.on_map()
+    if asked.pictures.placed is not None:
+        [picture] = pictures
+        clicks = _placed(points, picture, points.on(picture), np.ones(len(points.places), bool))
+        return gather(
+            clicks, {picture.name: picture.size}, negative=asked.negative, beside=True,
+            one_naming=True,
+        )  # fmt: skip
+    found: list[Click] = []
+    sizes = {}
+    used = np.zeros(len(points.places), dtype=bool)
+    for picture in pictures:
+        pixels = points.on(picture).round(ROUNDING)
+        inside = np.asarray(in_pixels(pixels[:, 0], pixels[:, 1], picture.size))
+        clicks = _whole(_placed(points, picture, pixels, inside), asked.negative)
+        if any(label_in(click, asked.negative) == POSITIVE for click in clicks):
+            found += clicks
+            sizes[picture.name] = picture.size
+        used |= inside
+    if not found:
+        raise _nowhere(points, asked, len(pictures))
+    lost = int((~used).sum())
+    lines = [f"{points.path}: {lost} of {len(used)} clicks, which are on no image"] if lost else []
+    return gather(found, sizes, negative=asked.negative, dropped=lines, one_naming=True)
+
+
+def _placed(
+    points: MapPoints,
+    picture: Picture,
+    pixels: Float[np.ndarray, "points 2"],
+    chosen: Bool[np.ndarray, " points"],
+) -> list[Click]:
+    return [
+        replace(points.clicks[index], image=picture.name, x=x, y=y)
+        for index, (x, y) in zip(
+            np.flatnonzero(chosen).tolist(), pixels[chosen].tolist(), strict=True
+        )
+    ]
+
+
+def _whole(clicks: list[Click], negative: str) -> list[Click]:
+    """Leave objects out that have no positive click here: they are another image's."""
+    on = {c.instance for c in clicks if c.instance and label_in(c, negative) == POSITIVE}
+    return [click for click in clicks if click.instance is None or click.instance in on]
+
+
+def _nowhere(points: MapPoints, asked: Asked, placed: int) -> InputError:
+    where = asked.pictures.folder or asked.pictures.only
+    found = f"{placed} georeferenced images" if placed else "no georeferenced image"
+    return InputError(f"{points.path}: {where} holds {found}, and none has clicks on it.")

@@ -1,0 +1,305 @@
+"""The images that clicks may be on, and how the paths that tools write find them.
+
+An image is its path relative to the images folder, never its base name alone: ``north/1.jpg`` and
+``south/1.jpg`` are two images. Tools write links, absolute paths and paths of other machines.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from os.path import commonpath
+from pathlib import Path, PurePosixPath
+
+from pointsam.data.rasters.georeference import Georeference, read_georeference
+from pointsam.data.rasters.images import (
+    ENDINGS,
+    find_image,
+    image_size,
+    is_image,
+    list_images,
+    why_missing,
+)
+from pointsam.data.rasters.opening import within
+from pointsam.errors import InputError
+
+Affine = tuple[float, float, float, float, float, float]
+"""``(a, b, c, d, e, f)``: map x = a col + b row + c, map y = d col + e row + f."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image and its place on a map."""
+
+    name: str
+    """File name, relative to the images folder."""
+    size: tuple[int, int]
+    """Height and width in pixels."""
+    transform: Affine
+    """Pixel corners to map."""
+    crs: str | None
+    """As WKT; None for an image on no map, or on one that is not said."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An image as a tool names it."""
+
+    link: str
+    """As it is written, for messages and to tell two images apart."""
+    path: str
+    """What of it may be a path, by slashes."""
+    stored: str = ""
+    """Name under which a tool keeps an upload, if that is not the user's name."""
+
+    @classmethod
+    def of_path(cls, path: str) -> "Told":
+        """Take a path of any system."""
+        return cls(path.replace("\\", "/"), path.replace("\\", "/"))
+
+    @property
+    def kind(self) -> str:
+        """Where the path begins: at a tool's uploads, above the file that names it, or beside."""
+        if self.stored:
+            return "upload"
+        return "elsewhere" if PurePosixPath(self.path).parts[:1] == ("..",) else "here"
+
+    @property
+    def base(self) -> str:
+        """The last part of the path."""
+        return self.parts[-1] if self.parts else ""
+
+    @property
+    def has_folders(self) -> bool:
+        """Whether the folders of the path are the user's own, and no machine's or service's."""
+        own = self.link == self.path and not self.path.startswith(("/", ".."))
+        return own and ":" not in self.path and len(self.parts) > 1
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Of the path, without its root and without steps up."""
+        parts: list[str] = []
+        for part in PurePosixPath(self.path).parts:
+            if part == "..":
+                parts = parts[:-1]
+            elif part not in ("/", "//", "."):
+                parts.append(part)
+        return tuple(parts)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Where images are: in a folder, or one by itself, or nobody said."""
+
+    folder: Path | None = None
+    only: Path | None = None
+    """The one image that is asked about: clicks on others are left out."""
+    placed: Picture | None = None
+    """What is known of the one image."""
+    notes: list[str] = field(default_factory=list)
+    """What the user should know of how images were found, a line each."""
+    _sizes: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)
+    _places: dict[str, Georeference | None] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def at(cls, path: Path | None) -> "Pictures":
+        """Take a folder of images, one image, or nothing.
+
+        Raises:
+            FileNotFoundError: there is nothing at `path`.
+        """
+        if path is None:
+            return cls()
+        if path.is_file() and is_image(path):
+            return cls(only=path)
+        if not path.is_dir():
+            raise FileNotFoundError(f"no image folder {path}.")
+        return cls(folder=path)
+
+    @classmethod
+    def of(cls, path: Path, picture: Picture) -> "Pictures":
+        """Take one image of which everything is known."""
+        return cls(only=path, placed=picture)
+
+    @property
+    def known(self) -> bool:
+        """Whether anybody said where the images are."""
+        return self.folder is not None or self.only is not None
+
+    def path(self, name: str) -> Path:
+        """Give the file of an image by its name."""
+        if self.only is not None:
+            return self.only
+        assert self.folder is not None
+        return within(self.folder, name)
+
+    def size(self, name: str) -> tuple[int, int]:
+        """Give height and width of an image, read once.
+
+        Raises:
+            FileNotFoundError: there is no such image.
+            InputError: not an image.
+        """
+        if self.placed is not None:
+            return self.placed.size
+        if name not in self._sizes:
+            self._sizes[name] = image_size(self.path(name))
+        return self._sizes[name]
+
+    def georeference(self, name: str) -> Georeference | None:
+        """Say where an image lies on the map, read once."""
+        if self.placed is not None:
+            placed = self.placed
+            known = placed.crs is not None
+            return Georeference(placed.transform, placed.crs or "", placed.size) if known else None
+        if name not in self._places:
+            self._places[name] = read_georeference(self.path(name))
+        return self._places[name]
+
+    def on_map(self) -> list[Picture]:
+        """List the images that lie on a map.
+
+        Raises:
+            InputError: an image that cannot be read.
+        """
+        if self.placed is not None:
+            return [self.placed]
+        if self.folder is not None:
+            names = [path.name for path in list_images(self.folder)]
+        else:
+            names = [self.only.name] if self.only is not None else []
+        found = ((name, self.georeference(name)) for name in names)
+        return [Picture(name, g.size, g.transform, g.crs) for name, g in found if g is not None]
+
+    def with_stem(self, file: Path, stem: str) -> str | None:
+        """Find the image that a label file is of, by its name without ending.
+
+        Args:
+            file: with labels, for messages.
+            stem: path without ending, relative to the folder of labels.
+
+        Returns:
+            Its name; None where only one image is asked about, and it is another.
+
+        Raises:
+            FileNotFoundError: there is no such image.
+            InputError: there are several, and one would have to be guessed.
+        """
+        if self.only is not None:
+            return self.only.name if self.only.stem == PurePosixPath(stem).name else None
+        assert self.folder is not None
+        return same_stem(self.folder, stem, file=file)
+
+    def named(self, told: Iterable[Told]) -> dict[str, str]:
+        """Give the file name of each image that a tool names, by its link.
+
+        With a folder, the longest end of the path that is there; without one, the path below the
+        folder that all of them share. Where one image is asked about, the others are left out.
+
+        Raises:
+            FileNotFoundError: an image is not in the folder.
+            InputError: two images that would be one file.
+        """
+        links = {one.link: one for one in told}
+        if self.only is not None:
+            return self._only_one(links)
+        if self.folder is not None:
+            names = {link: _found(self.folder, one) for link, one in links.items()}
+            for link, name in names.items():
+                self._note_folders(links[link], self.folder / name)
+        else:
+            names = _below_common(links)
+        _refuse_meeting(names)
+        return names
+
+    def _only_one(self, links: Mapping[str, Told]) -> dict[str, str]:
+        """Find the link of the one image: by its name, and by its folders where that is not one."""
+        assert self.only is not None
+        name = self.only.name
+        alike = [one for one in links.values() if name in (one.base, one.stored)]
+        whole = [one for one in alike if _ends_with(self.only, one)]
+        if len(alike) > 1 and len(whole) != 1:
+            raise InputError(
+                f"{alike[0].link} and {alike[1].link} are both named {name}, and nothing tells "
+                f"which of them {self.only} is: give --images DIR, or clicks on one."
+            )
+        found = (whole or alike)[:1]
+        for one in found:
+            self._note_folders(one, self.only)
+        return {one.link: name for one in found}
+
+    def _note_folders(self, told: Told, path: Path) -> None:
+        """Say where an image is taken for one whose folders are called otherwise."""
+        if told.has_folders and not _ends_with(path, told):
+            self.notes.append(f"{told.link} is taken for {path}, whose folders differ")
+
+
+def _ends_with(path: Path, told: Told) -> bool:
+    parts = path.absolute().parts
+    return told.base == path.name and parts[-len(told.parts) :] == told.parts
+
+
+def same_stem(folder: Path, stem: str, *, file: Path) -> str:
+    """Find the one image of a folder whose name without ending is `stem`.
+
+    Args:
+        folder: of images.
+        stem: relative to it, without ending.
+        file: of labels, for messages.
+
+    Raises:
+        FileNotFoundError: there is no such image.
+        InputError: there are several, and one would have to be guessed.
+    """
+    wanted = folder / stem
+    there = sorted(wanted.parent.iterdir()) if wanted.parent.is_dir() else []
+    names = [
+        (Path(stem).parent / path.name).as_posix()
+        for path in there
+        if path.stem == wanted.name and path.suffix.lower() in ENDINGS
+    ]
+    if not names:
+        raise FileNotFoundError(f"{file} has no image {stem}.* in {folder}.")
+    if len(names) > 1:
+        raise InputError(
+            f"{file} is of {' or of '.join(names)} in {folder}, and nothing tells which: keep one."
+        )
+    return names[0]
+
+
+def _found(folder: Path, told: Told) -> str:
+    """Find the longest end of a path that is a file of a folder."""
+    parts = told.parts
+    ends = ["/".join(parts[start:]) for start in range(len(parts))]
+    for end in [told.stored, *ends]:
+        found = find_image(folder, end) if end else None
+        if found is not None:
+            return found
+    if len(ends) == 1:
+        raise FileNotFoundError(why_missing(folder / ends[0]))
+    raise FileNotFoundError(
+        f"{told.link} is no image of {folder}: none of its files is named {' or '.join(ends)}."
+    )
+
+
+def _below_common(links: Mapping[str, Told]) -> dict[str, str]:
+    """Cut the folders off that all paths share."""
+    names: dict[str, str] = {}
+    for kind in ("upload", "elsewhere", "here"):  # of each, folders count from another place
+        paths = {
+            link: PurePosixPath("/", *one.parts) for link, one in links.items() if one.kind == kind
+        }
+        folders = [path.parent.as_posix() for path in paths.values()]
+        shared = commonpath(folders) if folders and kind != "upload" else "/"
+        names |= {link: path.relative_to(shared).as_posix() for link, path in paths.items()}
+    return {link: names[link] for link in links}
+
+
+def _refuse_meeting(names: Mapping[str, str]) -> None:
+    """Refuse two images that would have one name."""
+    owners: dict[str, str] = {}
+    for link, name in names.items():
+        other = owners.setdefault(name, link)
+        if other != link:
+            raise InputError(
+                f"{other} and {link} are two images, and both would be {name}: give them names "
+                "that differ, or --images with a folder that holds both."
+            )

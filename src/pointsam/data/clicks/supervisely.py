@@ -1,0 +1,85 @@
+"""Clicks from Supervisely: figures of type point in its annotation files, one an image."""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pointsam.data.clicks.asked import Asked, stated_size
+from pointsam.data.clicks.content import Content
+from pointsam.data.clicks.gather import Click, gather
+from pointsam.data.clicks.pictures import Told
+from pointsam.data.clicks.values import category_of, text_of
+from pointsam.data.records import Dataset
+from pointsam.errors import InputError, in_words
+
+ANN = "ann"
+"""Folder of a data set with one file an image, ``img/1.jpg`` being that of ``ann/1.jpg.json``."""
+
+INSTANCE = "instance"
+"""Tag whose value joins the clicks of one object."""
+
+
+def _is_annotation(entry: Any) -> bool:
+    return isinstance(entry, dict) and "objects" in entry and "size" in entry
+
+
+def holds_supervisely(content: Content) -> bool:
+    """Say whether a file, or one of a folder, is an annotation of Supervisely."""
+    return any(_is_annotation(entry) for _, entry in content.entries())
+
+
+def read_supervisely(content: Content, asked: Asked) -> Dataset:
+    """Read Supervisely: points, whose whole numbers are indices of pixels, as here.
+
+    Raises:
+        FileNotFoundError: an image is missing.
+        InputError: not as Supervisely writes it; names the file.
+    """
+    root = content.path if content.is_folder else content.path.parent
+    files = {path: entry for path, entry in content.entries() if _is_annotation(entry)}
+    told = {path: Told.of_path(_image_path(path.relative_to(root))) for path in files}
+    names = asked.pictures.named(told.values())
+    clicks: list[Click] = []
+    sizes: dict[str, tuple[int, int]] = {}
+    dropped = []
+    for path, entry in files.items():
+        name = names.get(told[path].link)
+        if name is None:
+            continue
+        try:
+            stated = (entry["size"]["height"], entry["size"]["width"])
+            sizes[name] = stated_size(asked, name, stated, str(path))
+            found = list(_clicks(entry["objects"], name, path))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"{path} is not as Supervisely writes it ({in_words(error)})."
+            ) from error
+        clicks += found
+        left = len(entry["objects"]) - len(found)
+        if left:
+            dropped.append(f"{path}: {left} figures that are no points")
+    return gather(clicks, sizes, negative=asked.negative, dropped=dropped)
+
+
+def _image_path(below: Path) -> str:
+    """Name the image of an annotation file: ``a/ann/1.jpg.json`` is of ``a/1.jpg``."""
+    parts = [part for part in PurePosixPath(below.as_posix()).parts[:-1] if part != ANN]
+    return "/".join([*parts, below.name.removesuffix(".json")])
+
+
+def _clicks(objects: list[dict[str, Any]], name: str, path: Path) -> Iterator[Click]:
+    for number, figure in enumerate(objects):
+        if figure.get("geometryType") != "point":
+            continue
+        [[x, y]] = figure["points"]["exterior"]
+        tags = {tag["name"]: tag.get("value") for tag in figure.get("tags", [])}
+        yield Click(
+            name,
+            float(x),
+            float(y),
+            category=category_of(figure["classTitle"]),
+            instance=text_of(tags.get(INSTANCE)),
+            place=f"{path}: object {number}",
+        )

@@ -1,0 +1,87 @@
+"""How single values of a click are read, in whatever file they stand: one rule for all formats."""
+
+import re
+from typing import Any
+
+from pointsam.errors import InputError
+from pointsam.prompts import NEGATIVE, POSITIVE
+
+OBJECT = "object"
+"""Class of clicks that have none."""
+
+BACKGROUND = "background"
+"""Class of clicks off the objects, unless the user names another."""
+
+MAX_ID = 2**63 - 1
+"""Largest number that a vector file can hold."""
+
+_MISSING = {"", "nan", "none", "null", "<na>"}
+_ON, _OFF = {"1", "true"}, {"0", "false"}
+_WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0+")
+_NUMBER = re.compile(r"0|-?[1-9][0-9]*")
+
+
+def text_of(value: Any) -> str | None:
+    """Give a value as text; None where there is none.
+
+    A whole number is the same in every column: 2, 2.0 and "2.0" are "2", while "07" stays.
+    """
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    text = str(value).strip()
+    if text.casefold() in _MISSING:
+        return None
+    whole = _WHOLE_FLOAT.fullmatch(text)
+    return whole.group(1) if whole else text
+
+
+def label_of(value: Any, place: str) -> int | None:
+    """Read a label: 1 or true on the object, 0 or false off it; None where there is none.
+
+    Raises:
+        InputError: anything else; names the place.
+    """
+    text = text_of(value)
+    if text is None:
+        return None
+    if text.casefold() in _ON:
+        return POSITIVE
+    if text.casefold() in _OFF:
+        return NEGATIVE
+    raise InputError(f"{place} has label {value!r}, expected 1 (on the object) or 0 (off it).")
+
+
+def category_of(value: Any) -> str:
+    """Read a class, which may be a number, 0 too; a click without one is of class `OBJECT`."""
+    text = text_of(value)
+    return OBJECT if text is None else text
+
+
+def is_background(category: str, negative: str) -> bool:
+    """Say whether a class is the one of clicks off the objects, in any case of letters."""
+    return category.strip().casefold() == negative.strip().casefold()
+
+
+def number_of(text: str, place: str) -> float:
+    """Read a number with a decimal point or a decimal comma.
+
+    Raises:
+        InputError: no number; names the place.
+    """
+    plain = text.strip()
+    if plain.count(",") == 1 and "." not in plain:
+        plain = plain.replace(",", ".")
+    try:
+        return float(plain)
+    except ValueError as error:
+        raise InputError(f"{place}: {text!r} is not a number.") from error
+
+
+def id_of(key: str) -> int | None:
+    """Give the number that a key is; None where it is text, as 07 is."""
+    if _NUMBER.fullmatch(key) is None:
+        return None
+    number = int(key)
+    return number if -MAX_ID <= number <= MAX_ID else None
