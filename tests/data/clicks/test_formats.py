@@ -301,7 +301,7 @@ def test_nwpu_boxes_come_back_from_a_point_file(tmp_path, images):
         ("c.xml", "<a>", "is not XML"),
         ("c.xml", "<a></a>", "has no images"),
         ("c.xml", '<a><image name="a.png" width="3"/></a>', "not as CVAT writes it .*'height'"),
-        ("c.json", "3", "is in no form that is known"),
+        ("c.json", "3", "is not COCO JSON"),
         ("c.json", "{", "is not JSON"),
         ("c.json", [{"id": 5}], "task 5 is not as Label Studio exports it"),
         ("c.json", [{"id": 7}, 8], "task 7 is not as Label Studio"),

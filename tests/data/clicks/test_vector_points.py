@@ -101,8 +101,10 @@ def test_what_is_no_point_file_is_refused(tmp_path):
     alone = _write(
         tmp_path / "d.gpkg", [(1000.0, 4999.0)], label=np.array([0]), instance=np.array([4])
     )
-    with pytest.raises(InputError, match="instance 4 has no positive point"):
-        read_vector_points(alone, **PLACE)
+    clicks = ClickFile(alone)
+    record = clicks.on_scene(tmp_path / "scene.tif", Picture(*PLACE.values()))
+    assert record.instances == ()
+    assert clicks.dropped == [f"{alone}: feature 1: instance 4 has no positive point"]
 
 
 def test_a_class_may_be_the_number_nought(tmp_path):

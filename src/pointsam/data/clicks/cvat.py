@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 from pointsam.data.clicks.asked import Asked, stated_size
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
-from pointsam.data.clicks.pictures import Pictures, Told
+from pointsam.data.clicks.pictures import Pictures
+from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import text_of
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError, in_words

@@ -7,7 +7,7 @@ from typing import Any
 from pointsam.data.clicks.asked import Asked
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
-from pointsam.data.clicks.pictures import Told
+from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import is_background
 from pointsam.data.coco.annotations import read_points
 from pointsam.data.coco.schema import read_coco_json

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlparse
 from pointsam.data.clicks.asked import Asked, stated_size
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
-from pointsam.data.clicks.pictures import Told
+from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import OBJECT, text_of
 from pointsam.data.rasters.images import ENDINGS
 from pointsam.data.records import Dataset

@@ -6,9 +6,9 @@ An image is its path relative to the images folder, never its base name alone: `
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from os.path import commonpath
 from pathlib import Path, PurePosixPath
 
+from pointsam.data.clicks.told import Told, below_common, ends_with
 from pointsam.data.rasters.georeference import Georeference, read_georeference
 from pointsam.data.rasters.images import (
     ENDINGS,
@@ -37,52 +37,6 @@ class Picture:
     """Pixel corners to map."""
     crs: str | None
     """As WKT; None for an image on no map, or on one that is not said."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """An image as a tool names it."""
-
-    link: str
-    """As it is written, for messages and to tell two images apart."""
-    path: str
-    """What of it may be a path, by slashes."""
-    stored: str = ""
-    """Name under which a tool keeps an upload, if that is not the user's name."""
-
-    @classmethod
-    def of_path(cls, path: str) -> "Told":
-        """Take a path of any system."""
-        return cls(path.replace("\\", "/"), path.replace("\\", "/"))
-
-    @property
-    def kind(self) -> str:
-        """Where the path begins: at a tool's uploads, above the file that names it, or beside."""
-        if self.stored:
-            return "upload"
-        return "elsewhere" if PurePosixPath(self.path).parts[:1] == ("..",) else "here"
-
-    @property
-    def base(self) -> str:
-        """The last part of the path."""
-        return self.parts[-1] if self.parts else ""
-
-    @property
-    def has_folders(self) -> bool:
-        """Whether the folders of the path are the user's own, and no machine's or service's."""
-        own = self.link == self.path and not self.path.startswith(("/", ".."))
-        return own and ":" not in self.path and len(self.parts) > 1
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Of the path, without its root and without steps up."""
-        parts: list[str] = []
-        for part in PurePosixPath(self.path).parts:
-            if part == "..":
-                parts = parts[:-1]
-            elif part not in ("/", "//", "."):
-                parts.append(part)
-        return tuple(parts)
 
 
 @dataclass(frozen=True)
@@ -206,7 +160,7 @@ class Pictures:
             for link, name in names.items():
                 self._note_folders(links[link], self.folder / name)
         else:
-            names = _below_common(links)
+            names = below_common(links)
         _refuse_meeting(names)
         return names
 
@@ -215,7 +169,7 @@ class Pictures:
         assert self.only is not None
         name = self.only.name
         alike = [one for one in links.values() if name in (one.base, one.stored)]
-        whole = [one for one in alike if _ends_with(self.only, one)]
+        whole = [one for one in alike if ends_with(self.only, one)]
         if len(alike) > 1 and len(whole) != 1:
             raise InputError(
                 f"{alike[0].link} and {alike[1].link} are both named {name}, and nothing tells "
@@ -228,13 +182,8 @@ class Pictures:
 
     def _note_folders(self, told: Told, path: Path) -> None:
         """Say where an image is taken for one whose folders are called otherwise."""
-        if told.has_folders and not _ends_with(path, told):
+        if told.has_folders and not ends_with(path, told):
             self.notes.append(f"{told.link} is taken for {path}, whose folders differ")
-
-
-def _ends_with(path: Path, told: Told) -> bool:
-    parts = path.absolute().parts
-    return told.base == path.name and parts[-len(told.parts) :] == told.parts
 
 
 def same_stem(folder: Path, stem: str, *, file: Path) -> str:
@@ -278,19 +227,6 @@ def _found(folder: Path, told: Told) -> str:
     raise FileNotFoundError(
         f"{told.link} is no image of {folder}: none of its files is named {' or '.join(ends)}."
     )
-
-
-def _below_common(links: Mapping[str, Told]) -> dict[str, str]:
-    """Cut the folders off that all paths share."""
-    names: dict[str, str] = {}
-    for kind in ("upload", "elsewhere", "here"):  # of each, folders count from another place
-        paths = {
-            link: PurePosixPath("/", *one.parts) for link, one in links.items() if one.kind == kind
-        }
-        folders = [path.parent.as_posix() for path in paths.values()]
-        shared = commonpath(folders) if folders and kind != "upload" else "/"
-        names |= {link: path.relative_to(shared).as_posix() for link, path in paths.items()}
-    return {link: names[link] for link in links}
 
 
 def _refuse_meeting(names: Mapping[str, str]) -> None:

@@ -13,7 +13,8 @@ from pointsam.data.clicks.asked import Asked
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.map_points import MapPoints, read_map_points
-from pointsam.data.clicks.pictures import Picture, Told
+from pointsam.data.clicks.pictures import Picture
+from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import category_of, label_of, number_of, text_of
 from pointsam.data.rasters.georeference import DEGREES
 from pointsam.data.records import Dataset

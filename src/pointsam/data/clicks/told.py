@@ -1,0 +1,71 @@
+"""Images as tools name them: by links, and by paths of this machine and of others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os.path import commonpath
+from pathlib import Path, PurePosixPath
+
+
+@dataclass(frozen=True)
+class Told:
+    """An image as a tool names it."""
+
+    link: str
+    """As it is written, for messages and to tell two images apart."""
+    path: str
+    """What of it may be a path, by slashes."""
+    stored: str = ""
+    """Name under which a tool keeps an upload, if that is not the user's name."""
+
+    @classmethod
+    def of_path(cls, path: str) -> "Told":
+        """Take a path of any system."""
+        return cls(path.replace("\\", "/"), path.replace("\\", "/"))
+
+    @property
+    def kind(self) -> str:
+        """Where the path begins: at a tool's uploads, above the file that names it, or beside."""
+        if self.stored:
+            return "upload"
+        return "elsewhere" if PurePosixPath(self.path).parts[:1] == ("..",) else "here"
+
+    @property
+    def base(self) -> str:
+        """The last part of the path."""
+        return self.parts[-1] if self.parts else ""
+
+    @property
+    def has_folders(self) -> bool:
+        """Whether the folders of the path are the user's own, and no machine's or service's."""
+        own = self.link == self.path and not self.path.startswith(("/", ".."))
+        return own and ":" not in self.path and len(self.parts) > 1
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Of the path, without its root and without steps up."""
+        parts: list[str] = []
+        for part in PurePosixPath(self.path).parts:
+            if part == "..":
+                parts = parts[:-1]
+            elif part not in ("/", "//", "."):
+                parts.append(part)
+        return tuple(parts)
+
+
+def ends_with(path: Path, told: Told) -> bool:
+    """Say whether the last parts of a path are those that a tool names."""
+    parts = path.absolute().parts
+    return told.base == path.name and parts[-len(told.parts) :] == told.parts
+
+
+def below_common(links: Mapping[str, Told]) -> dict[str, str]:
+    """Cut the folders off that all paths share."""
+    names: dict[str, str] = {}
+    for kind in ("upload", "elsewhere", "here"):  # of each, folders count from another place
+        paths = {
+            link: PurePosixPath("/", *one.parts) for link, one in links.items() if one.kind == kind
+        }
+        folders = [path.parent.as_posix() for path in paths.values()]
+        shared = commonpath(folders) if folders and kind != "upload" else "/"
+        names |= {link: path.relative_to(shared).as_posix() for link, path in paths.items()}
+    return {link: names[link] for link in links}
