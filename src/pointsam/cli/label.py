@@ -9,8 +9,8 @@ from pointsam.cli.arguments import (
     open_model,
     readable_images,
 )
+from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, read_clicks
 from pointsam.cli.display import refuse_other_stretch
-from pointsam.data.coco.annotations import read_points
 from pointsam.data.dataset import folder_images
 from pointsam.files import refuse_existing, sha256_of
 from pointsam.labelling.consensus import Reading
@@ -42,7 +42,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     files.add_argument(
         "--images", type=Path, required=True, metavar="DIR", help="folder the file names are in"
     )
-    files.add_argument("--points", type=Path, required=True, metavar="FILE", help="point file")
+    files.add_argument("--points", type=Path, required=True, metavar="FILE", help=POINTS_HELP)
+    add_click_arguments(files)
     files.add_argument(
         "--output", "-o", type=Path, required=True, metavar="DIR", help="new folder for the labels"
     )
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.resume:
         refuse_existing(args.output)
     refuse_other_stretch(args.images, args.adapter)
-    data = read_points(args.points)
+    data = read_clicks(args, args.images)
     data = readable_images(data, args.images, skip_broken=args.skip_broken)
     model = open_model(args)
     accepted = label_clicks(

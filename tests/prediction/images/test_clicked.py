@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.prediction.colour_model import write_scene
 
+from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.coco.annotations import write_points
 from pointsam.data.rasters.scene import open_scene
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
@@ -47,8 +48,10 @@ def test_a_scene_named_in_two_folders_is_found_by_its_own(tmp_path):
     write_points(Dataset(records, ("tank",)), points)
     for number, file in enumerate(files):
         with open_scene(tmp_path / file) as scene:
-            assert read_scene_points(points, scene).instances[0].points == ((number, number, 1),)
+            assert read_scene_points(ClickFile(points), scene).instances[0].points == (
+                (number, number, 1),
+            )
     write_scene(tmp_path / "s.tif", [], size=(40, 40))
     with open_scene(tmp_path / "s.tif") as scene:
-        with pytest.raises(InputError, match=r"names 2 images s\.tif, and 0 of them as"):
-            read_scene_points(points, scene)
+        with pytest.raises(InputError, match=r"are both named s\.tif, and nothing tells"):
+            read_scene_points(ClickFile(points), scene)
