@@ -11,12 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pointsam.data.coco.boxes import box_of, coco_box
 from pointsam.data.coco.masks import count_drawn
 from pointsam.data.coco.schema import Entry, OnFault, read_coco_json, refuse
-from pointsam.data.records import Box, Dataset, ImageRecord, InstanceRecord, Point
+from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Point
 from pointsam.errors import InputError
 from pointsam.files import replacing
-from pointsam.frames import on_image, to_edges, to_middles
+from pointsam.frames import on_image
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 KEY = "instance"
@@ -105,7 +106,7 @@ def read_points(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
                 id=entry["id"],
                 category=content["names"][entry["category_id"]],
                 points=points,
-                box=_box(entry.get("bbox")),
+                box=box_of(entry.get("bbox")),
                 key=str(entry.get(KEY) or ""),
             )
         )
@@ -189,7 +190,7 @@ def write_points(dataset: Dataset, path: Path) -> None:
                 "image_id": image.id,
                 "category_id": names.index(instance.category) + 1,
                 "points": [list(point) for point in instance.points],
-                **({} if instance.box is None else {"bbox": _coco_box(instance.box)}),
+                **({} if instance.box is None else {"bbox": coco_box(instance.box)}),
                 **({KEY: instance.key} if instance.key else {}),
             }
             for image in dataset.images
@@ -232,26 +233,6 @@ def _point(values: Any, size: tuple[int, int], name: str) -> Point:
             f"{name}: point ({x}, {y}) is off the image, which is {width} x {height} px (x, y)."
         )
     return float(x), float(y), int(label)
-
-
-def _box(values: Any) -> Box | None:
-    """Read COCO's ``[x, y, width, height]``, counted from the image's edge; None if it is none.
-
-    A box is beside the points: whoever prompts with boxes asks for those that are missing.
-    """
-    numbers = isinstance(values, list) and all(type(value) in (int, float) for value in values)
-    if not numbers or len(values) != 4 or not all(math.isfinite(value) for value in values):
-        return None
-    x, y, width, height = values
-    if min(width, height) <= 0:
-        return None
-    return to_middles(x), to_middles(y), to_middles(x + width), to_middles(y + height)
-
-
-def _coco_box(box: Box) -> list[float]:
-    """Give COCO's form of a box."""
-    x0, y0, x1, y1 = box
-    return [to_edges(x0), to_edges(y0), x1 - x0, y1 - y0]
 
 
 def _why_useless(entry: Entry, size: tuple[int, int], name: str) -> str:

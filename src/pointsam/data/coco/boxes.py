@@ -1,0 +1,27 @@
+"""COCO's form of a box, counted from the image's edge, and this project's."""
+
+import math
+from typing import Any
+
+from pointsam.data.records import Box
+from pointsam.frames import to_edges, to_middles
+
+
+def box_of(values: Any) -> Box | None:
+    """Read COCO's ``[x, y, width, height]``, counted from the image's edge; None if it is none.
+
+    A box is beside the points: whoever prompts with boxes asks for those that are missing.
+    """
+    numbers = isinstance(values, list) and all(type(value) in (int, float) for value in values)
+    if not numbers or len(values) != 4 or not all(math.isfinite(value) for value in values):
+        return None
+    x, y, width, height = values
+    if min(width, height) <= 0:
+        return None
+    return to_middles(x), to_middles(y), to_middles(x + width), to_middles(y + height)
+
+
+def coco_box(box: Box) -> list[float]:
+    """Give COCO's form of a box."""
+    x0, y0, x1, y1 = box
+    return [to_edges(x0), to_edges(y0), x1 - x0, y1 - y0]
