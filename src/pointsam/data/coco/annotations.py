@@ -148,15 +148,8 @@ def pair(masks: Dataset, points: Dataset) -> Dataset:
                     found[1].key,
                 )
             )
-        images.append(
-            ImageRecord(
-                image.id,
-                image.file_name,
-                image.size,
-                tuple(instances),
-                background.get(image.file_name, ()),
-            )
-        )
+        clicks = background.get(image.file_name, ())
+        images.append(replace(image, instances=tuple(instances), background_points=clicks))
     unused = [f"instance {i} of {image.file_name} has points, no mask" for i, (image, _) in
               clicked.items()]  # fmt: skip
     notes = [*masks.notes, *points.notes, *([MADE_NOTE] if points.ids_made else [])]
