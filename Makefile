@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test install lint clean
+.PHONY: demo test install lint qgis-plugin clean
 
 demo: install
 	rm -rf demo-output
@@ -17,6 +17,9 @@ lint: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+qgis-plugin:
+	$(PYTHON) scripts/qgis_plugin.py dist/pointsam-qgis.zip
 
 install: $(INSTALLED)
 

@@ -255,3 +255,15 @@ def test_an_install_that_fails_leaves_no_half_made_environment(tmp_path):
             is_cancelled=lambda: False,
         )
     assert not folder.exists()
+
+
+def test_the_zip_holds_one_folder_with_the_whole_plugin(tmp_path):
+    path = tmp_path / "pointsam-qgis.zip"
+    subprocess.run(
+        [sys.executable, PLUGIN.parents[1] / "scripts" / "qgis_plugin.py", path], check=True
+    )
+    names = zipfile.ZipFile(path).namelist()
+    assert {name.split("/")[0] for name in names} == {"pointsam"}
+    assert {"pointsam/metadata.txt", "pointsam/__init__.py", "pointsam/LICENSE"} <= set(names)
+    own = {file.relative_to(PLUGIN).as_posix() for file in PLUGIN.rglob("*.py")}
+    assert {f"pointsam/{name}" for name in own} <= set(names)
