@@ -27,7 +27,7 @@ from ..compat import CRITICAL, FILTER_POINT, FILTER_RASTER, GET_FOLDER
 from .adapting import Adapting
 from .clicks import OBJECT, ClickLayerError, Clicks, make_click_layer
 from .drawing import MaskBands
-from .live import LiveMasks, Wanted
+from .live import LiveMasks, Points
 from .map_tool import ClickTool
 from .places import RasterPlaces
 from .server import LiveServer
@@ -269,7 +269,7 @@ class ClickDock(QgsDockWidget):
         """Send what the layer says once QGIS is done with the step that changed it."""
         self._sync.start()
 
-    def wanted(self) -> dict[int, Wanted]:
+    def wanted(self) -> dict[int, Points]:
         """Give the layer's objects in pixels of the raster; clicks off it are left out."""
         assert self._clicks is not None
         assert self._places is not None
@@ -279,7 +279,7 @@ class ClickDock(QgsDockWidget):
             pixels = [(self._places.to_pixel(point, crs), label) for point, label in one["clicks"]]
             kept = [(x, y, label) for (x, y), label in pixels if self._places.holds((x, y))]
             if any(label == OBJECT for _, _, label in kept):
-                found[number] = Wanted(tuple(kept), one["class"])
+                found[number] = tuple(kept)
         return found
 
     def _send(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from qgis.PyQt.QtCore import QObject, pyqtSignal
@@ -14,16 +13,8 @@ MAX_ATTEMPTS = 3
 """Starts of a server for one change."""
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What an object of the layer is: its clicks in pixels, and its class."""
-
-    points: tuple[tuple[float, float, int], ...]
-    category: str
-
-    def body(self) -> dict[str, Any]:
-        """Give what the server takes."""
-        return {"points": [list(point) for point in self.points], "class": self.category}
+Points = tuple
+"""An object's clicks, each ``(x, y, label)`` in pixels of the raster."""
 
 
 class LiveMasks(QObject):
@@ -42,13 +33,13 @@ class LiveMasks(QObject):
         super().__init__()
         self._server = server
         self._worker = ThreadPoolExecutor(1)
-        self._wanted: dict[int, Wanted] = {}
+        self._wanted: dict[int, Points] = {}
         self._ids: dict[int, int] = {}
-        self._sent: dict[int, Wanted] = {}
+        self._sent: dict[int, Points] = {}
         self._starts = 0
         self._pending: Future[None] | None = None
 
-    def follow(self, wanted: dict[int, Wanted]) -> None:
+    def follow(self, wanted: dict[int, Points]) -> None:
         """Bring the server to these objects; calls that come while it works are joined."""
         self._wanted = dict(wanted)
         if self._pending is None or self._pending.done():
@@ -69,7 +60,7 @@ class LiveMasks(QObject):
                     break
                 except ServerError as error:
                     # A server that has died is started again, and is told everything anew.
-                    if self._server.process_id is not None or attempt + 1 == MAX_ATTEMPTS:
+                    if attempt + 1 == MAX_ATTEMPTS or not self._server.has_died():
                         self.failed.emit(str(error))
                         break
         finally:
@@ -91,15 +82,15 @@ class LiveMasks(QObject):
             return
         number = next(n for n in wanted if self._sent.get(n) != wanted[n])
         if number in self._ids:
-            answer = self._ask("PATCH", f"/{self._ids[number]}", wanted[number].body())
+            answer = self._ask("PATCH", f"/{self._ids[number]}", _body(wanted[number]))
         else:
-            answer = self._ask("POST", "", wanted[number].body())
+            answer = self._ask("POST", "", _body(wanted[number]))
         self._keep(number, wanted[number], answer)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        return self._server.ask(method, f"api/images/0/objects{path}", body)
+        return self._server.ask(method, f"api/images/1/objects{path}", body)
 
-    def _keep(self, number: int, sent: Wanted, answer: dict[str, Any]) -> None:
+    def _keep(self, number: int, sent: Points, answer: dict[str, Any]) -> None:
         if number not in self._ids:
             known = set(self._ids.values())
             self._ids[number] = next(
@@ -110,3 +101,8 @@ class LiveMasks(QObject):
         self.changed.emit(
             {numbers[one["id"]]: one["rings"] for one in answer["objects"] if one["id"] in numbers}
         )
+
+
+def _body(points: Points) -> dict[str, Any]:
+    """Give what the server takes; classes are the layer's business."""
+    return {"points": [list(point) for point in points], "class": "object"}

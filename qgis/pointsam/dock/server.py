@@ -58,9 +58,18 @@ class LiveServer:
             if self.process_id is None:
                 self._start()
                 # A server that was here before may have left objects in the project.
-                for one in self.ask("GET", "api/images/0")["objects"]:
-                    self.ask("DELETE", f"api/images/0/objects/{one['id']}")
+                for one in self.ask("GET", "api/images/1")["objects"]:
+                    self.ask("DELETE", f"api/images/1/objects/{one['id']}")
             return self.starts
+
+    def has_died(self) -> bool:
+        """Say whether the server has ended by itself; one that is just ending is waited for."""
+        process = self._process
+        if process is None:
+            return False
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+        return process.poll() is not None
 
     def stop(self) -> None:
         """End the server and all it has started."""
