@@ -80,14 +80,14 @@ def rest(page):
     page.wait_for_timeout(600)
 
 
-def click(page, x, y, **options):
+def click(page, x, y):
     place = page.evaluate(
         "async ([x, y]) => { const v = await import(new URL('page/viewer.js', location.href));"
         "const p = v.toScreen({x, y}); return [p.x, p.y]; }",
         [x, y],
     )
     box = page.locator("#viewer").bounding_box()
-    page.mouse.click(box["x"] + place[0], box["y"] + place[1], **options)
+    page.mouse.click(box["x"] + place[0], box["y"] + place[1])
     rest(page)
 
 

@@ -94,7 +94,11 @@ def screen_of(page, x, y):
     return box["x"] + place[0], box["y"] + place[1]
 
 
-def click_pixel(page, x, y, **options):
-    """Click the middle of an image pixel."""
-    page.mouse.click(*screen_of(page, x, y), **options)
+def click_pixel(page, x, y, *, key=None):
+    """Click the middle of an image pixel, a key held down or none."""
+    if key:
+        page.keyboard.down(key)
+    page.mouse.click(*screen_of(page, x, y))
+    if key:
+        page.keyboard.up(key)
     rest(page)

@@ -74,8 +74,8 @@ def test_a_mask_is_drawn_where_the_server_says(page, session):
 
 def test_negative_and_further_clicks_undo_and_reload(page, session):
     click_pixel(page, 15, 15)
-    click_pixel(page, 50, 50, modifiers=["Shift"])
-    click_pixel(page, 12, 12, modifiers=["Control"])
+    click_pixel(page, 50, 50, key="Shift")
+    click_pixel(page, 12, 12, key="Control")
     [one] = objects(session)
     assert [label for _, _, label in one.points] == [1, 0, 1]
     page.keyboard.press("Control+z")

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,8 @@ class Status:
     """How far a training is."""
 
     phase: Phase = "idle"
+    stage: str = ""
+    """What a training does: it makes labels of the clicks, then adapts to them."""
     step: int = 0
     steps: int = 0
     message: str = ""
@@ -209,18 +211,9 @@ class Adapting:
             except ValueError:
                 last = line.strip() or last
                 continue
-            if told.get("stage") != "adapting":
-                continue
             with self._guard:
                 if self.status.phase == "training":
-                    self.status = replace(
-                        self.status,
-                        step=int(told["done"]),
-                        steps=int(told["total"]),
-                        message=str(told.get("message") or ""),
-                        seconds_left=told["seconds_left"],
-                        seconds=time.monotonic() - since,
-                    )
+                    self.status = _further(self.status, told, time.monotonic() - since)
         return last
 
     def _take_up(self, adapter: Path, since: float) -> None:
@@ -241,6 +234,22 @@ class Adapting:
             return
         seconds = time.monotonic() - since
         self.status = replace(self.status, phase="done", seconds=seconds)
+
+
+def _further(status: Status, told: Mapping[str, Any], seconds: float) -> Status:
+    """Take a line of the worker's progress in; steps are those of training, not of labelling."""
+    stage = str(told.get("stage", ""))
+    if stage != "adapting":
+        return replace(status, stage=stage, seconds=seconds)
+    return replace(
+        status,
+        stage=stage,
+        step=int(told["done"]),
+        steps=int(told["total"]),
+        message=str(told.get("message") or ""),
+        seconds_left=told["seconds_left"],
+        seconds=seconds,
+    )
 
 
 def _changed(mask: MaskCrop, before: MaskCrop) -> bool:

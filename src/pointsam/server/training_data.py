@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from pointsam.server.project import Project
 from pointsam.training.run import RunInputs
 from pointsam.training.settings import TrainSettings, train_settings
 
-SHORT = 200
+BATCH = 2
+"""Chips of one step."""
+SHORT = 60
 """Steps below which the slow average follows faster: it would still hold the start."""
 
 
@@ -113,16 +116,18 @@ def inputs_of(form: Mapping[str, Any]) -> RunInputs:
 def settings_of(form: Mapping[str, Any]) -> TrainSettings:
     """Give the settings of the run that a form describes: so many steps, whatever the images."""
     steps, chips = int(form["steps"]), len(form["chips"])
-    objects = sum(len(entry["objects"]) for entry in form["chips"])
+    batch = min(BATCH, chips)
+    epochs = steps / ceil(chips / batch)
     values: dict[str, Any] = {
+        "regime": "labels",
         "precision": form["precision"],
         "model": {"name": form["model"], "side": form["side"]},
-        "schedule": {"epochs": steps / chips, "warmup_epochs": 0.1 * steps / chips},
+        "data": {"batch_size": batch},
+        # Labels that are not accepted may leave fewer chips than there are.
+        "schedule": {"epochs": epochs, "min_steps": steps, "warmup_epochs": 0.08 * epochs},
     }
     if steps < SHORT:
         values["schedule"]["average_decay"] = 0.9
-    if objects < train_settings({}, source="defaults").prototypes.min_clusters:
-        values["loss"] = {"prototype": 0.0}  # too few for clusters
     return train_settings(values, source="the page")
 
 

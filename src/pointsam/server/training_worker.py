@@ -14,6 +14,7 @@ from pointsam.errors import InputError
 from pointsam.progress import show_progress_as
 from pointsam.server.training_data import inputs_of, settings_of
 from pointsam.training.collapse_monitor import RunCollapsedError
+from pointsam.training.label_stage import with_labels
 from pointsam.training.run import run_training
 
 SAVE_EVERY = 10
@@ -30,9 +31,10 @@ def main(arguments: list[str]) -> int:
     Thread(target=_end_with_server, daemon=True).start()
     show_progress_as("json")
     try:
+        settings = settings_of(form)
         run_training(
-            inputs_of(form),
-            settings_of(form),
+            with_labels(inputs_of(form), settings),
+            settings,
             resume="--resume" in arguments,
             save_every=SAVE_EVERY,
         )

@@ -25,7 +25,7 @@ function show(run) {
     idle: "Adapt learns from all clicks of all images.",
     training: run.step
       ? `step ${run.step} of ${run.steps}, loss ${run.loss}, ${run.accepted}${timeLeft(run.seconds_left)}`
-      : "getting ready …",
+      : `${run.stage === "labelling" ? "making labels of the clicks" : run.stage || "getting ready"} …`,
     masks: "making all masks anew …",
     stopped: `stopped after step ${run.step} of ${run.steps}`,
     done: `done in ${Math.round(run.seconds)} s: ${run.folder}`,
