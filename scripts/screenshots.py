@@ -112,6 +112,9 @@ def images(browser, address, points, args):
     page.wait_for_timeout(400)
     page.screenshot(path=args.output / "page_dark.png")
     page.emulate_media(color_scheme="light")
+    page.evaluate(
+        "(steps) => { document.getElementById('effort').options[0].value = steps; }", args.effort
+    )
     page.locator("#effort").select_option(args.effort)
     page.locator("#adapt").click()
     page.locator("#adapt-text").filter(has_text="done in").wait_for()

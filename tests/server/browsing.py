@@ -20,7 +20,7 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PATIENCE = 120_000
+PATIENCE = 400_000
 """Milliseconds that a page may take on a machine that does much else."""
 
 

@@ -85,6 +85,14 @@ def test_a_fault_of_ours_is_said_without_a_trace(client, session, monkeypatch):
     assert "Traceback" not in answer.text
 
 
+def test_without_the_page_the_interface_is_there(session):
+    with make_client(session, page=False) as client:
+        shown = client.get("/", headers={"accept": "text/html"})
+        assert "The interface" in shown.text
+        assert client.get("/page/interface.js").status_code == 200
+        assert client.get("/page/main.js").status_code == 404
+
+
 def test_the_interface_describes_itself(client):
     paths = client.get("/openapi.json").json()["paths"]
     assert "/api/images/{number}/objects" in paths

@@ -4,12 +4,12 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import RLock, Thread
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from pointsam.errors import InputError
 from pointsam.prediction.predictor import Predictor
@@ -180,7 +180,15 @@ class Adapting:
         Thread(target=self._watch, args=(self._process, folder), daemon=True).start()
 
     def _watch(self, process: "subprocess.Popen[str]", folder: Path) -> None:
-        """Follow the worker's lines to its end, then take its adapter up."""
+        """Follow the worker to its end; whatever goes wrong is said on the page."""
+        try:
+            self._attend(process, folder)
+        except Exception as error:
+            self.status = replace(self.status, phase="failed", error=f"the server failed: {error}")
+            raise
+
+    def _attend(self, process: "subprocess.Popen[str]", folder: Path) -> None:
+        """Follow the worker's lines, then take its adapter up."""
         assert process.stderr is not None
         assert process.stdout is not None
         begun, before = time.monotonic(), self.status.seconds
@@ -202,7 +210,7 @@ class Adapting:
             self.status = replace(self.status, phase="masks", seconds=seconds, seconds_left=None)
         self._take_up(folder / "adapter", begun - before)
 
-    def _follow(self, lines: IO[str], since: float) -> str:
+    def _follow(self, lines: Iterable[str], since: float) -> str:
         """Read progress; give the last line that was none."""
         last = ""
         for line in lines:
@@ -227,10 +235,8 @@ class Adapting:
             for number, state in session.project.states.items():
                 if state.objects:
                     session.submit("adapting", partial(session.renew, number)).result()
-        except Exception as error:
+        except (InputError, OSError) as error:
             self.status = replace(self.status, phase="failed", error=str(error))
-            if not isinstance(error, InputError | OSError):
-                raise
             return
         seconds = time.monotonic() - since
         self.status = replace(self.status, phase="done", seconds=seconds)

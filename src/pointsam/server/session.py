@@ -121,9 +121,19 @@ class Session:
         """
         picture = self._picture(number)
         step = self.project.step_forward if forward else self.project.step_back
-        changed = step(number)
+        changed = dict(step(number))
+        # The model, or what is joint, may be another one than when these masks were made.
         self.masks.doubt(picture, changed)
-        return changed
+        state = self.project.states[number]
+        windows = {
+            self.engine.window_of(picture, one.points)
+            for one in (*changed.values(), *state.objects.values())
+            if one is not None and (one.id in changed or one.calibrated)
+        }
+        made = self._masks_in(picture, state, windows)
+        if made:
+            self.project.change(number, made, undoable=False)
+        return changed | made
 
     def refresh(self, number: int) -> Changed:
         """Make the masks of an image that are missing.

@@ -4,7 +4,7 @@ from importlib.resources import files
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, RedirectResponse
 
 from pointsam.server.answering import on_model, session_of
 from pointsam.server.routes.shapes import Form
@@ -19,6 +19,10 @@ KINDS = {
     ".svg": "image/svg+xml",
 }
 """Of the page's files, by their endings."""
+
+
+INTERFACE = ("interface.html", "interface.js", "theme.css")
+"""Of these, what is there without the page."""
 
 
 class Wanted(Form):
@@ -58,8 +62,10 @@ async def saved(request: Request, name: str) -> FileResponse:
 @router.get("/", include_in_schema=False)
 async def index(request: Request) -> Response:
     """Give the page, or say what this is."""
-    if "text/html" in request.headers.get("accept", "") or not request.app.state.files:
-        return _file(request, "index.html" if request.app.state.page else "interface.html")
+    if "text/html" in request.headers.get("accept", ""):
+        if request.app.state.page:
+            return _file(request, "index.html")
+        return RedirectResponse("page/interface.html")
     return Response('{"status":"UP","model_class":"pointsam"}', media_type="application/json")
 
 
@@ -71,7 +77,7 @@ async def page(request: Request, name: str) -> Response:
 
 def _file(request: Request, name: str) -> Response:
     content: dict[str, bytes] = request.app.state.files
-    if name not in content:
+    if name not in content or not (request.app.state.page or name in INTERFACE):
         raise HTTPException(404, "there is no such page.")
     kind = KINDS[f".{name.rpartition('.')[2]}"]
     return Response(content[name], media_type=kind, headers={"Cache-Control": "no-cache"})
