@@ -23,7 +23,7 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PATIENCE = 1_200_000
+PATIENCE = 900_000
 SCENE = 20_480
 """Side of the large scene, in pixels."""
 
@@ -105,7 +105,7 @@ def images(browser, address, points, args):
         if annotation["image_id"] != first:
             continue
         page.locator(f'#classes button[data-id="{names[annotation["category_id"]]}"]').click()
-        page.locator("#done").click()
+        page.keyboard.press("Escape")
         click(page, *annotation["points"][0][:2])
     page.screenshot(path=args.output / "page.png")
     page.emulate_media(color_scheme="dark")
