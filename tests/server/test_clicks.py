@@ -167,3 +167,19 @@ def test_clicks_of_a_file_are_taken_in_where_there_are_none(session, client):
     assert client.get("/api/images/1").json()["objects"] == [made]
     [taken] = client.post("/api/images/2/refresh").json()["objects"]
     assert (taken["class"], taken["points"], taken["area"]) == ("ship", [[40, 10, 1]], 252)
+
+
+def test_a_large_picture_is_seen_in_windows_that_may_reach_over_its_border(tmp_path):
+    pixels = np.full((200, 300, 3), 30, dtype=np.uint8)
+    for x, y in ((0, 0), (284, 184), (140, 96)):
+        pixels[y : y + 16, x : x + 16] = (200, 90, 30)
+    (tmp_path / "Large").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "Large" / "large.png")
+    session = make_session(tmp_path / "project", tmp_path / "Large")  # a model of 64 px
+    with make_client(session) as client:
+        for x, y in ((0, 0), (284, 184), (140, 96)):
+            body = {"points": [[x + 7, y + 7, 1]], "class": "object"}
+            made = client.post("/api/images/1/objects", json=body).json()["objects"][0]
+            xs, ys = made["rings"][0][::2], made["rings"][0][1::2]
+            assert (min(xs), max(xs), min(ys), max(ys)) == (x, x + 16, y, y + 16)
+    session.close()

@@ -14,7 +14,7 @@ from PIL import Image
 from pointsam.data.rasters.georeference import Georeference, read_georeference
 from pointsam.data.rasters.images import ENDINGS, can_be_shown, image_size, list_images, read_image
 from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
-from pointsam.data.rasters.stretching import FILE_NAME, Stretch, find_stretch, read_stretch
+from pointsam.data.rasters.stretching import FILE_NAME, NO_DATA, Stretch, find_stretch, read_stretch
 from pointsam.data.rasters.windows import Grid, Window, place, shrink_of
 from pointsam.data.records import Point
 from pointsam.errors import InputError
@@ -126,8 +126,7 @@ class Pixels:
             InputError: it is damaged.
         """
         if picture.stretch is None:
-            whole = self._whole(picture)
-            return whole[window.y : window.y + window.height, window.x : window.x + window.width]
+            return _cut(self._whole(picture), window)
         with open_scene(picture.path, stretch=picture.stretch) as scene:
             grid = scene.grid
             there = Window(window.x + grid.x, window.y + grid.y, window.width, window.height)
@@ -198,6 +197,17 @@ class Pixels:
         self._kept[number] = pixels
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
+
+
+def _cut(whole: UInt8[np.ndarray, "_ _ 3"], window: Window) -> UInt8[np.ndarray, "_ _ 3"]:
+    """Cut a window out of an image, NO_DATA where it reaches over the border."""
+    shown = np.empty((window.height, window.width, 3), dtype=np.uint8)
+    shown[:] = NO_DATA
+    left, top, right, bottom = window.box
+    inside = whole[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
+    y, x = max(0, -top), max(0, -left)
+    shown[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+    return shown
 
 
 def overview_shrink(size: tuple[int, int]) -> int:
