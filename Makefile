@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test install lint qgis-plugin clean
+.PHONY: demo test install lint qgis-plugin clean results results-short
 
 demo: install
 	rm -rf demo-output
@@ -12,6 +12,14 @@ demo: install
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+
+# The tables of docs/results.md; hours on a CPU. NWPU=... names the data set's folder.
+results: install
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/results.sh results "1 2 3" "1337 1 2"
+
+# The same script with ten steps a run: shows that it works, and measures nothing.
+results-short: install
+	PATH="$(CURDIR)/$(BIN):$$PATH" STEPS=10 scripts/results.sh results-short 1 1337
 
 lint: install
 	$(BIN)/ruff check

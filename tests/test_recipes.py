@@ -113,3 +113,32 @@ def test_scripts_train_and_score_from_one_two_and_three_points(calls, name, scri
         assert ("--annotations" in train) == (regime == "supervised")
         assert score.endswith(f"--adapter {run} --output {run}/scores")
     assert len([call for call in made if call.startswith("points draw ")]) == 6
+
+
+def test_the_script_of_the_results_labels_trains_and_scores(tmp_path):
+    stand_in = tmp_path / "bin" / "pointsam"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n')
+    stand_in.chmod(0o755)
+    environment = os.environ | {
+        "PATH": f"{stand_in.parent}:{os.environ['PATH']}",
+        "NWPU": "data",
+        "STEPS": "10",
+    }
+    command = ["bash", str(ROOT / "scripts" / "results.sh"), str(tmp_path / "out"), "1 3", "7 8"]
+    subprocess.run(command, check=True, env=environment, cwd=tmp_path)
+    made = [line.split() for line in (tmp_path / "calls").read_text().splitlines()]
+    of_two = ["label", "evaluate", "train", "evaluate", "train", "evaluate"]
+    assert [call[0] for call in made] == ["evaluate", *of_two, *of_two]
+    trained = [call for call in made if call[0] == "train"]
+    assert [call[call.index("--seed") + 1] for call in trained] == ["7", "8", "7", "8"]
+    assert all("schedule.min_steps=10" in call for call in trained)
+    assert not any("--annotations" in call for call in trained)
+    adapted = [call[call.index("--adapter") + 1] for call in made if "--adapter" in call]
+    assert adapted == [call[call.index("--output") + 1] for call in trained]
+
+
+def test_the_development_images_of_nwpu_are_a_fifth_of_those_for_training():
+    names = (CONFIGS / "nwpu_dev.txt").read_text().split()
+    assert len(names) == len(set(names)) == 104
+    assert all(name.endswith(".jpg") for name in names)

@@ -1,5 +1,7 @@
 """Held-out clicks, segmented without and with the adapter: each number by hand."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from tests.models.tiny_models import small_mobile_sam
 from tests.training import drawn
 
 from pointsam.data.records import ImageRecord, InstanceRecord
-from pointsam.evaluation.held_out import compare_held_out
+from pointsam.evaluation.held_out import HeldOut, compare_held_out, spread, warn_if_worse
 from pointsam.frames import ModelFrame
 from pointsam.masks import agree_with_clicks
 from pointsam.models.choice import InstanceMasks
@@ -126,3 +128,22 @@ def test_two_empty_masks_are_not_kept(monkeypatch, tmp_path):
         figure=tmp_path / "held_out.png",
     )
     assert (found.kept, found.direct_overlap, found.direct_agreeing) == (0, 0, 0)
+
+
+def shares(direct, adapted):
+    numbers = {field.name: 0.5 for field in fields(HeldOut)}
+    counts = {"images": 1, "instances": 2}
+    return HeldOut(**numbers | counts | {"direct_agreeing": direct, "adapted_agreeing": adapted})
+
+
+def test_an_adapter_that_agrees_with_fewer_clicks_is_named(caplog):
+    warn_if_worse(shares(0.7, 0.8))
+    assert not caplog.records
+    warn_if_worse(shares(0.7, 0.6))
+    assert "made things worse" in caplog.text
+
+
+def test_records_are_taken_evenly():
+    assert spread(list(range(101)), 3) == [0, 50, 100]
+    assert spread([7, 8], 12) == [7, 8]
+    assert spread([], 12) == []

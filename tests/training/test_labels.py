@@ -150,6 +150,8 @@ def test_a_run_from_clicks_labels_first_and_learns_then(inputs):
     card = read_card(inputs.output)
     assert card.data["steps"] == 3
     assert "labels.json" in card.data["sources"]
+    assert 0 <= card.scores["seen_adapted_agreeing"] <= 1
+    assert (inputs.output / "figures" / "seen.png").is_file()
 
 
 def test_labels_that_are_there_are_not_made_again(inputs, monkeypatch):

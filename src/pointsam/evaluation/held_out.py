@@ -4,9 +4,11 @@ None of these numbers is an accuracy: a mask may hold its clicks, be sure of its
 its neighbours, and still be wrong. They fall when a run goes wrong, and figures show the rest.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,7 +25,14 @@ from pointsam.models.encoding import Precision
 from pointsam.models.segment import segment
 from pointsam.models.segmenter import Segmenter
 
+Kept = TypeVar("Kept")
+
+_logger = logging.getLogger(__name__)
+
 FIGURE_NAME = "held_out.png"
+SEEN_FIGURE_NAME = "seen.png"
+SEEN_IMAGES = 12
+"""Training images that a run without held-out ones is looked at on."""
 _DRAWN = 3
 """Chips in the figure: those with the most objects."""
 
@@ -46,9 +55,26 @@ class HeldOut:
     kept: float
     """IoU of each mask before and after adaptation, mean over instances; of two empty ones 0."""
 
-    def scores(self) -> dict[str, float]:
+    def scores(self, *, prefix: str = "held_out") -> dict[str, float]:
         """Give the numbers by name, for the adapter's card."""
-        return {f"held_out_{name}": round(float(v), 4) for name, v in asdict(self).items()}
+        return {f"{prefix}_{name}": round(float(v), 4) for name, v in asdict(self).items()}
+
+
+def spread(records: Sequence[Kept], count: int) -> list[Kept]:
+    """Keep at most `count` records, evenly from first to last."""
+    places = np.linspace(0, len(records) - 1, min(count, len(records)))
+    return [records[round(float(place))] for place in places]
+
+
+def warn_if_worse(found: HeldOut) -> None:
+    """Say so where the adapted model agrees with fewer clicks than the frozen one."""
+    if found.adapted_agreeing < found.direct_agreeing:
+        _logger.warning(
+            "%.0f %% of the adapted model's masks agree with all clicks, %.0f %% of the frozen "
+            "one's do: the run made things worse; look at its figures before you use the adapter.",
+            100 * found.adapted_agreeing,
+            100 * found.direct_agreeing,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from pointsam.data.dataset import ImageSource
 from pointsam.data.rasters.stretching import Stretch
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
-from pointsam.evaluation.held_out import FIGURE_NAME, HeldOut, compare_held_out
+from pointsam.evaluation.held_out import HeldOut
 from pointsam.files import new_folder, refuse_existing
 from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.cache import FeatureCache
@@ -32,6 +32,7 @@ from pointsam.training.settings import TrainSettings, write_settings
 from pointsam.training.setup import make_trainer
 from pointsam.training.state import STATE_NAME, TrainState, read_state
 from pointsam.training.step import FrozenFeatureSource
+from pointsam.training.verdict import look_back
 from pointsam.training.views import Views
 
 SETTINGS_NAME = "settings.yaml"
@@ -90,7 +91,11 @@ def run_training(
         start = run.begin() if saved is None else run.state.restore(saved)
         if inputs.ranks.first:
             _write_down(run, start, save_every=save_every)
-            return _hold_up(run, inputs)
+            if not run.state.monitor.healthy:
+                return None
+            learned = run.views.records if settings.regime == "labels" else ()
+            return look_back(run.state.trainer, run.writer, inputs.images,
+                             held_out=inputs.held_out, learned=learned)  # fmt: skip
         for _ in run.steps(start):
             pass
     except RunCollapsedError as error:
@@ -118,25 +123,6 @@ def _write_down(run: "_Run", start: int, *, save_every: int) -> None:
     finally:
         bar.close()
         log.close()
-
-
-def _hold_up(run: "_Run", inputs: RunInputs) -> HeldOut | None:
-    """Compare direct and adapted model on what was held out, and write it down."""
-    if not inputs.held_out or not run.state.monitor.healthy:
-        return None
-    figure = run.writer.folder / "figures" / FIGURE_NAME
-    trainer = run.state.trainer
-    found = compare_held_out(
-        trainer.model,
-        trainer.adapter,
-        inputs.held_out,
-        inputs.images,
-        adapted=trainer.average.state,
-        precision=trainer.precision,
-        figure=figure,
-    )
-    run.writer.add_scores(found.scores())
-    return found
 
 
 def _what_is_left(output: Path) -> str:
