@@ -1,6 +1,7 @@
 """``pointsam predict`` on a georeferenced scene, or with points from a vector file."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from pointsam.prediction.images.automatic import load_prototypes
 from pointsam.prediction.predictor import usual_base
 from pointsam.prediction.scenes.automatic import SceneAutomatic
 from pointsam.prediction.scenes.run import SceneRun, SceneSettings, SceneSummary, Shard
+from pointsam.prediction.scenes.writers import FORMATS, USUAL, scene_formats
 from pointsam.progress import Bar
 
 SCENE_DEFAULTS = {
@@ -30,6 +32,7 @@ SCENE_DEFAULTS = {
     "bands": None,
     "stretch": None,
     "allow_overlap": False,
+    "format": None,
     "shapefile": False,
     "style": False,
     "shard": None,
@@ -71,7 +74,12 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_outputs(scene: "argparse._ArgumentGroup") -> None:
-    scene.add_argument("--shapefile", action="store_true", help="also write a Shapefile")
+    scene.add_argument(
+        "--format",
+        metavar="NAME,...",
+        help=f"files to write, of {', '.join(FORMATS)} (default: {','.join(USUAL)})",
+    )
+    scene.add_argument("--shapefile", action="store_true", help=argparse.SUPPRESS)
     scene.add_argument(
         "--style",
         action="store_true",
@@ -96,7 +104,7 @@ def is_scene(image: Path, clicks: ClickFile | None) -> bool:
 
 def run_scene(args: argparse.Namespace, clicks: ClickFile | None) -> int:
     """Segment a scene; reads image, points, output, the model's arguments and the above."""
-    shard, rules = _shard(args.shard), outline_rules(args)
+    shard, rules, formats = _shard(args.shard), outline_rules(args), _formats(args)
     card = read_card(args.adapter) if args.adapter else None
     bands, stretch = displayed(args, card)
     with open_scene(args.image, bands=bands, stretch=stretch) as scene:
@@ -134,13 +142,19 @@ def run_scene(args: argparse.Namespace, clicks: ClickFile | None) -> int:
         summary = run.finish(
             args.output,
             allow_overlap=args.allow_overlap,
-            shapefile=args.shapefile,
+            formats=formats,
             rules=rules,
             style=args.style,
             told=told_of_all(args, base=args.model or usual_base(args.adapter)),
         )
-    _report(summary, args.output)
+    _report(summary, args.output, formats)
     return 0
+
+
+def _formats(args: argparse.Namespace) -> tuple[str, ...]:
+    """Give the formats that are asked for; ``--shapefile`` is the old way to add one."""
+    names = USUAL if args.format is None else scene_formats(args.format)
+    return tuple(dict.fromkeys((*names, "shp"))) if args.shapefile else names
 
 
 def _record(args: argparse.Namespace, clicks: ClickFile | None, scene: Scene) -> ImageRecord:
@@ -178,7 +192,7 @@ def _automatic(args: argparse.Namespace) -> SceneAutomatic:
     return SceneAutomatic(automatic_settings(args), prototypes)
 
 
-def _report(summary: SceneSummary, output: Path) -> None:
+def _report(summary: SceneSummary, output: Path, formats: Sequence[str]) -> None:
     print(f"{summary.objects} objects in {summary.windows} windows, {summary.empty} without a mask")
     if summary.cut:
         print(f"{summary.cut} reach beyond --largest-window and may be cut (field 'cut')")
@@ -186,7 +200,9 @@ def _report(summary: SceneSummary, output: Path) -> None:
         print(f"{summary.outside} objects of the point file are not on this scene")
     if summary.replaced:
         print(f"replaced, as the run was finished before: {', '.join(summary.replaced)}")
-    print(f"outputs: {output}/instances.gpkg, .geojson, .tif")
+    first, *others = [FORMATS[name].files[0] for name in formats]
+    endings = [f", {Path(name).suffix}" for name in others]
+    print(f"outputs: {output}/{first}{''.join(endings)}")
 
 
 def _shard(text: str | None) -> Shard:

@@ -38,7 +38,7 @@ def _found(path, folder, *, grid=16):
         run = SceneRun(ColourModel(), scene, everything, SceneSettings(SIDE, 256))
         for _ in run.segment(folder, shard=Shard(), resume=False):
             pass
-        return run.finish(folder, allow_overlap=False, shapefile=False)
+        return run.finish(folder, allow_overlap=False)
 
 
 def test_each_object_is_found_once_and_no_ground(tmp_path):

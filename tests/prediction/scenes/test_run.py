@@ -49,7 +49,7 @@ def _run(path, folder, *, shard=None, resume=False, finish=True, record=RECORD, 
             pass
         summary = None
         if finish and not run.missing(folder):
-            summary = run.finish(folder, allow_overlap=False, shapefile=False)
+            summary = run.finish(folder, allow_overlap=False)
     return model, summary
 
 

@@ -129,6 +129,28 @@ def _decompress(counts: str) -> list[int]:
     return runs
 
 
+def runs_at(
+    mask: Bool[np.ndarray, "rows cols"], *, corner: tuple[int, int], size: tuple[int, int]
+) -> dict[str, Any]:
+    """Write a part of an image's mask as a COCO RLE of the whole, which is not drawn.
+
+    Args:
+        mask: of the part; all of it lies on the image.
+        corner: ``(x, y)`` of its first pixel.
+        size: height and width of the image.
+    """
+    height, width = size
+    columns, rows = np.nonzero(mask.T)  # COCO's runs go down the columns
+    places = (columns.astype(np.int64) + corner[0]) * height + rows + corner[1]
+    breaks = np.flatnonzero(np.diff(places) != 1)
+    starts = places[np.concatenate([[0], breaks + 1])] if len(places) else places
+    ends = places[np.concatenate([breaks, [-1]])] + 1 if len(places) else places
+    edges = np.stack([starts, ends], axis=1).ravel()
+    counts = np.diff(np.concatenate([[0], edges, [height * width]])).tolist()
+    packed = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    return {"size": [height, width], "counts": packed["counts"].decode("ascii")}
+
+
 def to_rle(mask: Bool[np.ndarray, "height width"]) -> dict[str, Any]:
     """Write a mask as a compressed COCO RLE that JSON can hold."""
     runs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))

@@ -27,6 +27,8 @@ class SceneObject:
     points: Float[np.ndarray, "points 2"]
     """``(x, y)`` in the global grid, counted from pixel edges."""
     labels: Int[np.ndarray, " points"]
+    key: str = ""
+    """What the user calls it, where that is no number that could be its id."""
 
     @property
     def positives(self) -> Float[np.ndarray, "positives 2"]:
@@ -72,12 +74,17 @@ def points_on_scene(record: ImageRecord, grid: Grid) -> ScenePoints:
             outside.append(instance.id)
             continue
         kept = SceneObject(
-            len(objects), instance.id, instance.category, points[inside], labels[inside]
+            len(objects),
+            instance.id,
+            instance.category,
+            points[inside],
+            labels[inside],
+            instance.key,
         )
         objects.append(kept)
     if not record.instances:
         raise InputError(
-            f"no object of {record.file_name} has a point: the point file or its first layer is "
+            f"no object of {record.file_name} has a point: the point file or its layer is "
             "empty, or all its points have label 0."
         )
     clicks = np.array(record.background_points, dtype=float).reshape(-1, 2)

@@ -31,14 +31,9 @@ from pointsam.prediction.scenes.parts import (
     run_id,
     write_part,
 )
-from pointsam.prediction.scenes.style import store_style, write_style
-from pointsam.prediction.scenes.vectors import LAYER, outline, write_labels, write_polygons
+from pointsam.prediction.scenes.vectors import outline
+from pointsam.prediction.scenes.writers import USUAL, SceneOutput, write_scene, written_names
 
-LABELS_NAME = "instances.tif"
-CLASSES_NAME = "classes.tif"
-STYLE_NAME = "instances.qml"
-POLYGON_NAMES = ("instances.gpkg", "instances.geojson")
-SHAPEFILE_NAME = "instances.shp"
 NO_CLICKS = ScenePoints((), np.zeros((0, 2)), ())
 
 
@@ -160,7 +155,7 @@ class SceneRun:
         folder: Path,
         *,
         allow_overlap: bool,
-        shapefile: bool,
+        formats: Sequence[str] = USUAL,
         rules: PolygonRules = PolygonRules(),  # noqa: B008 (frozen)
         style: bool = False,
         told: Mapping[str, str] | None = None,
@@ -170,7 +165,7 @@ class SceneRun:
         Args:
             folder: of the run, with all windows done.
             allow_overlap: keep masks as decoded; the raster then shows the highest logit.
-            shapefile: also write one.
+            formats: that are written, of `FORMATS`.
             rules: for the polygons; the rasters stay as the masks are.
             style: keep the style in the GeoPackage, too.
             told: of every polygon, by the name of a field.
@@ -184,18 +179,9 @@ class SceneRun:
         maps = [mask.logits for mask in masks]
         overlaps = Overlaps(maps, within=self._scene.grid.box, exclusive=not allow_overlap)
         outlines = reshaped(outline(overlaps, len(objects), self._scene), rules, self._scene)
-        polygons = (*POLYGON_NAMES, *([SHAPEFILE_NAME] if shapefile else []))
-        written = (*polygons, LABELS_NAME, CLASSES_NAME, STYLE_NAME)
-        replaced = tuple(name for name in written if (folder / name).exists())
-        for name in polygons:
-            write_polygons(folder / name, outlines, objects, masks, crs=self._scene.crs, told=told)
-        classes = [scene_object.category for scene_object in objects]
-        names = sorted(set(classes))
-        write_style(folder / STYLE_NAME, names, objects=len(objects))
-        if style:
-            store_style(folder / POLYGON_NAMES[0], LAYER, names, objects=len(objects))
-        write_labels(folder / LABELS_NAME, overlaps, self._scene)
-        write_labels(folder / CLASSES_NAME, overlaps, self._scene, classes=classes)
+        replaced = tuple(name for name in written_names(formats) if (folder / name).exists())
+        output = SceneOutput(self._scene, objects, masks, overlaps, outlines, told, style)
+        write_scene(folder, formats, output)
         return SceneSummary(
             objects=len(objects),
             empty=int((outlines.area_px == 0).sum()),

@@ -48,7 +48,7 @@ GPKG_OPTIONS = {"VERSION": "1.2"}
 MIN_FREE = 2**20
 """Bytes; a disk with less is full, whatever an error says."""
 
-DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile"}
+DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,16 +105,18 @@ def write_polygons(
 ) -> None:
     """Write one feature an object, as GeoPackage, GeoJSON or Shapefile after the file's ending.
 
-    Fields: instance (its number in the raster), point_id, class, score, area_m2, perim_m,
-    area_px, window (side of the window it was seen in, in pixels), cut (1 where it may go on
-    beyond), and what is `told` of all of them: scene, model, adapter, version.
+    Fields: instance (its number in the raster), point_id, point_key (a name that is no number),
+    class, score, area_m2, perim_m, area_px, window (side of the window it was seen in, in pixels),
+    cut (1 where it may go on beyond), and what is `told` of all: scene, model, adapter, version.
 
     GeoJSON names coordinate systems by their code: polygons in one without a code are written in
     degrees there.
     """
+    keys = np.array([o.key or None for o in objects], dtype=object)
     fields = {
         "instance": np.array([o.index + 1 for o in objects], dtype=np.int64),
         "point_id": np.array([o.id for o in objects], dtype=np.int64),
+        **({"point_key": keys} if any(keys) else {}),
         "class": np.array([o.category for o in objects], dtype=object),
         "score": np.array([m.score for m in masks], dtype=np.float64).round(4),
         "area_m2": outlines.area_m2.round(3),

@@ -1,0 +1,324 @@
+"""Files as the tools' own exporters write them; each names the tool and the version."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from pointsam.data.clicks.formats import ClickFile, read_clicks
+from pointsam.errors import InputError
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = content if isinstance(content, str) else json.dumps(content)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def image(path, size=(30, 20)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size).save(path)
+    return path
+
+
+def found(data):
+    return {
+        record.file_name: [(i.category, *(p for p in i.points)) for i in record.instances]
+        for record in data.images
+    }
+
+
+def region(number, x, y, *, label="ship", to="image", **more):
+    """A key point of Label Studio 1.13."""
+    return {
+        "original_width": 30, "original_height": 20, "image_rotation": 0,
+        "value": {"x": x, "y": y, "width": 0.5, "keypointlabels": [label]},
+        "id": number, "from_name": "kp", "to_name": to, "type": "keypointlabels",
+        "origin": "manual", **more,
+    }  # fmt: skip
+
+
+def field(number, kind, value, *, name="instance"):
+    """A control that belongs to a region: Label Studio repeats the region's place in it."""
+    return {
+        "original_width": 30, "original_height": 20, "image_rotation": 0,
+        "value": {"x": 10, "y": 10, "width": 0.5, **value},
+        "id": number, "from_name": name, "to_name": "image", "type": kind, "origin": "manual",
+    }  # fmt: skip
+
+
+def task(data, result, number=1):
+    return {"id": number, "data": data, "annotations": [{"id": number, "result": result}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("number", {"number": 7}),
+        ("textarea", {"text": ["7"]}),
+        ("choices", {"choices": ["7"]}),
+    ],
+)
+def test_label_studio_fields_of_a_region_join_its_clicks(tmp_path, kind, value):
+    results = [region("a", 10, 10), region("b", 50, 50), field("a", kind, value),
+               field("b", kind, value)]  # fmt: skip
+    data = read_clicks(write(tmp_path / "e.json", [task({"image": "s3://b/1.jpg"}, results)]))
+    [instance] = data.images[0].instances
+    assert instance.id == 7
+    assert instance.points == ((2.5, 1.5, 1), (14.5, 9.5, 1))
+    assert not data.ids_made
+
+
+def test_label_studio_key_points_with_labels_beside_them(tmp_path):
+    # <KeyPoint> and <Labels>: two results of one id.
+    point = {**region("a", 10, 10), "type": "keypoint", "value": {"x": 10, "y": 10, "width": 1}}
+    results = [point, field("a", "labels", {"labels": ["tank"]}, name="labels")]
+    data = read_clicks(write(tmp_path / "e.json", [task({"image": "s3://b/1.jpg"}, results)]))
+    assert found(data) == {"1.jpg": [("tank", (2.5, 1.5, 1))]}
+
+
+def test_label_studio_clicks_are_on_the_image_that_they_name(tmp_path):
+    two = task({"before": "s3://b/p0.jpg", "after": "s3://b/p1.jpg"},
+               [region("a", 10, 10, to="before"), region("b", 50, 50, to="after")])  # fmt: skip
+    listed = task({"pages": ["s3://b/q0.jpg", "s3://b/q1.jpg"]},
+                  [region("a", 10, 10, item_index=1)])  # fmt: skip
+    data = read_clicks(write(tmp_path / "e.json", [two, listed]))
+    assert set(found(data)) == {"p0.jpg", "p1.jpg", "q1.jpg"}
+    unknown = task({"a": "s3://b/0.jpg", "b": "s3://b/1.jpg"}, [region("a", 1, 1, to="c")])
+    with pytest.raises(InputError, match="has 2 images, and 'c', which the click is on"):
+        read_clicks(write(tmp_path / "u.json", [unknown]))
+
+
+def test_label_studio_texts_beside_the_image_are_no_image(tmp_path):
+    data = {"captured": "2024-05-01", "img": "/data/upload/3/0a1b2c3d-t1.jpg", "note": "a.b"}
+    path = write(tmp_path / "e.json", [task(data, [region("a", 10, 10)])])
+    assert set(found(read_clicks(path))) == {"t1.jpg"}
+
+
+def test_label_studio_folders_and_uploads_of_one_name_are_two_images(tmp_path):
+    links = ("s3://b/north/001.jpg", "s3://b/south/001.jpg")
+    tasks = [task({"image": link}, [region("a", 10 * (1 + i), 50)]) for i, link in enumerate(links)]
+    path = write(tmp_path / "e.json", tasks)
+    assert set(found(read_clicks(path))) == {"north/001.jpg", "south/001.jpg"}
+    for name in ("north/001.jpg", "south/001.jpg"):
+        image(tmp_path / "I" / name)
+    assert set(found(read_clicks(path, images=tmp_path / "I"))) == {
+        "north/001.jpg",
+        "south/001.jpg",
+    }
+    image(tmp_path / "flat/001.jpg")
+    with pytest.raises(InputError, match=r"are two images, and both would be 001\.jpg"):
+        read_clicks(path, images=tmp_path / "flat")
+    uploads = [task({"image": f"/data/upload/1/{digits}-001.jpg"}, [region("a", 10, 10)])
+               for digits in ("0a1b2c3d", "9f8e7d6c")]  # fmt: skip
+    path = write(tmp_path / "u.json", uploads)
+    with pytest.raises(InputError, match=r"are two images, and both would be 001\.jpg"):
+        read_clicks(path)
+    for digits in ("0a1b2c3d", "9f8e7d6c"):
+        image(tmp_path / f"K/{digits}-001.jpg")
+    assert len(read_clicks(path, images=tmp_path / "K").images) == 2
+
+
+def test_label_studio_json_min_and_a_target_storage(tmp_path):
+    flat = {
+        "image": "/data/upload/1/0a1b2c3d-1.jpg", "id": 4, "annotator": 1, "annotation_id": 2,
+        "created_at": "2024-01-01", "updated_at": "2024-01-01", "lead_time": 3.0,
+        "kp": [{"x": 10, "y": 10, "width": 0.5, "keypointlabels": ["ship"],
+                "original_width": 30, "original_height": 20}],
+    }  # fmt: skip
+    assert found(read_clicks(write(tmp_path / "min.json", [flat]))) == {
+        "1.jpg": [("ship", (2.5, 1.5, 1))]
+    }
+    stored = {"id": 9, "result": [region("a", 10, 10)], "task": {"data": {"image": "s3://b/1.jpg"}}}
+    assert set(found(read_clicks(write(tmp_path / "9.json", stored)))) == {"1.jpg"}
+
+
+def test_label_studio_images_turned_in_the_tool_are_refused(tmp_path):
+    turned = task({"image": "s3://b/1.jpg"}, [{**region("a", 10, 10), "image_rotation": 90}])
+    with pytest.raises(InputError, match="was turned by 90 degrees"):
+        read_clicks(write(tmp_path / "e.json", [turned]))
+
+
+CVAT_IMAGES = """<annotations><version>1.1</version>
+<image id="0" name="north/1.jpg" width="30" height="20" subset="Train" task_id="3">
+  <skeleton label="boat" source="manual" z_order="0" group_id="0">
+    <points label="bow" source="manual" outside="0" occluded="0" points="3.50,4.50"></points>
+    <points label="stern" source="manual" outside="0" occluded="1" points="9.50,4.50"></points>
+    <points label="mast" source="manual" outside="1" occluded="0" points="20.50,4.50"></points>
+  </skeleton>
+  <points label="BACKGROUND" source="manual" occluded="0" points="1.50,1.50" z_order="0"></points>
+</image>
+<image id="1" name="south/1.jpg" width="30" height="20">
+  <points label="ship" source="manual" occluded="0" points="5.50,5.50" z_order="0"></points>
+</image></annotations>"""
+
+
+def test_cvat_skeletons_are_objects_without_what_is_outside(tmp_path):
+    # CVAT 2.x, "CVAT for images 1.1".
+    data = read_clicks(write(tmp_path / "annotations.xml", CVAT_IMAGES))
+    assert found(data) == {
+        "north/1.jpg": [("boat", (3, 4, 1), (9, 4, 1))],
+        "south/1.jpg": [("ship", (5, 5, 1))],
+    }
+    assert data.images[0].background_points == ((1, 1),)
+    unpacked = write(tmp_path / "export/annotations.xml", CVAT_IMAGES).parent
+    assert read_clicks(unpacked) == data
+
+
+def test_cvat_tracks_are_objects_of_their_frames(tmp_path):
+    # CVAT 2.x, "CVAT for video 1.1": a shape of the last frame is closed by one that is outside.
+    text = """<annotations><meta><task><original_size><width>30</width><height>20</height>
+    </original_size></task></meta><track id="5" label="ship" source="manual">
+    <points frame="0" outside="0" occluded="0" keyframe="1" points="3.50,4.50"></points>
+    <points frame="1" outside="0" occluded="0" keyframe="0" points="4.50,4.50"></points>
+    <points frame="2" outside="1" occluded="0" keyframe="1" points="4.50,4.50"></points>
+    </track></annotations>"""
+    path = write(tmp_path / "annotations.xml", text)
+    assert found(read_clicks(path)) == {
+        "frame_000000.PNG": [("ship", (3, 4, 1))],
+        "frame_000001.PNG": [("ship", (4, 4, 1))],
+        "frame_000002.PNG": [],
+    }
+
+
+def labelme(path, name, *shapes, **more):
+    """A file of LabelMe 5.4."""
+    content = {
+        "version": "5.4.1", "flags": {}, "shapes": list(shapes), "imagePath": name,
+        "imageData": None, "imageHeight": 20, "imageWidth": 30, **more,
+    }  # fmt: skip
+    return write(path, content)
+
+
+def shape(x, y, *, label="ship", group=None, kind="point"):
+    return {"label": label, "points": [[x, y]], "group_id": group, "shape_type": kind, "flags": {}}
+
+
+def test_labelme_folders_keep_images_of_one_name_apart(tmp_path):
+    for folder in ("north", "south"):
+        labelme(tmp_path / f"L/{folder}/001.json", "001.jpg", shape(1.5, 2.5))
+    assert set(found(read_clicks(tmp_path / "L"))) == {"north/001.jpg", "south/001.jpg"}
+
+
+def test_labelme_files_of_one_image_are_refused(tmp_path):
+    for name in ("a", "b"):
+        labelme(tmp_path / f"L/{name}.json", "old.jpg", shape(1.5, 2.5))
+    with pytest.raises(InputError, match=r"a\.json and .*b\.json are both of old\.jpg"):
+        read_clicks(tmp_path / "L")
+    for name in ("a", "b"):  # renamed with their images
+        image(tmp_path / f"I/{name}.jpg")
+    data = read_clicks(tmp_path / "L", images=tmp_path / "I")
+    assert set(found(data)) == {"a.jpg", "b.jpg"}
+    assert "imagePath old.jpg is not there, a.jpg of the same name is read" in data.dropped[0]
+
+
+def test_labelme_of_version_3_takes_the_size_of_the_image(tmp_path):
+    old = labelme(tmp_path / "a.json", "a.jpg", shape(1.5, 2.5), imageHeight=None, imageWidth=None,
+                  imageData="AAAA", version="3.16.7")  # fmt: skip
+    with pytest.raises(InputError, match=r"states no size of a\.jpg: give --images"):
+        read_clicks(old)
+    image(tmp_path / "I/a.jpg")
+    assert read_clicks(old, images=tmp_path / "I").images[0].size == (20, 30)
+    image(tmp_path / "J/a.jpg", size=(60, 40))
+    labelme(tmp_path / "b.json", "a.jpg", shape(1.5, 2.5))
+    with pytest.raises(InputError, match="another version of the image"):
+        read_clicks(tmp_path / "b.json", images=tmp_path / "J")
+
+
+def test_yolo_class_names_are_found_wherever_they_lie(tmp_path):
+    image(tmp_path / "images/train/a.jpg")
+    image(tmp_path / "images/train/b.JPG")
+    write(tmp_path / "labels/train/a.txt", "0 .5 .5 .2 .1\n")
+    write(tmp_path / "labels/train/b.TXT", "1 .5 .5 .2 .1\n")
+    write(tmp_path / "labels/train/train.txt", "images/train/a.jpg\n")
+    args = {"images": tmp_path / "images/train"}
+    unnamed = read_clicks(tmp_path / "labels/train", **args)
+    assert unnamed.categories == ("class 0", "class 1")
+    assert "no class names were found" in unnamed.notes[0]
+    write(tmp_path / "data.yaml", "names: {0: ship, 1: plane}\n")
+    assert read_clicks(tmp_path / "labels/train", **args).categories == ("ship", "plane")
+    whole = read_clicks(tmp_path / "labels", images=tmp_path / "images")
+    assert set(found(whole)) == {"train/a.jpg", "train/b.JPG"}
+    write(tmp_path / "classes.txt", "ship\nboat\n")
+    with pytest.raises(InputError, match="name the classes differently"):
+        read_clicks(tmp_path / "labels/train", **args)
+
+
+def test_cvat_and_darknet_name_classes_in_obj_names(tmp_path):
+    # "YOLO 1.1" of CVAT: images and labels in one folder, names above.
+    image(tmp_path / "Y/obj_train_data/a.jpg")
+    write(tmp_path / "Y/obj_train_data/a.txt", "1 .5 .5 .2 .1\n")
+    write(tmp_path / "Y/obj.names", "ship\nBackground\n")
+    write(tmp_path / "Y/train.txt", "data/obj_train_data/a.jpg\n")
+    data = read_clicks(tmp_path / "Y/obj_train_data", images=tmp_path / "Y/obj_train_data")
+    assert data.images[0].background_points == ((14.5, 9.5),)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("yolo", "0 0.5 0.5 0.2 0.1"),
+        ("dota", "10 5 20 5 20 15 10 15 ship 0"),
+        ("nwpu", "(10,5),(20,15),2"),
+    ],
+)
+def test_two_images_of_one_stem_are_refused(tmp_path, name, line):
+    write(tmp_path / name / "a.txt", line)
+    image(tmp_path / "I/a.jpg")
+    assert found(read_clicks(tmp_path / name, images=tmp_path / "I"))["a.jpg"]
+    image(tmp_path / "I/a.png")
+    with pytest.raises(InputError, match=r"a\.txt is of a\.jpg or of a\.png"):
+        read_clicks(tmp_path / name, images=tmp_path / "I")
+
+
+def test_via_points_and_their_attributes(tmp_path):
+    image(tmp_path / "I/1.jpg")
+    regions = [
+        {"shape_attributes": {"name": "point", "cx": 4, "cy": 5},
+         "region_attributes": {"Class": "ship", "instance": "3"}},
+        {"shape_attributes": {"name": "rect", "x": 1, "y": 1, "width": 2, "height": 2},
+         "region_attributes": {}},
+    ]  # fmt: skip
+    entry = {"filename": "1.jpg", "size": 99, "regions": regions, "file_attributes": {}}
+    project = {"_via_settings": {}, "_via_img_metadata": {"1.jpg99": entry}}  # VIA 2.0.12
+    data = read_clicks(write(tmp_path / "p.json", project), images=tmp_path / "I")
+    assert found(data) == {"1.jpg": [("ship", (3.5, 4.5, 1))]}
+    assert data.images[0].instances[0].id == 3
+    old = {"1.jpg99": {**entry, "regions": {"0": regions[0]}}}  # VIA 1.0.6
+    assert found(read_clicks(write(tmp_path / "o.json", old), images=tmp_path / "I")) == found(data)
+
+
+def test_supervisely_points(tmp_path):
+    figure = {
+        "id": 1, "classTitle": "ship", "geometryType": "point", "tags": [],
+        "points": {"exterior": [[4, 5]], "interior": []},
+    }  # fmt: skip
+    ann = {"description": "", "tags": [], "size": {"height": 20, "width": 30}, "objects": [figure]}
+    for name in ("north", "south"):
+        write(tmp_path / f"P/{name}/ann/1.jpg.json", ann)
+    write(tmp_path / "P/meta.json", {"classes": [], "tags": []})
+    assert found(read_clicks(tmp_path / "P")) == {
+        "north/1.jpg": [("ship", (4, 5, 1))],
+        "south/1.jpg": [("ship", (4, 5, 1))],
+    }
+
+
+def test_one_image_is_told_by_its_folders(tmp_path):
+    for name in ("north/001.jpg", "south/001.jpg"):
+        image(tmp_path / "I" / name)
+    path = write(tmp_path / "c.csv", "image,x,y\nnorth/001.jpg,1,2\nsouth/001.jpg,3,4\n")
+    data = read_clicks(path, images=tmp_path / "I/south/001.jpg")
+    assert found(data) == {"001.jpg": [("object", (3, 4, 1))]}
+    one = write(tmp_path / "d.csv", "image,x,y\nnorth/001.jpg,1,2\n")
+    elsewhere = read_clicks(one, images=tmp_path / "I/south/001.jpg")
+    assert "north/001.jpg is taken for" in elsewhere.notes[0]
+
+
+def test_forms_are_told_by_content_and_not_by_ending(tmp_path):
+    image(tmp_path / "I/a.jpg")
+    table = write(tmp_path / "clicks.dat", "image;x;y\na.jpg;4,5;5\n")
+    assert ClickFile(table).format.name == "CSV"
+    assert found(read_clicks(table, images=tmp_path / "I")) == {"a.jpg": [("object", (4.5, 5, 1))]}
+    shape_file = {"type": "FeatureCollection", "features": []}
+    assert ClickFile(write(tmp_path / "c.json", shape_file)).on_map
