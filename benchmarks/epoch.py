@@ -34,7 +34,7 @@ from pointsam.training.ranks import ALONE
 from pointsam.training.result import trainable
 from pointsam.training.schedule import Schedule
 from pointsam.training.settings import TrainSettings, train_settings
-from pointsam.training.setup import make_trainer
+from pointsam.training.setup import find_prototypes, make_trainer, make_views
 from pointsam.training.step import Trainer
 from pointsam.training.views import Views
 
@@ -113,16 +113,18 @@ def prepare(args, records):
     adapter = attach_adapter(
         model, rank=settings.model.rank, first_block=model.first_block, seed=settings.seed
     )
-    views = Views(records, folder_images(args.images), settings, stride=model.stride)
-    trainer = make_trainer(
+    views = make_views(records, folder_images(args.images), settings, stride=model.stride)
+    frozen_features = partial(encoded_frozen_features, model)
+    target = find_prototypes(
         model,
         adapter,
         views,
         settings,
-        frozen_features=partial(encoded_frozen_features, model),
+        frozen_features=frozen_features,
         saved=None,
         ranks=ALONE,
     )
+    trainer = make_trainer(model, adapter, settings, frozen_features=frozen_features, target=target)
     return Run(model, trainer, views, settings, weights), round(perf_counter() - start, 2)
 
 
@@ -130,14 +132,19 @@ def one_pass(run, frozen_features, counts):
     """Train over all images once; leave adapter and prototypes as they were."""
     trainer, settings = replace(run.trainer, frozen_features=frozen_features), run.settings
     before = trainer.adapter.state(), trainer.regularizer.state_dict()
-    optimizer = make_optimizer(trainer.adapter.parameters(), settings)
+    optimizer = make_optimizer(trainer.adapter.parameters(), settings.schedule)
     schedule = Schedule(
         len(run.views.records), settings.data.batch_size, settings.schedule, settings.seed
     )
     taken, objects, parts = [], [], []
     start = perf_counter()
     for progress in train(
-        trainer, optimizer, run.views, schedule, CollapseMonitor(settings.monitor), settings
+        trainer,
+        optimizer,
+        run.views,
+        schedule,
+        CollapseMonitor(settings.monitor),
+        clip_norm=settings.schedule.clip_norm,
     ):
         taken.append(perf_counter() - start)
         objects.append(progress.report.instances)

@@ -22,7 +22,7 @@ from transformers import Sam2Config, Sam2Model, SamConfig, SamHQConfig, SamHQMod
 from pointsam.data.augment import training_sample
 from pointsam.data.sample import Sample
 from pointsam.frames import ModelFrame
-from pointsam.models.adapters.lora import AdapterAverage, attach_adapter
+from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.families.sam import Sam
 from pointsam.models.families.sam2 import Sam2
 from pointsam.models.families.sam_hq import SamHQ
@@ -30,9 +30,8 @@ from pointsam.models.loading.checkpoints import load_segmenter
 from pointsam.models.loading.official_sam2 import HIERA_BY_DEPTHS
 from pointsam.models.segmenter import Segmenter
 from pointsam.prompts import Prompts
+from pointsam.training import setup
 from pointsam.training.frozen_features import encoded_frozen_features
-from pointsam.training.prototypes import PrototypeRegularizer
-from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.settings import train_settings
 from pointsam.training.step import Trainer
 
@@ -138,18 +137,15 @@ def seconds(action: Callable[[], object], *, times: int) -> dict[str, float]:
 
 def make_trainer(model: Segmenter, *, precision: str) -> Trainer:
     """What `pointsam train` steps with, on random target prototypes."""
-    settings = train_settings({"teacher": {"min_iou_prediction": 0.0}}, source="benchmark")
+    values = {"teacher": {"min_iou_prediction": 0.0}, "precision": precision}
+    settings = train_settings(values, source="benchmark")
     adapter = attach_adapter(model, rank=4, first_block=model.first_block, seed=0)
-    average = AdapterAverage(adapter, decay=settings.schedule.average_decay)
-    return Trainer(
-        model=model,
-        adapter=adapter,
-        average=average,
+    return setup.make_trainer(
+        model,
+        adapter,
+        settings,
         frozen_features=partial(encoded_frozen_features, model),
-        teacher=Teacher(model, adapter, settings.teacher, average=average),
-        regularizer=PrototypeRegularizer(torch.randn(8, 256), capacity=128, min_clusters=8),
-        weights=settings.loss,
-        precision=precision,
+        target=torch.randn(8, 256),
     )
 
 

@@ -122,7 +122,7 @@ def measure(case):
     trainer = replace(
         trainer, teacher=Teacher(model, trainer.adapter, teacher, average=trainer.average)
     )
-    optimizer = make_optimizer(trainer.adapter.parameters(), settings)
+    optimizer = make_optimizer(trainer.adapter.parameters(), settings.schedule)
     trainer.regularizer.push(torch.randn(128, 256))
     trainer.regularizer.refresh()
     found = {"parameters": sum(p.numel() for p in model.parameters()), "before_gib": peak_gib()}

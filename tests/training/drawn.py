@@ -14,13 +14,12 @@ from pointsam.data.coco.annotations import write_points
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.data.sample import Sample, TrainingSample
 from pointsam.frames import ModelFrame
-from pointsam.models.adapters.lora import AdapterAverage, attach_adapter
+from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.segmenter import QUERY_VALUE, LayerKind, Segmenter
 from pointsam.prompts import Prompts
 from pointsam.training.frozen_features import encoded_frozen_features
-from pointsam.training.prototypes import PrototypeRegularizer
-from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.settings import TrainSettings, train_settings
+from pointsam.training.setup import make_trainer
 from pointsam.training.step import Trainer
 
 SIDE = 128
@@ -65,7 +64,7 @@ def view(image_id: int, instances: int) -> TrainingSample:
 
 
 def trainer(model: Segmenter, chosen: TrainSettings) -> Trainer:
-    """A trainer over `model`; the regularizer's targets are drawn."""
+    """A trainer as a run sets it up, on drawn target prototypes."""
     adapter = attach_adapter(
         model,
         rank=2,
@@ -74,20 +73,13 @@ def trainer(model: Segmenter, chosen: TrainSettings) -> Trainer:
         adapt=chosen.model.adapt,
         alpha=chosen.model.alpha,
     )
-    regularizer = None
-    if chosen.loss.prototype:
-        target = torch.randn(3, 256, generator=torch.Generator().manual_seed(5))
-        regularizer = PrototypeRegularizer(target.to(model.dtype), capacity=4, min_clusters=2)
-    average = AdapterAverage(adapter, decay=chosen.schedule.average_decay)
-    supervised = chosen.regime == "supervised"
-    return Trainer(
-        model=model,
-        adapter=adapter,
-        average=average,
+    target = torch.randn(3, 256, generator=torch.Generator().manual_seed(5)).to(model.dtype)
+    return make_trainer(
+        model,
+        adapter,
+        chosen,
         frozen_features=partial(encoded_frozen_features, model),
-        teacher=None if supervised else Teacher(model, adapter, chosen.teacher, average=average),
-        regularizer=regularizer,
-        weights=chosen.loss,
+        target=target if chosen.loss.prototype else None,
     )
 
 

@@ -71,7 +71,7 @@ def trained(ranks: Ranks) -> dict:
         teacher={"weights": "average"},
         loss={"prototype": 2.0},
         schedule={"epochs": STEPS / 2, "clip_norm": None, "average_decay": 0.5, "lr": 0.02},
-        prototypes={"interval": 2},
+        prototypes={"bank": 4, "min_clusters": 2, "interval": 2},
         data={"batch_size": BATCH},
     )
     # The IoU head of a model with drawn weights may say anything, also less than zero.
@@ -90,7 +90,7 @@ def trained(ranks: Ranks) -> dict:
         lambda index, epoch: without_masks(view(index, INSTANCES[index])),
         schedule,
         monitor,
-        chosen,
+        clip_norm=chosen.schedule.clip_norm,
     ):
         report = progress.report
         reports.append([report.losses, report.gradient_norms, report.instances, report.accepted])

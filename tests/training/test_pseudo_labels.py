@@ -8,6 +8,8 @@ from tests.training.drawn import SIDE, settings, stir, trainer, view
 from pointsam.masks import agree_with_clicks
 from pointsam.models.calibration import Calibration, decode_jointly
 from pointsam.prompts import Prompts
+from pointsam.training import pseudo_labels
+from pointsam.training.pseudo_labels import Teacher
 
 
 def square(x, y, size, side=16):
@@ -80,6 +82,29 @@ def test_teacher_labels_with_the_weights_it_is_told_to(weights, adapt):
     # The student's own weights are back in their place.
     after = built.adapter.state()
     assert all(torch.equal(after[name], student[name]) for name in student)
+
+
+def test_a_mask_that_sam_rates_too_low_is_not_accepted(monkeypatch):
+    monkeypatch.setattr(
+        pseudo_labels, "agree_with_clicks", lambda masks, _: masks.new_ones(len(masks)).bool()
+    )
+    chosen = settings(teacher={"weights": "frozen", "max_negatives": 0})
+    built, given = trainer(small_mobile_sam(), chosen), view(1, 5)
+
+    def labelled(minimum):
+        teacher = chosen.teacher.model_copy(update={"min_iou_prediction": minimum})
+        own = Teacher(built.model, built.adapter, teacher, average=built.average)
+        [label] = own.label(built.frozen_features([given], "weak"), [given.sample])
+        return label
+
+    rated = labelled(0.0).joint.masks.iou_prediction
+    order = rated.argsort()
+    assert rated.unique().numel() == 5
+    for rejected in range(5):
+        # A mask that is rated exactly at the bound is accepted.
+        accepted = labelled(rated[order[rejected]].item()).accepted
+        assert not accepted[order[:rejected]].any()
+        assert accepted[order[rejected:]].all()
 
 
 @torch.no_grad()

@@ -11,13 +11,13 @@ from pointsam.training import pseudo_labels
 from pointsam.training.collapse_monitor import CollapseMonitor
 from pointsam.training.loop import make_optimizer, train
 from pointsam.training.schedule import Schedule
-from pointsam.training.views import Views
+from pointsam.training.setup import make_views
 
 TRUSTING = settings(
     teacher={"weights": "average"},
     data={"batch_size": 2},
     monitor={"interval": 100},
-    prototypes={"interval": 100},
+    prototypes={"bank": 4, "min_clusters": 2, "interval": 100},
 )
 
 
@@ -40,11 +40,11 @@ def test_a_step_waits_for_rivals_and_for_what_is_believed_and_for_nothing_else(t
     built.regularizer.push(torch.randn(4, 256))
     steps = train(
         built,
-        make_optimizer(built.adapter.parameters(), trusting),
+        make_optimizer(built.adapter.parameters(), trusting.schedule),
         lambda index, epoch: without_masks(view(index, 2 + index)),
         Schedule(4, 2, trusting.schedule, trusting.seed),
         CollapseMonitor(trusting.monitor),
-        trusting,
+        clip_norm=trusting.schedule.clip_norm,
     )
     next(steps)
     with counted_waits(built.model) as places:
@@ -82,7 +82,7 @@ def test_views_for_a_gpu_are_pinned(tmp_path, monkeypatch):
         return tensor.clone()
 
     monkeypatch.setattr(torch.Tensor, "pin_memory", pin_memory)
-    plain = Views(data.images, folder_images(images), TRUSTING)
+    plain = make_views(data.images, folder_images(images), TRUSTING, stride=16)
     pinned = replace(plain, pinned=True)
     one, other = plain(0, 0), pinned(0, 0)
     assert moved == [one.sample.pixels.shape, one.strong_pixels.shape]

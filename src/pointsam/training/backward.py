@@ -18,11 +18,11 @@ class ChunkedBackward:
     trained weights where there are any; it is freed as soon as its gradient is gathered there.
     With `split` the gradient of each loss term is kept by itself, so that its share in the whole
     can be measured; the sum is the same up to rounding. All gradients are those of the losses
-    times `scale`.
+    times `scale`, which keeps those of float16 in range.
     """
 
     def __init__(
-        self, parameters: Sequence[nn.Parameter], *, split: bool, scale: float = 1.0
+        self, parameters: Sequence[nn.Parameter], *, split: bool, scale: float | Tensor = 1.0
     ) -> None:
         self._parameters = parameters
         self._split = split

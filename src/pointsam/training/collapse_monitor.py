@@ -87,6 +87,10 @@ class CollapseMonitor:
         self._settings = settings
         self._recent: deque[Measurement] = deque(maxlen=settings.window)
 
+    def due(self, step: int) -> bool:
+        """Whether a step is measured."""
+        return step % self._settings.interval == 0
+
     def add(self, measurement: Measurement) -> None:
         """Remember a measurement; the oldest leaves."""
         self._recent.append(measurement)

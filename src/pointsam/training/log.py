@@ -8,9 +8,10 @@ from typing import Any
 
 from pointsam.files import replacing
 from pointsam.training.loop import Progress
+from pointsam.training.losses import LOSS_TERMS
 
 LOG_NAME = "log.csv"
-TERMS = ("total", "focal", "dice", "iou", "prototype")
+TERMS = ("total", *LOSS_TERMS)
 WATCHED = ("count", "share", "median_area", "area_change", "agreement")
 PARTS = (
     "load",

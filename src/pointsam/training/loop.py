@@ -12,7 +12,7 @@ from pointsam.training.collapse_monitor import CollapseMonitor
 from pointsam.training.prototypes import PredictedClusters
 from pointsam.training.report import StepReport
 from pointsam.training.schedule import Schedule
-from pointsam.training.settings import TrainSettings
+from pointsam.training.settings import ScheduleSettings
 from pointsam.training.step import Trainer
 
 ViewSource = Callable[[int, int], TrainingSample]
@@ -29,6 +29,8 @@ class Progress:
     report: StepReport
     seconds: dict[str, float]
     """Wall time by part."""
+    skipped: bool = False
+    """Whether float16 overflowed, so that the step changed nothing."""
 
 
 def train(
@@ -37,8 +39,8 @@ def train(
     views: ViewSource,
     schedule: Schedule,
     monitor: CollapseMonitor,
-    settings: TrainSettings,
     *,
+    clip_norm: float | None,
     start: int = 0,
 ) -> Iterator[Progress]:
     """Train the adapter, one report a step.
@@ -51,8 +53,8 @@ def train(
         optimizer: over the adapter's parameters.
         views: makes a view of an image.
         schedule: which images and which rate a step has.
-        monitor: judges the pseudo-masks at measured steps.
-        settings: of the run.
+        monitor: says which steps are measured, and judges their pseudo-masks.
+        clip_norm: longest gradient; None leaves it as it is.
         start: first step, where a killed run goes on.
 
     Raises:
@@ -70,43 +72,59 @@ def train(
                 batch = coming.result()
             if step + 1 < schedule.steps:
                 coming = loader.submit(load, step + 1)
-            _refresh_prototypes(trainer, step, interval=settings.prototypes.interval)
-            report = trainer.step(
-                batch,
-                measured=step % settings.monitor.interval == 0,
-                images=len(schedule.batch(step)),
-            )
-            for group in optimizer.param_groups:
-                group["lr"] = schedule.lr(step)
-            if not report.skipped:
-                with trainer.timer.part("optimizer"):
-                    if settings.schedule.clip_norm is not None:
-                        clip_grad_norm_(trainer.adapter.parameters(), settings.schedule.clip_norm)
-                    optimizer.step()
-                    trainer.average.follow()
+            _refresh_prototypes(trainer, step)
+            images = len(schedule.batch(step))
+            report = trainer.step(batch, measured=monitor.due(step), images=images)
+            lr = schedule.lr(step)
+            skipped = not _update(trainer, optimizer, lr=lr, clip_norm=clip_norm)
             if report.monitored is not None:
                 monitor.add(report.monitored)
-            yield Progress(
-                step, schedule.epoch(step), schedule.lr(step), report, trainer.timer.take()
-            )
+            seconds = trainer.timer.take()
+            yield Progress(step, schedule.epoch(step), lr, report, seconds, skipped)
             monitor.check()
 
 
 def make_optimizer(
-    parameters: list[torch.nn.Parameter], settings: TrainSettings
+    parameters: list[torch.nn.Parameter], schedule: ScheduleSettings
 ) -> torch.optim.Optimizer:
     """Make the optimizer; its rate is set at every step."""
-    schedule = settings.schedule
     kind = torch.optim.AdamW if schedule.optimizer == "adamw" else torch.optim.Adam
     return kind(parameters, lr=schedule.lr, weight_decay=schedule.weight_decay)
 
 
-def _refresh_prototypes(trainer: Trainer, step: int, *, interval: int) -> None:
-    """Cluster and match anew, at the interval or as soon as the bank has filled."""
+def _update(
+    trainer: Trainer, optimizer: torch.optim.Optimizer, *, lr: float, clip_norm: float | None
+) -> bool:
+    """Move the adapter, and its average after it.
+
+    Returns:
+        False where float16 overflowed: then nothing moves, and the scaler's factor is halved.
+    """
+    scaler = trainer.scaler
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    with trainer.timer.part("optimizer"):
+        scale = 0.0
+        if scaler is not None:
+            scale = scaler.get_scale()
+            scaler.unscale_(optimizer)
+        if clip_norm is not None:
+            clip_grad_norm_(trainer.adapter.parameters(), clip_norm)
+        if scaler is None:
+            optimizer.step()
+        else:
+            scaler.step(optimizer)
+            scaler.update()
+            if scaler.get_scale() < scale:
+                return False
+        trainer.average.follow()
+    return True
+
+
+def _refresh_prototypes(trainer: Trainer, step: int) -> None:
+    """Cluster and match anew where it is due, alike in all processes."""
     regularizer = trainer.regularizer
-    if regularizer is None or not regularizer.bank.full:
-        return
-    if regularizer.clusters is None or step % interval == 0:
+    if regularizer is not None and regularizer.due(step):
         clusters = regularizer.refresh()
         # Sums on a GPU may differ in their last bit, and then so may the clusters.
         regularizer.clusters = PredictedClusters(

@@ -6,6 +6,8 @@ that a caller can decode instances in chunks and add up; how instances and image
 and weighted is the loop's.
 """
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -13,8 +15,53 @@ from torch.nn import functional as F
 
 from pointsam.masks import count_pixels, threshold
 
+MASK_TERMS = ("focal", "dice", "iou")
+"""Loss terms of masks, in the order of reports and logs."""
+PROTOTYPE_TERM = "prototype"
+LOSS_TERMS = (*MASK_TERMS, PROTOTYPE_TERM)
+"""All loss terms; each has a weight of its name in the settings."""
+
 DICE_SMOOTHING = 1.0
 """Pixels added to both sides of the Dice ratio, so that two empty masks agree."""
+
+
+def weighted_mask_terms(
+    mask_logits: Float[Tensor, "instances rows cols"],
+    iou_prediction: Float[Tensor, " instances"],
+    target: Bool[Tensor, "instances rows cols"],
+    valid: Bool[Tensor, "rows cols"],
+    *,
+    trust: Float[Tensor, " instances"] | None,
+    weights: Mapping[str, float],
+    gamma: float,
+    focal_mean: bool,
+    of: int,
+) -> dict[str, Tensor]:
+    """Give what some instances add to each mask term of their image, times its weight.
+
+    Dice and the IoU head's error are averaged over the image's instances.
+
+    Args:
+        mask_logits: of some instances of one image.
+        iou_prediction: SAM's own estimates for them.
+        target: their masks.
+        valid: pixels that are image and not padding.
+        trust: in each target, by which its instance counts; None where all count alike.
+        weights: by the name of a term.
+        gamma: of the focal loss.
+        focal_mean: average focal, too; else it is summed.
+        of: instances of the whole image.
+    """
+    losses: tuple[Tensor, ...] = (
+        focal_loss(mask_logits, target, valid, gamma=gamma),
+        dice_loss(mask_logits, target, valid),
+        iou_head_loss(iou_prediction, mask_logits, target, valid),
+    )
+    if trust is not None:
+        losses = tuple(trust.to(loss) * loss for loss in losses)
+    counts = (of if focal_mean else 1, of, of)
+    terms = zip(MASK_TERMS, losses, counts, strict=True)
+    return {name: weights[name] * loss.sum() / count for name, loss, count in terms}
 
 
 def focal_loss(

@@ -79,18 +79,6 @@ def match_prototypes(
     )
 
 
-def prototype_matching_loss(
-    predicted: Float[Tensor, "predicted channels"], target: Float[Tensor, "target channels"]
-) -> Float[Tensor, ""]:
-    """Mean cosine distance, in [0, 2], between prototypes paired one to one at least cost.
-
-    Gradient flows to `predicted`: the pairing is found on detached costs, then read from the
-    live ones. There must be at least one prototype on either side.
-    """
-    rows, cols = match_prototypes(predicted, target)
-    return _cosine_distance(predicted, target)[rows, cols].mean()
-
-
 def _cosine_distance(
     predicted: Float[Tensor, "predicted channels"], target: Float[Tensor, "target channels"]
 ) -> Float[Tensor, "predicted target"]:
@@ -162,8 +150,8 @@ class PredictedClusters:
 class PrototypeRegularizer:
     """Holds the target prototypes, the memory bank and its current clusters.
 
-    Each step: ``loss(features)`` with the live features, then ``push(features)``; every so
-    many steps, once ``bank.full``, ``refresh()``.
+    Each step: ``refresh()`` where it is ``due``; ``loss(features)`` with the live features, then
+    ``push(features)``.
     """
 
     def __init__(
@@ -172,12 +160,25 @@ class PrototypeRegularizer:
         *,
         capacity: int,
         min_clusters: int = MIN_CLUSTERS,
+        interval: int = 1,
     ) -> None:
-        """Start with an empty bank of `capacity` features and no clusters."""
+        """Start with an empty bank of `capacity` features and no clusters.
+
+        Args:
+            target: prototypes of the frozen model.
+            capacity: features in the bank.
+            min_clusters: of the FINCH partition that is used.
+            interval: steps between two clusterings.
+        """
         self.target = target.detach()
         self.bank = MemoryBank(capacity=capacity, like=self.target)
         self.min_clusters = min_clusters
+        self.interval = interval
         self.clusters: PredictedClusters | None = None
+
+    def due(self, step: int) -> bool:
+        """Whether to cluster before a step: at the interval, or as soon as the bank has filled."""
+        return self.bank.full and (self.clusters is None or step % self.interval == 0)
 
     def push(self, features: Float[Tensor, "live channels"]) -> None:
         """Remember the features of a step."""

@@ -27,8 +27,6 @@ class StepReport:
     """Of each term's gradient on the adapter's weights; only at measured steps."""
     monitored: Measurement | None = None
     """The teacher beside the frozen model; only at measured steps of a run with a teacher."""
-    skipped: bool = False
-    """Whether float16 overflowed: the gradient is no number and must not be used."""
 
     @property
     def losses(self) -> dict[str, float]:

@@ -15,6 +15,7 @@ from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.evaluation.held_out import HeldOut
 from pointsam.files import new_folder, refuse_existing
+from pointsam.models.adapters.card import AdapterCard
 from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.cache import FeatureCache
 from pointsam.models.loading.checkpoints import load_segmenter
@@ -29,7 +30,7 @@ from pointsam.training.ranks import ALONE, RankLostError, Ranks
 from pointsam.training.result import AdapterWriter, data_key, trainable
 from pointsam.training.schedule import Schedule
 from pointsam.training.settings import TrainSettings, write_settings
-from pointsam.training.setup import make_trainer
+from pointsam.training.setup import find_prototypes, make_trainer, make_views
 from pointsam.training.state import STATE_NAME, TrainState, read_state
 from pointsam.training.step import FrozenFeatureSource
 from pointsam.training.verdict import look_back
@@ -139,6 +140,8 @@ class _Run:
     """The parts of a run, and what it keeps in its folder."""
 
     settings: TrainSettings
+    """What is written beside the result."""
+    clip_norm: float | None
     schedule: Schedule
     views: Views
     state: TrainState
@@ -171,7 +174,7 @@ class _Run:
             self.views,
             self.schedule,
             state.monitor,
-            self.settings,
+            clip_norm=self.clip_norm,
             start=start,
         )
 
@@ -184,58 +187,93 @@ def _prepare(
     Returns:
         The run, and the saved state it is to go on from.
     """
-    ranks, saved = inputs.ranks, None
-    with ranks.agreeing():
+    saved = None
+    with inputs.ranks.agreeing():
         records = trainable(inputs.data)
-        _refuse_idle_ranks(settings, ranks)
+        _refuse_idle_ranks(settings, inputs.ranks)
         _refuse_slow_float16(settings, inputs.device)
         key = data_key(inputs.sources, records, settings)
         if not resume:
             refuse_existing(inputs.output)
-        elif ranks.first:
+        elif inputs.ranks.first:
             saved = read_state(inputs.output / STATE_NAME, data_key=key)
-        model = load_segmenter(settings.model.name, side=settings.model.side, device=inputs.device)
-        model.checkpointing = settings.model.checkpointing
-        model.chunk_size = settings.model.chunk_size
-        writer = AdapterWriter.for_run(
-            inputs.output,
-            model,
-            settings,
-            records,
-            inputs.sources,
-            ground_size=inputs.ground_size,
-            stretch=inputs.stretch,
-        )
-    saved = ranks.tell(saved)
+        model = _load_base(settings, inputs.device)
+        writer = _describe(inputs, settings, records, model)
+    saved = inputs.ranks.tell(saved)
+    pinned = inputs.device.startswith("cuda")
+    views = make_views(records, inputs.images, settings, stride=model.stride, pinned=pinned)
+    run = _Run(
+        clip_norm=settings.schedule.clip_norm,
+        schedule=Schedule(len(records), settings.data.batch_size, settings.schedule, settings.seed),
+        views=views,
+        state=_new_state(inputs, settings, model, views, writer.card, saved),
+        writer=writer,
+        settings=settings,
+        key=key,
+    )
+    return run, saved
+
+
+def _load_base(settings: TrainSettings, device: str) -> Segmenter:
+    """Load the frozen model."""
+    model = load_segmenter(settings.model.name, side=settings.model.side, device=device)
+    model.checkpointing = settings.model.checkpointing
+    model.chunk_size = settings.model.chunk_size
+    return model
+
+
+def _describe(
+    inputs: RunInputs, settings: TrainSettings, records: Sequence[ImageRecord], model: Segmenter
+) -> AdapterWriter:
+    """Fill in the card of the adapter that will be; `model` carries none yet."""
+    return AdapterWriter.for_run(
+        inputs.output,
+        model,
+        settings,
+        records,
+        inputs.sources,
+        ground_size=inputs.ground_size,
+        stretch=inputs.stretch,
+    )
+
+
+def _new_state(
+    inputs: RunInputs,
+    settings: TrainSettings,
+    model: Segmenter,
+    views: Views,
+    card: AdapterCard,
+    saved: dict[str, Any] | None,
+) -> TrainState:
+    """Put a new adapter on the model, and make all that changes while the run goes on."""
     adapter = attach_adapter(
         model,
-        rank=settings.model.rank,
-        first_block=writer.card.first_block,
+        rank=card.rank,
+        first_block=card.first_block,
         seed=settings.seed,
-        adapt=settings.model.adapt,
+        adapt=card.adapt,
         alpha=settings.model.alpha,
     )
-    pinned = inputs.device.startswith("cuda")
-    views = Views(records, inputs.images, settings, stride=model.stride, pinned=pinned)
-    trainer = make_trainer(
+    frozen_features = _frozen_feature_source(model, inputs.cache, card.base_hash)
+    target = find_prototypes(
         model,
         adapter,
         views,
         settings,
-        frozen_features=_frozen_feature_source(model, inputs.cache, writer.card.base_hash),
+        frozen_features=frozen_features,
         saved=saved,
-        ranks=ranks,
+        ranks=inputs.ranks,
     )
-    optimizer = make_optimizer(adapter.parameters(), settings)
-    run = _Run(
-        settings=settings,
-        schedule=Schedule(len(records), settings.data.batch_size, settings.schedule, settings.seed),
-        views=views,
-        state=TrainState(trainer, optimizer, CollapseMonitor(settings.monitor)),
-        writer=writer,
-        key=key,
+    trainer = make_trainer(
+        model,
+        adapter,
+        settings,
+        frozen_features=frozen_features,
+        target=target,
+        ranks=inputs.ranks,
     )
-    return run, saved
+    optimizer = make_optimizer(adapter.parameters(), settings.schedule)
+    return TrainState(trainer, optimizer, CollapseMonitor(settings.monitor))
 
 
 def _refuse_idle_ranks(settings: TrainSettings, ranks: Ranks) -> None:

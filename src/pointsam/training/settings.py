@@ -10,9 +10,12 @@ from pointsam.errors import InputError, in_words
 from pointsam.files import replacing
 from pointsam.models.encoding import Precision
 from pointsam.models.segmenter import QUERY_VALUE, LayerKind
+from pointsam.training.losses import LOSS_TERMS
 from pointsam.training.recipes import LABELS_RECIPE
 
 Regime = Literal["labels", "pointsam", "self-training", "supervised"]
+ANNOTATED_REGIMES: tuple[Regime, ...] = ("labels", "supervised")
+"""Those that learn from masks which are there before, and have no teacher."""
 
 
 class Settings(BaseModel):
@@ -132,6 +135,11 @@ class LossSettings(Settings):
     focal_mean: bool = Field(
         False, description="average it over an image's objects; the published sum favours many"
     )
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Give the weight of each term by its name."""
+        return {name: getattr(self, name) for name in LOSS_TERMS}
 
 
 class PrototypeSettings(Settings):

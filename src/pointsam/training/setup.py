@@ -1,12 +1,15 @@
-"""From settings to what a step needs: teacher, target prototypes, trainer."""
+"""From settings to values: views, target prototypes, teacher, and all that a step needs."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pointsam.data.dataset import ImageSource
+from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 from pointsam.models.adapters.lora import Adapter, AdapterAverage
 from pointsam.models.segmenter import Segmenter
@@ -14,16 +17,97 @@ from pointsam.progress import Bar
 from pointsam.randomness import addressed_generator
 from pointsam.training.prototypes import PrototypeRegularizer, point_features, target_prototypes
 from pointsam.training.pseudo_labels import Teacher
-from pointsam.training.ranks import Ranks
-from pointsam.training.scaler import LossScaler
-from pointsam.training.settings import TrainSettings
+from pointsam.training.ranks import ALONE, Ranks
+from pointsam.training.settings import ANNOTATED_REGIMES, TrainSettings
 from pointsam.training.step import FrozenFeatureSource, Trainer
 from pointsam.training.views import Views
 
 _logger = logging.getLogger(__name__)
 
 
+def make_views(
+    records: Sequence[ImageRecord],
+    images: ImageSource,
+    settings: TrainSettings,
+    *,
+    stride: int,
+    pinned: bool = False,
+) -> Views:
+    """Give the views of a run.
+
+    Args:
+        records: of the training images.
+        images: gives their pixels.
+        settings: of the run.
+        stride: of the model's image embedding, in pixels of the model frame.
+        pinned: make them in memory that a GPU can read meanwhile.
+    """
+    return Views(
+        records,
+        images,
+        seed=settings.seed,
+        side=settings.model.side,
+        count=settings.data.views,
+        max_instances=settings.data.max_instances,
+        strong_share=settings.data.strong_share,
+        moved_clicks=settings.data.moved_clicks,
+        with_masks=settings.regime in ANNOTATED_REGIMES,
+        stride=stride,
+        pinned=pinned,
+    )
+
+
 def make_trainer(
+    model: Segmenter,
+    adapter: Adapter,
+    settings: TrainSettings,
+    *,
+    frozen_features: FrozenFeatureSource,
+    target: Float[Tensor, "target channels"] | None,
+    ranks: Ranks = ALONE,
+) -> Trainer:
+    """Put together what a step needs.
+
+    Args:
+        model: with `adapter` on it.
+        adapter: that is trained.
+        settings: of the run.
+        frozen_features: gives the frozen part's output.
+        target: prototypes of the frozen model; None where no term asks for them.
+        ranks: the processes of the run.
+    """
+    average = AdapterAverage(adapter, decay=settings.schedule.average_decay)
+    teacher = None
+    if settings.regime not in ANNOTATED_REGIMES:
+        teacher = Teacher(model, adapter, settings.teacher, average=average)
+    regularizer = None
+    if target is not None:
+        regularizer = PrototypeRegularizer(
+            target,
+            capacity=settings.prototypes.bank,
+            min_clusters=settings.prototypes.min_clusters,
+            interval=settings.prototypes.interval,
+        )
+    scaler = None
+    if settings.precision == "float16":
+        scaler = torch.amp.GradScaler(model.device.type)
+    return Trainer(
+        model=model,
+        adapter=adapter,
+        average=average,
+        frozen_features=frozen_features,
+        teacher=teacher,
+        regularizer=regularizer,
+        weights=settings.loss.weights,
+        gamma=settings.loss.gamma,
+        focal_mean=settings.loss.focal_mean,
+        precision=settings.precision,
+        scaler=scaler,
+        ranks=ranks,
+    )
+
+
+def find_prototypes(
     model: Segmenter,
     adapter: Adapter,
     views: Views,
@@ -32,55 +116,45 @@ def make_trainer(
     frozen_features: FrozenFeatureSource,
     saved: dict[str, Any] | None,
     ranks: Ranks,
-) -> Trainer:
-    """Put together what a step needs.
+) -> Float[Tensor, "target channels"] | None:
+    """Give the target prototypes of a run: the saved ones, or new ones of the frozen model.
 
     Args:
         model: with `adapter` on it.
-        adapter: still changing nothing, or about to be loaded from `saved`.
+        adapter: switched off while the frozen model is looked at.
         views: of the training images.
         settings: of the run.
         frozen_features: gives the frozen part's output.
-        saved: state of the run to go on with; it holds the target prototypes.
+        saved: state of the run to go on with.
         ranks: the processes of the run.
+
+    Returns:
+        None where the run has no prototype term.
+
+    Raises:
+        InputError: the images have too few points.
     """
-    regularizer = None
-    if settings.loss.prototype:
-        if saved is None:
-            target = _frozen_prototypes(model, adapter, views, settings, frozen_features, ranks)
-        else:
-            target = saved["prototypes"]["target"].to(model.device)
-        regularizer = PrototypeRegularizer(
-            target,
-            capacity=settings.prototypes.bank,
-            min_clusters=settings.prototypes.min_clusters,
-        )
-        if ranks.first:
-            _warn_of_idle_bank(views, settings)
-    average = AdapterAverage(adapter, decay=settings.schedule.average_decay)
-    teacher = (
-        None
-        if settings.regime in ("supervised", "labels")
-        else Teacher(model, adapter, settings.teacher, average=average)
-    )
-    return Trainer(
-        model=model,
-        adapter=adapter,
-        average=average,
-        frozen_features=frozen_features,
-        teacher=teacher,
-        regularizer=regularizer,
-        weights=settings.loss,
-        precision=settings.precision,
-        scaler=LossScaler() if settings.precision == "float16" else None,
+    if not settings.loss.prototype:
+        return None
+    if saved is not None:
+        kept: Tensor = saved["prototypes"]["target"].to(model.device)
+        return kept
+    if ranks.first:
+        _warn_of_idle_bank(views, settings)
+    return _frozen_prototypes(
+        model,
+        adapter,
+        views,
+        frozen_features,
+        images=settings.prototypes.images,
+        min_clusters=settings.prototypes.min_clusters,
         ranks=ranks,
     )
 
 
 def _warn_of_idle_bank(views: Views, settings: TrainSettings) -> None:
     """Say so where the memory bank can't fill: the prototype term would stay zero unnoticed."""
-    most = settings.data.max_instances
-    instances = sum(min(len(record.instances), most) for record in views.records)
+    instances = sum(min(len(record.instances), views.max_instances) for record in views.records)
     expected = int(instances * settings.schedule.epochs)
     if expected < settings.prototypes.bank:
         _logger.warning(
@@ -96,8 +170,10 @@ def _frozen_prototypes(
     model: Segmenter,
     adapter: Adapter,
     views: Views,
-    settings: TrainSettings,
     frozen_features: FrozenFeatureSource,
+    *,
+    images: int,
+    min_clusters: int,
     ranks: Ranks,
 ) -> Float[Tensor, "target channels"]:
     """Cluster the frozen model's point features of some training images.
@@ -106,9 +182,9 @@ def _frozen_prototypes(
 
     Source: PointSAM (arXiv:2409.13401), "Prototype-based Regularization", offline part.
     """
-    generator = addressed_generator(settings.seed, "target prototypes")
+    generator = addressed_generator(views.seed, "target prototypes")
     order = torch.randperm(len(views.records), generator=generator).tolist()
-    order = order[: settings.prototypes.images]
+    order = order[:images]
     own = ranks.share(order)
     features = []
     # A rank without an image reads one for the number of channels, and gives none of it.
@@ -122,11 +198,11 @@ def _frozen_prototypes(
         features.append(point_features(feature_map, view.sample.frame, view.sample.prompts))
     found = ranks.gather(torch.cat(features)[: None if own else 0])
     with ranks.agreeing():
-        if len(found) < settings.prototypes.min_clusters:
+        if len(found) < min_clusters:
             raise InputError(
                 f"{len(found)} positive points are too few for "
-                f"{settings.prototypes.min_clusters} prototypes: give more points, lower "
+                f"{min_clusters} prototypes: give more points, lower "
                 "prototypes.min_clusters, or set loss.prototype to 0."
             )
-    target = target_prototypes(found, min_clusters=settings.prototypes.min_clusters)
+    target = target_prototypes(found, min_clusters=min_clusters)
     return ranks.from_first(target)

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from pointsam.errors import InputError
 from pointsam.files import replacing
@@ -62,20 +60,6 @@ class TrainState:
         return int(state["step"])
 
 
-def read_target(path: Path) -> Float[Tensor, "prototypes channels"]:
-    """Read the target prototypes of a saved state.
-
-    Raises:
-        FileNotFoundError: there is none.
-        InputError: the file is damaged, or of a run without prototypes.
-    """
-    kept = read_state(path).get("prototypes")
-    if not kept:
-        raise _of_another_run(path)
-    target: Float[Tensor, "prototypes channels"] = kept["target"]
-    return target
-
-
 def read_state(path: Path, *, data_key: str | None = None) -> dict[str, Any]:
     """Read a saved state, of the run over these data where a key says which.
 
@@ -97,10 +81,3 @@ def read_state(path: Path, *, data_key: str | None = None) -> dict[str, Any]:
             "began with, or start anew in another output folder."
         )
     return state
-
-
-def _of_another_run(path: Path) -> InputError:
-    return InputError(
-        f"{path} belongs to a run over other images, points or settings: resume with those "
-        "it began with, or start anew in another output folder."
-    )

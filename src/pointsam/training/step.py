@@ -5,7 +5,7 @@ chunk of instances is decoded and back-propagated by itself (``backward.py``), s
 grow with the number of instances, and nothing below the first adapted block keeps a graph.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -22,13 +22,11 @@ from pointsam.models.segmenter import Embedding, FrozenFeatures, ImageTerms, Seg
 from pointsam.prompts import Prompts
 from pointsam.training.backward import ChunkedBackward, set_gradient
 from pointsam.training.collapse_monitor import Measurement, measure
-from pointsam.training.losses import dice_loss, focal_loss, iou_head_loss
+from pointsam.training.losses import MASK_TERMS, PROTOTYPE_TERM, weighted_mask_terms
 from pointsam.training.prototypes import PrototypeRegularizer, point_features
 from pointsam.training.pseudo_labels import PseudoLabels, Teacher
 from pointsam.training.ranks import ALONE, Ranks
 from pointsam.training.report import PartTimer, StepReport
-from pointsam.training.scaler import LossScaler
-from pointsam.training.settings import LossSettings
 
 Look = Literal["weak", "strong"]
 FrozenFeatureSource = Callable[[Sequence[TrainingSample], Look], FrozenFeatures]
@@ -48,7 +46,11 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """All that a step needs; `step` leaves the gradient on the adapter's parameters."""
+    """All that a step needs; `step` leaves the gradient on the adapter's parameters.
+
+    In a float16 run it is multiplied by the scaler's factor, which the optimizer's side divides
+    by again. All processes hold the same sum of gradients, so all of them skip a step or none.
+    """
 
     model: Segmenter
     adapter: Adapter
@@ -58,9 +60,14 @@ class Trainer:
     teacher: Teacher | None
     """None in the supervised regime, which reads annotated masks."""
     regularizer: PrototypeRegularizer | None
-    weights: LossSettings
+    weights: Mapping[str, float]
+    """Of the loss terms, by name."""
+    gamma: float = 2.0
+    """Exponent of the focal loss."""
+    focal_mean: bool = False
+    """Whether focal is averaged over an image's instances; else it is their sum."""
     precision: Precision = "float32"
-    scaler: LossScaler | None = None
+    scaler: torch.amp.GradScaler | None = None
     """Of a float16 run; other precisions need none."""
     ranks: Ranks = ALONE
     timer: PartTimer = field(default_factory=PartTimer)
@@ -68,7 +75,7 @@ class Trainer:
     @property
     def terms(self) -> tuple[str, ...]:
         """Name the losses, in the order of a report's numbers."""
-        return ("focal", "dice", "iou") + (("prototype",) if self.regularizer is not None else ())
+        return (*MASK_TERMS, PROTOTYPE_TERM) if self.regularizer is not None else MASK_TERMS
 
     def step(
         self, batch: Sequence[TrainingSample], *, measured: bool, images: int | None = None
@@ -82,7 +89,7 @@ class Trainer:
                 which costs a backward pass a term, one more encode and one more decode.
             images: in the step on all ranks together; those of `batch` if not given.
         """
-        scale = self.scaler.scale if self.scaler is not None else 1.0
+        scale = self._scale()
         backward = ChunkedBackward(self.adapter.parameters(), split=measured, scale=scale)
         with self._autocast():
             targets, monitored = self._targets(batch, measured=measured)
@@ -92,21 +99,25 @@ class Trainer:
                     embedding = self.model.encode_adapted(self.frozen_features(batch, "strong"))
             sums = self._decode(batch, targets, embedding, backward, images or len(batch))
             if self.regularizer is not None:
-                sums["prototype"] = self._regularize(batch, embedding, backward)
+                sums[PROTOTYPE_TERM] = self._regularize(batch, embedding, backward)
         with self.timer.part("backward"):
             gradient = backward.spend(self.terms)
         with self.timer.part("exchange"):
             gradient, numbers = self._exchange(gradient, self._numbers(sums, targets))
-        gradient = gradient / scale
         set_gradient(self.adapter.parameters(), gradient.sum(dim=0))
         return StepReport(
             terms=self.terms,
             sums=numbers,
-            norms=gradient.norm(dim=1) if measured else None,
+            norms=gradient.norm(dim=1) / scale if measured else None,
             monitored=monitored,
-            # All ranks see the same sum, so all skip or none.
-            skipped=self.scaler is not None and not self.scaler.accept(gradient),
         )
+
+    def _scale(self) -> float | Tensor:
+        """Give the factor on every loss, without waiting for a GPU."""
+        if self.scaler is None:
+            return 1.0
+        factor: Tensor = self.scaler.scale(torch.ones((), device=self.model.device))
+        return factor
 
     def _numbers(
         self, sums: dict[str, Tensor], targets: Sequence[Target]
@@ -178,9 +189,7 @@ class Trainer:
         images: int,
     ) -> dict[str, Tensor]:
         """Decode every image chunk by chunk; give each term's share of the mean over `images`."""
-        sums = {
-            name: torch.zeros((), device=self.model.device) for name in ("focal", "dice", "iou")
-        }
+        sums = {name: torch.zeros((), device=self.model.device) for name in MASK_TERMS}
         for index, (view, target) in enumerate(zip(batch, targets, strict=True)):
             assert embedding is not None
             with self.timer.part("decode"):
@@ -195,35 +204,29 @@ class Trainer:
     def _chunk_losses(
         self, view: TrainingSample, target: Target, terms: ImageTerms
     ) -> Iterator[dict[str, Tensor]]:
-        """Give the weighted terms of one image, chunk by chunk.
-
-        Focal is summed over the image's instances unless the settings say otherwise, Dice and the
-        IoU head's error are averaged; each instance counts by the trust in its mask.
-        """
+        """Give the weighted terms of one image, chunk by chunk."""
         device = self.model.device
         [kept] = target.accepted.nonzero(as_tuple=True)
         prompts: Prompts = view.sample.prompts[kept]
         valid = view.sample.frame.low_res_valid().to(device, non_blocking=True)
-        weights, mean = self.weights, self.weights.focal_mean
         for chunk in chunks(prompts, self.model.chunk_size):
             points = chunk.prompts.to(device)
             decoded = self.model.decode_chunk(terms, points.points, points.labels)
             student = SINGLE_MASK(decoded.low_res_logits, decoded.iou_prediction)
-            logits = student.low_res_logits
-            masks = target.masks[kept[chunk.instances].to(device, non_blocking=True)]
-            losses = {
-                "focal": focal_loss(logits, masks, valid, gamma=weights.gamma),
-                "dice": dice_loss(logits, masks, valid),
-                "iou": iou_head_loss(student.iou_prediction, logits, masks, valid),
-            }
+            trust = None
             if target.weights is not None:
                 trust = target.weights[kept[chunk.instances]].to(device, non_blocking=True)
-                losses = {name: trust.to(loss) * loss for name, loss in losses.items()}
-            yield {
-                "focal": weights.focal * losses["focal"].sum() / (len(kept) if mean else 1),
-                "dice": weights.dice * losses["dice"].sum() / len(kept),
-                "iou": weights.iou * losses["iou"].sum() / len(kept),
-            }
+            yield weighted_mask_terms(
+                student.low_res_logits,
+                student.iou_prediction,
+                target.masks[kept[chunk.instances].to(device, non_blocking=True)],
+                valid,
+                trust=trust,
+                weights=self.weights,
+                gamma=self.gamma,
+                focal_mean=self.focal_mean,
+                of=len(kept),
+            )
 
     def _regularize(
         self,
@@ -248,8 +251,8 @@ class Trainer:
             ]
         with self.timer.part("exchange"):
             features = self.ranks.gather(torch.cat(own))
-        loss = self.weights.prototype * self.regularizer.loss(features)
-        backward.add_direct("prototype", loss)
+        loss = self.weights[PROTOTYPE_TERM] * self.regularizer.loss(features)
+        backward.add_direct(PROTOTYPE_TERM, loss)
         self.regularizer.push(features)
         return loss.detach() if self.ranks.first else torch.zeros_like(loss)
 

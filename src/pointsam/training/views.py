@@ -11,7 +11,6 @@ from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample, TrainingSample
 from pointsam.randomness import addressed_generator
 from pointsam.training.moved_clicks import move_clicks
-from pointsam.training.settings import TrainSettings
 
 
 @dataclass(frozen=True)
@@ -20,56 +19,67 @@ class Views:
 
     records: Sequence[ImageRecord]
     images: ImageSource
-    settings: TrainSettings
+    seed: int
+    """Of the run; every draw is addressed by it, the image and the pass."""
+    side: int
+    """Of the model's input, in pixels."""
+    count: int
+    """Views of each image in the pool."""
+    max_instances: int
+    """Of one image in a view."""
+    with_masks: bool = False
+    """Whether views carry the masks that are learned from."""
+    strong_share: float = 1.0
+    """Share of the views whose colours are changed."""
+    moved_clicks: float = 0.0
+    """Share of the objects that are clicked anew, anywhere on their mask."""
     stride: int = 16
     """Of the model's image embedding, in pixels of the model frame."""
     pinned: bool = False
     """Whether views lie in memory that a GPU can read while the step before is computed."""
 
     def __call__(self, index: int, epoch: int) -> TrainingSample:
-        """Give the view of an image that a pass uses, with its most instances at most."""
+        """Give the view of an image that a pass uses, with `max_instances` instances at most."""
         record = self.records[index]
-        settings = self.settings
         sample = load_sample(
             record,
             self.images,
-            side=settings.model.side,
+            side=self.side,
             stride=self.stride,
-            with_masks=settings.regime in ("supervised", "labels"),
+            with_masks=self.with_masks,
         )
-        view = training_sample(sample, seed=settings.seed, view=epoch % settings.data.views)
-        generator = addressed_generator(settings.seed, "instances", record.id, epoch)
-        view = limit_instances(view, settings.data.max_instances, generator=generator)
+        view = training_sample(sample, seed=self.seed, view=epoch % self.count)
+        generator = addressed_generator(self.seed, "instances", record.id, epoch)
+        view = limit_instances(view, self.max_instances, generator=generator)
         view = self._look(view, record, epoch)
         return pin(view) if self.pinned else view
 
     def _look(self, view: TrainingSample, record: ImageRecord, epoch: int) -> TrainingSample:
         """Leave some views their colours, and click some of the labelled objects anew."""
-        data = self.settings.data
-        generator = addressed_generator(self.settings.seed, "look", record.id, epoch)
-        plain = torch.rand((), generator=generator) >= data.strong_share
+        generator = addressed_generator(self.seed, "look", record.id, epoch)
+        plain = torch.rand((), generator=generator) >= self.strong_share
         if plain:
             view = replace(view, strong_pixels=view.sample.pixels)
-        if not data.moved_clicks or view.low_res_masks is None:
+        if not self.moved_clicks or view.low_res_masks is None:
             return view
         prompts = move_clicks(
             view.sample.prompts,
             view.low_res_masks,
             view.sample.frame,
-            share=data.moved_clicks,
+            share=self.moved_clicks,
             generator=generator,
         )
         return replace(view, sample=replace(view.sample, prompts=prompts))
 
 
 def limit_instances(
-    view: TrainingSample, most: int, *, generator: torch.Generator
+    view: TrainingSample, max_instances: int, *, generator: torch.Generator
 ) -> TrainingSample:
-    """Draw `most` of the instances where there are more; they keep their order."""
+    """Draw `max_instances` of the instances where there are more; they keep their order."""
     sample = view.sample
-    if len(sample.prompts) <= most:
+    if len(sample.prompts) <= max_instances:
         return view
-    kept = torch.randperm(len(sample.prompts), generator=generator)[:most].sort().values
+    kept = torch.randperm(len(sample.prompts), generator=generator)[:max_instances].sort().values
     places = kept.tolist()
     limited: Sample = replace(
         sample,

@@ -8,7 +8,7 @@ from tests.models.tiny_models import pixels, relative_error, small_mobile_sam
 
 from pointsam.errors import InputError
 from pointsam.models.adapters.card import AdapterCard
-from pointsam.models.adapters.lora import attach_adapter, load_adapter_weights
+from pointsam.models.adapters.lora import AdapterAverage, attach_adapter, load_adapter_weights
 from pointsam.models.loading.checkpoints import base_hash, load_adapter
 
 SIDE, RANK, FIRST_BLOCK = 128, 3, 2
@@ -119,6 +119,25 @@ def test_held_weights_are_gone_after_an_error_too(trained):
     ):
         raise RuntimeError("inside")
     assert torch.equal(encoded(model), own)
+
+
+def test_the_average_keeps_a_share_of_itself_and_takes_the_rest_from_the_adapter(trained):
+    _, adapter = trained
+    average = AdapterAverage(adapter, decay=0.75)
+    first = adapter.state()
+    for name, tensor in average.state.items():
+        assert torch.equal(tensor, first[name])
+    second = {name: tensor + 1 for name, tensor in first.items()}
+    adapter.load_state(second)
+    average.follow()
+    for name, tensor in average.state.items():
+        torch.testing.assert_close(tensor, first[name] + 0.25)
+    average.follow()
+    for name, tensor in average.state.items():
+        # 0.75 of what it was, 0.25 of the adapter: 1 - 0.75^2 of the way
+        torch.testing.assert_close(tensor, first[name] + 0.4375)
+    for name, tensor in adapter.state().items():
+        assert torch.equal(tensor, second[name])
 
 
 def test_saved_and_loaded_is_the_same_to_the_bit(trained, tmp_path):
