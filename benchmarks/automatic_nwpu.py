@@ -46,7 +46,7 @@ def main():
     images = [image for image in read_coco(args.annotations).images if image.instances]
     images = images[: args.first]
     objects = sum(len(image.instances) for image in images)
-    predictor = load(adapter=args.adapter, side=args.side)
+    predictor = load(adapter=args.adapter, side=args.side, precision="float32")
     prototypes = load_prototypes(args.prototypes or args.adapter) if args.adapter else None
     print(f"{objects} objects in {len(images)} images; percent")
     heads = ("AP50", "P = R", "P at 2n", "R at 2n", "found at all")

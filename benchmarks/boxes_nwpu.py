@@ -35,7 +35,7 @@ def main():
     data = pair(read_coco(args.annotations), read_points(args.points))
     images = [image for image in data.images if image.instances][: args.first]
     truth, _ = boxes_of(images, scores={}, trim=Trim())
-    predictor = load(adapter=args.adapter, side=args.side)
+    predictor = load(adapter=args.adapter, side=args.side, precision="float32")
     print(f"{'model':<10}{'masks':<22}{'AP50':>7}{'mIoU':>7}{'missing':>9}   (percent)")
     for model in ("direct", "adapted") if args.adapter else ("direct",):
         direct = model == "direct" and predictor.adapter is not None

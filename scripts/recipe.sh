@@ -46,5 +46,6 @@ for n in 1 2 3; do
   pointsam train --config "configs/$dataset.yaml" --regime "$regime" --images "$train_images" \
     --points "$(points $train "$train_masks")" "${masks[@]}" --output "$run" "$@"
   pointsam evaluate --images "$val_images" --annotations "$val_masks" \
-    --points "$(points $val "$val_masks")" --adapter "$run" --output "$run/scores"
+    --points "$(points $val "$val_masks")" --adapter "$run" --precision float32 \
+    --output "$run/scores"
 done

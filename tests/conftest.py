@@ -6,9 +6,17 @@ import pytest
 import torch
 from hypothesis import settings
 
+from pointsam.models import encoding
+
 settings.register_profile("exact", deadline=None, derandomize=True)
 settings.load_profile("exact")
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _one_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``auto`` be float32, whatever the CPU here can do: numbers are the same everywhere."""
+    monkeypatch.setattr(encoding, "multiplies_bfloat16", lambda device: False)
 
 
 @pytest.fixture(scope="session")

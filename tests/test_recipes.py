@@ -38,6 +38,7 @@ def test_the_settings_are_the_published_ones(name):
     assert settings.prototypes.bank == published.bank
     assert settings.data.max_instances == published.most
     assert settings.schedule.epochs == published.epochs
+    assert settings.precision == "float32"
     assert (settings.model.rank, settings.model.side, settings.seed) == (4, 1024, 1337)
     assert (settings.schedule.optimizer, settings.schedule.lr) == ("adam", 5e-4)
     weights = settings.loss

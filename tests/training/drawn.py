@@ -27,6 +27,7 @@ SIDE = 128
 
 def settings(**values: object) -> TrainSettings:
     small = {
+        "precision": "float32",
         "model": {"side": SIDE},
         "teacher": {"min_iou_prediction": 0.0},
         "prototypes": {"bank": 4, "min_clusters": 2, "images": 4, "interval": 3},

@@ -9,12 +9,14 @@ from tests.training.drawn import settings, write_dataset
 from pointsam.data.dataset import folder_images
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
+from pointsam.models import encoding
 from pointsam.models.adapters.card import read_card
 from pointsam.models.cache import FeatureCache
 from pointsam.models.loading.checkpoints import load_adapter, load_segmenter
 from pointsam.training.collapse_monitor import CollapseMonitor, RunCollapsedError
 from pointsam.training.log import RunLog, read_log
 from pointsam.training.run import RunInputs, run_training
+from pointsam.training.settings import read_settings
 from pointsam.training.state import TrainState
 
 
@@ -57,6 +59,21 @@ def test_resumed_run_equals_the_unbroken_one_to_the_bit(inputs, monkeypatch, reg
     assert losses(broken.output) == losses(inputs.output)
     weights = "adapter_model.safetensors"
     assert (broken.output / weights).read_bytes() == (inputs.output / weights).read_bytes()
+
+
+def test_a_run_keeps_the_precision_it_began_with_on_another_machine(inputs, monkeypatch):
+    chosen = settings(precision="auto", schedule={"epochs": 1})
+    monkeypatch.setattr(encoding, "multiplies_bfloat16", lambda device: True)
+    run_training(inputs, chosen)
+    assert read_settings(inputs.output / "settings.yaml")["precision"] == "bfloat16"
+    assert read_card(inputs.output).settings["precision"] == "bfloat16"
+    monkeypatch.setattr(encoding, "multiplies_bfloat16", lambda device: False)
+    run_training(inputs, chosen, resume=True)
+    with pytest.raises(InputError, match="over other images, points or settings"):
+        run_training(inputs, settings(precision="float32", schedule={"epochs": 1}), resume=True)
+    other = elsewhere(inputs, "other")
+    run_training(other, chosen)
+    assert read_settings(other.output / "settings.yaml")["precision"] == "float32"
 
 
 def test_same_seed_same_adapter_other_seed_another(inputs):

@@ -90,9 +90,10 @@ def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     )
     machine.add_argument(
         "--precision",
-        choices=["float32", "bfloat16"],
-        default="float32",
-        help="of the encoder (default: %(default)s)",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="of the encoder; auto is bfloat16 where the machine multiplies it "
+        "(default: %(default)s)",
     )
     machine.add_argument("--threads", type=int, help="CPU threads; all cores if not given")
 
@@ -144,6 +145,8 @@ def chosen_device(name: str) -> str:
 def open_predictor(args: argparse.Namespace) -> Predictor:
     """Load the model that was asked for, with its adapter, on its device.
 
+    ``args.precision`` is the precision that was taken from here on.
+
     Raises:
         FileNotFoundError: no such model or adapter.
         InputError: damaged files, an adapter of another base, a side the model cannot take.
@@ -157,6 +160,7 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
         device=chosen_device(args.device),
         precision=args.precision,
     )
+    args.precision = predictor.precision
     if cache is not None:
         predictor.model.kept = KeptEmbeddings(cache, base_hash(predictor.model))
     return predictor

@@ -41,6 +41,7 @@ class DemoPlan:
         """Give the training settings that are not the usual ones: a short run averages less."""
         return {
             "seed": self.seed,
+            "precision": "float32",
             "model": {"side": self.size},
             "schedule": {"epochs": self.epochs, "warmup_epochs": 0.2, "average_decay": 0.9},
             "prototypes": {"images": 16},
@@ -113,7 +114,7 @@ def demonstrate(plan: DemoPlan) -> tuple[Scores, Scores]:
         ),
         train_settings(plan.settings, source="demo"),
     )
-    adapted = load(adapter=adapter, device=plan.device)
+    adapted = load(adapter=adapter, device=plan.device, precision="float32")
     after = _score(adapted.model, held_out, val, "scoring after")
     for name, scores in (("before", before), ("after", after)):
         (plan.output / name).mkdir()

@@ -110,6 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if argv is None else list(argv)
     logging.basicConfig(format="pointsam: %(levelname)s: %(message)s")
+    logging.getLogger("pointsam").setLevel(logging.INFO)
     for library in _CHATTERERS:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     _ask_for_large_pages()

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output.suffix not in {"", *EXPORT_SUFFIXES}:
         raise InputError(f"--output {args.output}: expected a .pt or .safetensors file.")
     refuse_existing(args.output)
-    predictor = load(args.model, adapter=args.adapter)
+    predictor = load(args.model, adapter=args.adapter, precision="float32")
     assert predictor.adapter is not None
     export_plain(predictor.adapter.merge(), args.output)
     print(f"merged model: {args.output} (use it at side {predictor.model.side})")

@@ -31,7 +31,7 @@ from pointsam.errors import InputError, in_words
 from pointsam.files import refuse_existing, sha256_of
 from pointsam.training.collapse_monitor import RunCollapsedError
 from pointsam.training.ranks import RankLostError, Ranks, device_of_rank, joined_ranks
-from pointsam.training.run import RunInputs, run_training
+from pointsam.training.run import RunInputs, run_training, settle
 from pointsam.training.settings import TrainSettings, merged, read_settings, train_settings
 
 SETTING_FLAGS = {
@@ -115,7 +115,12 @@ def _add_settings(settings: "argparse._ArgumentGroup") -> None:
     settings.add_argument("--rank", type=int, help="LoRA rank of each adapted layer")
     settings.add_argument("--first-block", type=int, help="first adapted block of the encoder")
     settings.add_argument("--seed", type=int)
-    settings.add_argument("--precision", choices=["float32", "bfloat16", "float16"])
+    settings.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16", "float16"],
+        help="auto, if not given: bfloat16 where the machine multiplies it; a resumed run keeps "
+        "what it began with",
+    )
     settings.add_argument(
         "--set",
         dest="overrides",
@@ -178,6 +183,7 @@ def _train(args: argparse.Namespace, device: str, ranks: Ranks) -> int:
     inputs = replace(given, device=device, cache=open_cache(args), ranks=ranks)
     if ranks.first and on_scenes(args):
         show_chips(inputs)
+    settings = settle(inputs, settings, resume=args.resume)
     inputs = labelled(args, inputs, settings)
     try:
         held_out = run_training(

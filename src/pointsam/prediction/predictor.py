@@ -17,7 +17,7 @@ from pointsam.masks import masks_in_image
 from pointsam.models.adapters.by_name import find_adapter
 from pointsam.models.adapters.card import read_card
 from pointsam.models.adapters.lora import Adapter
-from pointsam.models.encoding import Precision, encode_image
+from pointsam.models.encoding import Precision, PrecisionChoice, choose_precision, encode_image
 from pointsam.models.loading.checkpoints import EMBEDDED, load_adapter, load_segmenter
 from pointsam.models.segment import segment
 from pointsam.models.segmenter import Embedding, Segmenter
@@ -51,7 +51,7 @@ class Predictor:
     ) -> None:
         self.model = model
         self.adapter = adapter
-        self._precision: Precision = precision
+        self.precision: Precision = precision
         self._seen: tuple[bytes, ModelFrame, Embedding] | None = None
 
     def predict(
@@ -133,7 +133,7 @@ class Predictor:
         content.update(np.ascontiguousarray(image).data)
         key = content.digest()
         if self._seen is None or self._seen[0] != key:
-            frame, embedding = encode_image(self.model, image, precision=self._precision)
+            frame, embedding = encode_image(self.model, image, precision=self.precision)
             self._seen = key, frame, embedding
         return self._seen[1], self._seen[2]
 
@@ -144,7 +144,7 @@ def load(
     adapter: str | Path | None = None,
     side: int | None = None,
     device: str = "cpu",
-    precision: Precision = "float32",
+    precision: PrecisionChoice = "auto",
 ) -> Predictor:
     """Load a model, and an adapter on it, ready to predict.
 
@@ -154,7 +154,8 @@ def load(
         adapter: folder that ``pointsam train`` wrote, or the name of a shipped adapter.
         side: of the model's input, in pixels; the adapter's own, or 1024.
         device: ``cpu``, ``cuda``, ``cuda:1``, ...
-        precision: of the encoder: ``float32`` or ``bfloat16``.
+        precision: of the encoder: ``float32``, ``bfloat16``, or ``auto``, which is bfloat16 where
+            the device multiplies it.
 
     Raises:
         FileNotFoundError: no such model or adapter.
@@ -164,9 +165,10 @@ def load(
     fitting = read_card(folder).side if folder is not None else USUAL_SIDE
     base = usual_base(folder) if name is None else name
     model = load_segmenter(base, side=fitting if side is None else side, device=device)
+    chosen = choose_precision(precision, device=device)
     if folder is None:
-        return Predictor(model, precision=precision)
-    return Predictor(model.eval(), load_adapter(model, folder), precision=precision)
+        return Predictor(model, precision=chosen)
+    return Predictor(model.eval(), load_adapter(model, folder), precision=chosen)
 
 
 def usual_base(adapter: Path | None) -> str:

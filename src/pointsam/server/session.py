@@ -29,7 +29,7 @@ class Session:
     def __init__(self, project: Project, predictor: Predictor, *, model_name: str) -> None:
         self.project = project
         self.pixels = Pixels()
-        self.engine = Engine(predictor, self.pixels)
+        self.engine = Engine(predictor, self.pixels, precision=predictor.precision)
         self.masks = WindowMasks(self.engine)
         self.model_name = model_name
         self.adapter: Path | None = None

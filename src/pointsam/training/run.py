@@ -12,25 +12,23 @@ from typing import Any
 from pointsam.data.dataset import ImageSource
 from pointsam.data.rasters.stretching import Stretch
 from pointsam.data.records import Dataset, ImageRecord
-from pointsam.errors import InputError
 from pointsam.evaluation.held_out import HeldOut
 from pointsam.files import new_folder, refuse_existing
-from pointsam.models.adapters.card import AdapterCard
-from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.cache import FeatureCache
-from pointsam.models.loading.checkpoints import load_segmenter
+from pointsam.models.encoding import choose_precision
 from pointsam.models.segmenter import Segmenter
 from pointsam.progress import Bar
-from pointsam.training.collapse_monitor import CollapseMonitor, RunCollapsedError
+from pointsam.training.collapse_monitor import RunCollapsedError
 from pointsam.training.figure import draw_epoch
 from pointsam.training.frozen_features import CachedFrozenFeatures, encoded_frozen_features
 from pointsam.training.log import RunLog
-from pointsam.training.loop import Progress, make_optimizer, train
+from pointsam.training.loop import Progress, train
+from pointsam.training.machine import refuse_idle_ranks, refuse_slow_float16, settle_precision
 from pointsam.training.ranks import ALONE, RankLostError, Ranks
 from pointsam.training.result import AdapterWriter, data_key, trainable
 from pointsam.training.schedule import Schedule
 from pointsam.training.settings import TrainSettings, write_settings
-from pointsam.training.setup import find_prototypes, make_trainer, make_views
+from pointsam.training.setup import load_base, make_views, new_state
 from pointsam.training.state import STATE_NAME, TrainState, read_state
 from pointsam.training.step import FrozenFeatureSource
 from pointsam.training.verdict import look_back
@@ -88,6 +86,7 @@ def run_training(
         RankLostError: another process of the run is gone; says where to go on.
     """
     try:
+        settings = settle(inputs, settings, resume=resume)
         run, saved = _prepare(inputs, settings, resume=resume)
         start = run.begin() if saved is None else run.state.restore(saved)
         if inputs.ranks.first:
@@ -179,6 +178,15 @@ class _Run:
         )
 
 
+def settle(inputs: RunInputs, settings: TrainSettings, *, resume: bool) -> TrainSettings:
+    """Let the first process decide for all what the settings leave to the machine."""
+    with inputs.ranks.agreeing():
+        if inputs.ranks.first:
+            saved_at = inputs.output / SETTINGS_NAME if resume else None
+            settings = settle_precision(settings, device=inputs.device, saved_at=saved_at)
+    return inputs.ranks.tell(settings)
+
+
 def _prepare(
     inputs: RunInputs, settings: TrainSettings, *, resume: bool
 ) -> tuple[_Run, dict[str, Any] | None]:
@@ -190,14 +198,16 @@ def _prepare(
     saved = None
     with inputs.ranks.agreeing():
         records = trainable(inputs.data)
-        _refuse_idle_ranks(settings, inputs.ranks)
-        _refuse_slow_float16(settings, inputs.device)
+        refuse_idle_ranks(settings, inputs.ranks)
+        refuse_slow_float16(settings, inputs.device)
+        if inputs.ranks.first:
+            choose_precision(settings.precision, device=inputs.device)  # warns of a slow one
         key = data_key(inputs.sources, records, settings)
         if not resume:
             refuse_existing(inputs.output)
         elif inputs.ranks.first:
             saved = read_state(inputs.output / STATE_NAME, data_key=key)
-        model = _load_base(settings, inputs.device)
+        model = load_base(settings, device=inputs.device)
         writer = _describe(inputs, settings, records, model)
     saved = inputs.ranks.tell(saved)
     pinned = inputs.device.startswith("cuda")
@@ -206,20 +216,20 @@ def _prepare(
         clip_norm=settings.schedule.clip_norm,
         schedule=Schedule(len(records), settings.data.batch_size, settings.schedule, settings.seed),
         views=views,
-        state=_new_state(inputs, settings, model, views, writer.card, saved),
+        state=new_state(
+            model,
+            views,
+            settings,
+            first_block=writer.card.first_block,
+            frozen_features=_frozen_feature_source(model, inputs.cache, writer.card.base_hash),
+            saved=saved,
+            ranks=inputs.ranks,
+        ),
         writer=writer,
         settings=settings,
         key=key,
     )
     return run, saved
-
-
-def _load_base(settings: TrainSettings, device: str) -> Segmenter:
-    """Load the frozen model."""
-    model = load_segmenter(settings.model.name, side=settings.model.side, device=device)
-    model.checkpointing = settings.model.checkpointing
-    model.chunk_size = settings.model.chunk_size
-    return model
 
 
 def _describe(
@@ -235,64 +245,6 @@ def _describe(
         ground_size=inputs.ground_size,
         stretch=inputs.stretch,
     )
-
-
-def _new_state(
-    inputs: RunInputs,
-    settings: TrainSettings,
-    model: Segmenter,
-    views: Views,
-    card: AdapterCard,
-    saved: dict[str, Any] | None,
-) -> TrainState:
-    """Put a new adapter on the model, and make all that changes while the run goes on."""
-    adapter = attach_adapter(
-        model,
-        rank=card.rank,
-        first_block=card.first_block,
-        seed=settings.seed,
-        adapt=card.adapt,
-        alpha=settings.model.alpha,
-    )
-    frozen_features = _frozen_feature_source(model, inputs.cache, card.base_hash)
-    target = find_prototypes(
-        model,
-        adapter,
-        views,
-        settings,
-        frozen_features=frozen_features,
-        saved=saved,
-        ranks=inputs.ranks,
-    )
-    trainer = make_trainer(
-        model,
-        adapter,
-        settings,
-        frozen_features=frozen_features,
-        target=target,
-        ranks=inputs.ranks,
-    )
-    optimizer = make_optimizer(adapter.parameters(), settings.schedule)
-    return TrainState(trainer, optimizer, CollapseMonitor(settings.monitor))
-
-
-def _refuse_idle_ranks(settings: TrainSettings, ranks: Ranks) -> None:
-    """Refuse more processes than a step has images."""
-    images = settings.data.batch_size
-    if images < ranks.count:
-        raise InputError(
-            f"a step of {images} images (--batch-size) cannot be shared by {ranks.count} "
-            f"processes: give --batch-size {ranks.count} or more, or start fewer processes."
-        )
-
-
-def _refuse_slow_float16(settings: TrainSettings, device: str) -> None:
-    """Refuse a precision that a CPU has no arithmetic for."""
-    if settings.precision == "float16" and device.startswith("cpu"):
-        raise InputError(
-            "precision float16 is for GPUs; on a CPU use bfloat16, which needs no loss "
-            "scaling, or float32."
-        )
 
 
 def _frozen_feature_source(

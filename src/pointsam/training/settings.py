@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pointsam.errors import InputError, in_words
 from pointsam.files import replacing
-from pointsam.models.encoding import Precision
+from pointsam.models.encoding import PrecisionChoice
 from pointsam.models.segmenter import QUERY_VALUE, LayerKind
 from pointsam.training.losses import LOSS_TERMS
 from pointsam.training.recipes import LABELS_RECIPE
@@ -172,7 +172,9 @@ class TrainSettings(Settings):
 
     regime: Regime = "pointsam"
     seed: int = Field(1337, ge=0)
-    precision: Precision = Field("float32", description="of the encoder and decoder")
+    precision: PrecisionChoice = Field(
+        "auto", description="of the encoder and decoder; auto: bfloat16 where it is multiplied"
+    )
     model: ModelSettings = ModelSettings()
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -11,18 +11,30 @@ from torch import Tensor
 from pointsam.data.dataset import ImageSource
 from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
-from pointsam.models.adapters.lora import Adapter, AdapterAverage
+from pointsam.models.adapters.lora import Adapter, AdapterAverage, attach_adapter
+from pointsam.models.loading.checkpoints import load_segmenter
 from pointsam.models.segmenter import Segmenter
 from pointsam.progress import Bar
 from pointsam.randomness import addressed_generator
+from pointsam.training.collapse_monitor import CollapseMonitor
+from pointsam.training.loop import make_optimizer
 from pointsam.training.prototypes import PrototypeRegularizer, point_features, target_prototypes
 from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.ranks import ALONE, Ranks
 from pointsam.training.settings import ANNOTATED_REGIMES, TrainSettings
+from pointsam.training.state import TrainState
 from pointsam.training.step import FrozenFeatureSource, Trainer
 from pointsam.training.views import Views
 
 _logger = logging.getLogger(__name__)
+
+
+def load_base(settings: TrainSettings, *, device: str) -> Segmenter:
+    """Load the frozen model of a run."""
+    model = load_segmenter(settings.model.name, side=settings.model.side, device=device)
+    model.checkpointing = settings.model.checkpointing
+    model.chunk_size = settings.model.chunk_size
+    return model
 
 
 def make_views(
@@ -57,6 +69,54 @@ def make_views(
     )
 
 
+def new_state(
+    model: Segmenter,
+    views: Views,
+    settings: TrainSettings,
+    *,
+    first_block: int,
+    frozen_features: FrozenFeatureSource,
+    saved: dict[str, Any] | None,
+    ranks: Ranks,
+) -> TrainState:
+    """Put a new adapter on a model, and make all that changes while the run goes on.
+
+    Args:
+        model: frozen, without an adapter.
+        views: of the training images.
+        settings: of the run, its precision settled.
+        first_block: of the encoder that the adapter may change.
+        frozen_features: gives the frozen part's output.
+        saved: state of the run to go on with; only its prototypes are taken here.
+        ranks: the processes of the run.
+
+    Raises:
+        InputError: an adapter that can't be made, or too few points for prototypes.
+    """
+    adapter = attach_adapter(
+        model,
+        rank=settings.model.rank,
+        first_block=first_block,
+        seed=settings.seed,
+        adapt=settings.model.adapt,
+        alpha=settings.model.alpha,
+    )
+    target = find_prototypes(
+        model,
+        adapter,
+        views,
+        settings,
+        frozen_features=frozen_features,
+        saved=saved,
+        ranks=ranks,
+    )
+    trainer = make_trainer(
+        model, adapter, settings, frozen_features=frozen_features, target=target, ranks=ranks
+    )
+    optimizer = make_optimizer(adapter.parameters(), settings.schedule)
+    return TrainState(trainer, optimizer, CollapseMonitor(settings.monitor))
+
+
 def make_trainer(
     model: Segmenter,
     adapter: Adapter,
@@ -76,6 +136,7 @@ def make_trainer(
         target: prototypes of the frozen model; None where no term asks for them.
         ranks: the processes of the run.
     """
+    assert settings.precision != "auto"  # settled before
     average = AdapterAverage(adapter, decay=settings.schedule.average_decay)
     teacher = None
     if settings.regime not in ANNOTATED_REGIMES:
