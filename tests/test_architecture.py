@@ -213,6 +213,20 @@ def test_one_mask_an_instance_leaves_the_models(path):
     assert not used or name.startswith("models/")
 
 
+PRIVATE = {  # private names of a library: the one file that calls them
+    ("transformers", "._get_pos_embed"): "models/decoders/library_private.py",
+    ("transformers", "._dynamic_multimask_"): "models/decoders/library_private.py",
+    ("rasterio", "rasterio._"): "data/rasters/georeference.py",
+}
+
+
+@pytest.mark.parametrize(("library", "name"), PRIVATE)
+def test_a_private_name_is_reached_in_one_file_and_its_library_is_bounded(library, name):
+    files = [str(p.relative_to(SOURCE)) for p in MODULES if name in p.read_text()]
+    assert files == [PRIVATE[library, name]]
+    assert re.search(rf'"{library}>=[\d.]+,<\d', (ROOT / "pyproject.toml").read_text())
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_annotations_are_not_postponed(path):
     # Shapes would then be strings that no checker reads.

@@ -18,7 +18,7 @@ from pointsam.training.label_stage import label_folder, on_labels, with_labels
 from pointsam.training.moved_clicks import move_clicks
 from pointsam.training.recipes import LABELS_RECIPE
 from pointsam.training.run import RunInputs, run_training
-from pointsam.training.views import Views
+from pointsam.training.setup import make_views
 
 FRAME = ModelFrame((96, 128), SIDE)
 
@@ -106,14 +106,14 @@ def test_views_of_labels_move_clicks_and_keep_some_colours(tmp_path):
         replace(r, instances=tuple(replace(i, **square) for i in r.instances)) for r in data.images
     ]
     plain = settings(regime="labels", data={"strong_share": 0.0, "moved_clicks": 0.0})
-    one = Views(records, folder_images(images), plain)(0, 0)
+    one = make_views(records, folder_images(images), plain, stride=16)(0, 0)
     assert torch.equal(one.strong_pixels, one.sample.pixels)
     assert one.sample.weights == (0.5, 0.5, 0.5)
     moved = settings(regime="labels", data={"strong_share": 1.0, "moved_clicks": 1.0})
-    other = Views(records, folder_images(images), moved)(0, 0)
+    other = make_views(records, folder_images(images), moved, stride=16)(0, 0)
     assert not torch.equal(other.strong_pixels, other.sample.pixels)
     assert not torch.equal(other.sample.prompts.points[:, 0], one.sample.prompts.points[:, 0])
-    again = Views(records, folder_images(images), moved)(0, 0)
+    again = make_views(records, folder_images(images), moved, stride=16)(0, 0)
     assert torch.equal(again.sample.prompts.points, other.sample.prompts.points)
 
 

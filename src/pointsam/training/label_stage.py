@@ -12,6 +12,7 @@ from pointsam.labelling.consensus import Reading
 from pointsam.labelling.output import LABELS_NAME
 from pointsam.labelling.run import label_clicks
 from pointsam.models.adapters.lora import attach_adapter
+from pointsam.models.encoding import choose_precision
 from pointsam.models.loading.checkpoints import base_hash, load_segmenter
 from pointsam.training.result import trainable
 from pointsam.training.run import RunInputs
@@ -53,7 +54,7 @@ def with_labels(
         folder,
         key={"sources": inputs.sources, "base": base_hash(model), "adapter": None},
         readings=readings,
-        precision=settings.precision,
+        precision=choose_precision(settings.precision, device=inputs.device),
     )
     return on_labels(inputs, folder / LABELS_NAME)
 

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from pointsam.models.decoders.library_private import stable_mask
 from pointsam.models.decoders.library_types import PromptEncoder, PyramidMaskDecoder
 from pointsam.models.decoders.mask_head import beside_cells, in_order, mask_kernels, upscale
 from pointsam.models.decoders.sam import attend
@@ -48,8 +49,7 @@ def decode_sam2_instances(
     iou_prediction = decoder.iou_prediction_head(tokens[:, 1])
     single, rated = logits[:, :1], iou_prediction[:, :1]
     if decoder.dynamic_multimask_via_stability:
-        picked = decoder._dynamic_multimask_via_stability(logits[None], iou_prediction[None])
-        single, rated = (values[0] for values in picked)
+        single, rated = stable_mask(decoder, logits, iou_prediction)
     if not multimask:
         return MaskLogits(single, rated)
     return MaskLogits(

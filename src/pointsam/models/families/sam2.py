@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import Sam2Model
 
+from pointsam.models.decoders.library_private import hiera_position
 from pointsam.models.decoders.sam2 import decode_sam2_instances, skip_terms
 from pointsam.models.families.library import LibrarySegmenter
 from pointsam.models.families.vit import fused_projection, require_side
@@ -32,11 +33,11 @@ class Sam2(LibrarySegmenter):
         sam.prompt_encoder.input_image_size = side
 
     def embed(self, pixels: Float[Tensor, "images 3 side side"]) -> Tensor:
-        """Give each patch its token and its place; the place has only a private name."""
+        """Give each patch its token and its place."""
         hiera = self.sam.vision_encoder.backbone
         features: Tensor = hiera.patch_embed(pixels)
-        position: Tensor = hiera._get_pos_embed(features.shape[1:3])
-        return features + position
+        rows, cols = features.shape[1:3]
+        return features + hiera_position(hiera, (rows, cols))
 
     def run_one(self, block: nn.Module, features: Tensor) -> Tensor:
         """Run one block."""

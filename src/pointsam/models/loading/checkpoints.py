@@ -8,22 +8,18 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import Sam2Model, SamHQModel, SamModel
 
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing_file, replacing, sha256_of
 from pointsam.models.adapters.card import read_card
 from pointsam.models.adapters.lora import Adapter, load_adapter_weights
 from pointsam.models.families.mobile_sam import MobileSam
-from pointsam.models.families.sam import Sam
-from pointsam.models.families.sam2 import Sam2
-from pointsam.models.families.sam_hq import SamHQ
-from pointsam.models.loading import official_hq, official_sam2, official_vit
 from pointsam.models.loading.hub import fetch_model
 from pointsam.models.loading.library_folder import load_folder, save_folder
-from pointsam.models.loading.official import from_official, to_official
+from pointsam.models.loading.official import to_official
 from pointsam.models.loading.registry import KNOWN_MODELS
-from pointsam.models.loading.state_files import State, fill, read_state, refuse_nan
+from pointsam.models.loading.state_files import State, read_state, refuse_nan
+from pointsam.models.loading.table import RELEASED, released_as
 from pointsam.models.segmenter import Segmenter
 
 EMBEDDED = "mobile_sam"
@@ -39,7 +35,6 @@ EXPORT_SUFFIXES = {".pt", ".pth", ".safetensors"}
 
 _CHECKPOINT_SUFFIXES = {".pt", ".pth", ".bin", ".ckpt", ".safetensors"}
 _HUB_NAME = re.compile(r"^[\w.-]+/[\w.-]+$")
-_MOBILE_SAM_MARK = "image_encoder.patch_embed.seq."
 
 
 def load_segmenter(name: str, *, side: int = 1024, device: str = "cpu") -> Segmenter:
@@ -157,29 +152,17 @@ def _by_name(name: str, *, side: int) -> Segmenter:
 
 def _from_state(state: State, name: str, *, side: int) -> Segmenter:
     """Make the model whose released names a state dict has."""
+    released = released_as(state)
+    if released is None:
+        *others, last = (known.title for known in RELEASED)
+        raise InputError(
+            f"{name} holds neither {', '.join(others)} nor {last} under their released names "
+            f"(its first key is {next(iter(state), 'missing')!r})."
+        )
     try:
-        if any(key.startswith(_MOBILE_SAM_MARK) for key in state):
-            mobile = MobileSam(side=side)
-            fill(mobile, from_official(state), name)
-            return mobile
-        if official_hq.MARK in state:
-            hq = SamHQModel(official_hq.hq_config(state))
-            fill(hq, official_hq.from_official_hq(state), name)
-            return SamHQ(hq, side=side)
-        if official_vit.MARK in state:
-            vit = SamModel(official_vit.vit_config(state))
-            fill(vit, official_vit.from_official_vit(state), name)
-            return Sam(vit, side=side)
-        if official_sam2.MARK in state:
-            hiera = Sam2Model(official_sam2.sam2_config(state))
-            fill(hiera, official_sam2.from_official_sam2(state), name)
-            return Sam2(hiera, side=side)
+        return released.read(state, name, side)
     except KeyError as error:
         raise InputError(f"{name} is incomplete: missing {error.args[0]!r}.") from error
-    raise InputError(
-        f"{name} holds neither MobileSAM, SAM, SAM-HQ nor SAM 2 under their released names "
-        f"(its first key is {next(iter(state), 'missing')!r})."
-    )
 
 
 def _embedded_state() -> State:

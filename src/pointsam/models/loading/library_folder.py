@@ -1,46 +1,23 @@
 """A folder in the format of ``transformers`` to a segmenter, and back."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, Sam2Model, Sam3TrackerModel, SamHQModel, SamModel
+from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from pointsam.errors import InputError, in_words
 from pointsam.files import new_folder
-from pointsam.models.families.sam import Sam
-from pointsam.models.families.sam2 import Sam2
-from pointsam.models.families.sam3 import Sam3Tracker
-from pointsam.models.families.sam_hq import SamHQ
 from pointsam.models.loading.state_files import refuse_nan
+from pointsam.models.loading.table import BY_MODEL_TYPE
 from pointsam.models.segmenter import Segmenter
 
 CONFIG_NAME = "config.json"
-
-
-@dataclass(frozen=True)
-class LibraryFamily:
-    """A model of the library and the segmenter that wraps it."""
-
-    model: type[PreTrainedModel]
-    segmenter: Callable[..., Segmenter]
-
-
-LIBRARY_FAMILIES = {
-    "sam": LibraryFamily(SamModel, Sam),
-    "sam_hq": LibraryFamily(SamHQModel, SamHQ),
-    "sam2": LibraryFamily(Sam2Model, Sam2),
-    # The released SAM 2.1 repositories describe the video model, which holds the image model.
-    "sam2_video": LibraryFamily(Sam2Model, Sam2),
-    "sam3_tracker": LibraryFamily(Sam3TrackerModel, Sam3Tracker),
-}
-"""By the ``model_type`` of their ``config.json``."""
 
 
 def load_folder(folder: Path, *, side: int, name: str) -> Segmenter:
@@ -55,14 +32,14 @@ def load_folder(folder: Path, *, side: int, name: str) -> Segmenter:
         InputError: no such folder format, an unknown family, weights that do not fit.
     """
     kind = _model_type(folder)
-    family = LIBRARY_FAMILIES.get(kind)
-    if family is None:
+    family = BY_MODEL_TYPE.get(kind)
+    if family is None or family.library is None:
         raise InputError(
-            f"{folder} holds a {kind!r} model, expected one of {', '.join(LIBRARY_FAMILIES)}."
+            f"{folder} holds a {kind!r} model, expected one of {', '.join(BY_MODEL_TYPE)}."
         )
     try:
         with _quiet_library():
-            model, found = family.model.from_pretrained(
+            model, found = family.library.from_pretrained(
                 folder,
                 local_files_only=True,
                 weights_only=True,

@@ -7,6 +7,8 @@ from torch import Tensor
 from pointsam.models.loading.state_files import State
 
 BATCHNORM_EPS = 1e-5
+MOBILE_SAM_MARK = "image_encoder.patch_embed.seq."
+"""What names of released MobileSAM files, and of no others, begin with."""
 
 
 def _decoder_prefixes() -> list[tuple[str, str]]:
