@@ -93,7 +93,7 @@ def _name(args: argparse.Namespace) -> str:
 
 def _plain_model(args: argparse.Namespace) -> Segmenter:
     """Load the model that was asked for, the adapter merged into it."""
-    predictor = load(args.model, adapter=args.adapter, side=args.side)
+    predictor = load(args.model, adapter=args.adapter, side=args.side, precision="float32")
     return predictor.model if predictor.adapter is None else predictor.adapter.merge()
 
 

@@ -74,9 +74,8 @@ def _sam2(state: State, name: str, side: int) -> Segmenter:
 
 FAMILIES = (
     Family(MobileSam, released=Released("MobileSAM", MOBILE_SAM_MARK, _mobile_sam)),
-    # Before SAM, all of whose names are in files of SAM-HQ, too.
-    Family(SamHQ, SamHQModel, ("sam_hq",), Released("SAM-HQ", official_hq.MARK, _sam_hq)),
     Family(Sam, SamModel, ("sam",), Released("SAM", official_vit.MARK, _sam)),
+    Family(SamHQ, SamHQModel, ("sam_hq",), Released("SAM-HQ", official_hq.MARK, _sam_hq)),
     # The released SAM 2.1 repositories describe the video model, which holds the image model.
     Family(Sam2, Sam2Model, ("sam2", "sam2_video"), Released("SAM 2", official_sam2.MARK, _sam2)),
     Family(Sam3Tracker, Sam3TrackerModel, ("sam3_tracker",)),
@@ -87,8 +86,11 @@ RELEASED = tuple(family.released for family in FAMILIES if family.released is no
 
 
 def released_as(state: State) -> Released | None:
-    """Tell the family whose released names a state dict has."""
-    for released in RELEASED:
-        if any(name.startswith(released.mark) for name in state):
-            return released
-    return None
+    """Tell the family whose released names a state dict has.
+
+    A file of SAM-HQ holds all names of SAM, too: where two fit, the later row is meant.
+    """
+    fitting = [
+        released for released in RELEASED if any(name.startswith(released.mark) for name in state)
+    ]
+    return fitting[-1] if fitting else None
