@@ -58,7 +58,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "train",
         help="adapt a model to your images from points",
         description=(
-            "Adapt a SAM to your images from point labels alone. The output folder is the adapter: "
+            "Adapt a SAM to your images from point labels alone. Masks are made of all clicks "
+            "first (OUTPUT-labels), and learned then. The output folder is the adapter: "
             "give it to 'pointsam evaluate' and 'pointsam predict' as --adapter."
         ),
         epilog=(
