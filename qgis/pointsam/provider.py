@@ -9,15 +9,11 @@ from qgis.PyQt.QtGui import QIcon
 
 from .algorithms.adapt import Adapt
 from .algorithms.boxes import OrientedBoxes
-from .algorithms.check import CheckClicks
 from .algorithms.environment import InstallPointsam, RemovePointsam
-from .algorithms.label import Label
 from .algorithms.score import Score
 from .algorithms.segment import SegmentAlike, SegmentClicked
 
 ALGORITHMS = (
-    CheckClicks,
-    Label,
     Adapt,
     SegmentClicked,
     SegmentAlike,

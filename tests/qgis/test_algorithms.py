@@ -156,24 +156,6 @@ def test_adapt_then_segment_alike_then_boxes_and_scores(qgis, scene, tmp_path):
     assert re.search(r"^IOU:\s+1$", scores, re.MULTILINE)
 
 
-def test_labels_are_polygons_of_every_click(qgis, scene, tmp_path):
-    out = tmp_path / "labels.gpkg"
-    qgis(
-        "run", "pointsam:label", RASTER=scene / "scene.tif", POINTS=scene / "clicks.geojson",
-        CLASS_FIELD="kind", OUTPUT=out,
-    )  # fmt: skip
-    shapes, values = read(out)
-    assert len(shapes) == 6
-    assert sorted(set(values["class"])) == ["blue", "red"]
-
-
-def test_clicks_are_checked_before_work_is_done_with_them(qgis, scene):
-    said = qgis(
-        "run", "pointsam:check", RASTER=scene / "scene.tif", POINTS=scene / "clicks.geojson"
-    )
-    assert "6" in said
-
-
 @pytest.mark.parametrize(
     ("inputs", "says"),
     [
@@ -200,12 +182,14 @@ def test_bad_input_is_one_clear_message(qgis, scene, tmp_path, inputs, says):
 
 def test_a_command_that_is_missing_or_too_old_is_told(qgis, scene, tmp_path):
     given = {"RASTER": scene / "scene.tif", "POINTS": scene / "clicks.geojson"}
-    said = qgis("run", "pointsam:check", **given, check=False, path=f"{tmp_path}:/usr/bin:/bin")
+    given |= {"OUTPUT": tmp_path / "out.gpkg", "check": False}
+    path = f"{tmp_path}:/usr/bin:/bin"
+    said = qgis("run", "pointsam:segmentclicked", **given, path=path)
     assert "run the algorithm 'Install pointsam'" in said
     old = tmp_path / "pointsam"
     old.write_text("#!/bin/sh\necho pointsam 0.0.9\n")
     old.chmod(0o755)
-    said = qgis("run", "pointsam:check", **given, check=False, path=f"{tmp_path}:/usr/bin:/bin")
+    said = qgis("run", "pointsam:segmentclicked", **given, path=path)
     assert "pointsam 0.0.9, this plugin works with 0.1.0 up to" in said
 
 

@@ -170,17 +170,15 @@ def test_arguments_are_those_of_the_command_line():
     """Every list is read by the command's own parser; a flag it does not know would exit."""
     machine = arguments.Machine("cpu", 2)
     lists = [
-        arguments.check_arguments("scene.tif", "c.gpkg"),
         arguments.train_arguments("scene.tif", "c.gpkg", "out", epochs=0.5, machine=machine),
         arguments.train_arguments("scene.tif", "c.gpkg", "out", start_from="a", resume=True),
         arguments.predict_arguments("scene.tif", "out", clicks="c.gpkg", adapter="a"),
         arguments.predict_arguments("scene.tif", "out", grid=32, machine=machine, resume=True),
         arguments.boxes_arguments("p.gpkg", "b.gpkg"),
-        arguments.label_arguments("scene.tif", "c.gpkg", "out", adapter="a", resume=True),
         arguments.score_arguments("f.gpkg", "t.gpkg", "out"),
     ]
     for given in lists:
-        help_of = [given[0], *([given[1]] if given[0] in ("data", "boxes") else []), "--help"]
+        help_of = [given[0], *([given[1]] if given[0] == "boxes" else []), "--help"]
         shown = subprocess.run(
             [sys.executable, "-m", "pointsam", *help_of], capture_output=True, text=True
         )

@@ -23,21 +23,6 @@ class Machine:
         return given + (["--threads", str(self.threads)] if self.threads else [])
 
 
-def check_arguments(raster: str, clicks: str) -> list[str]:
-    """``pointsam data check`` of clicks on a raster."""
-    return ["data", "check", "--images", raster, "--points", clicks, *PROGRESS]
-
-
-def label_arguments(
-    raster: str, clicks: str, output: str, *, adapter: str = "", resume: bool = False
-) -> list[str]:
-    """``pointsam label``: clicks to masks, without training."""
-    return [
-        "label", "--images", raster, "--points", clicks, "--output", output,
-        *_adapter(adapter), *(["--resume"] if resume else []), *PROGRESS,
-    ]  # fmt: skip
-
-
 def train_arguments(
     raster: str,
     clicks: str,
