@@ -39,5 +39,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $(INSTALLED)
 
+# The book; a broken link or a name without description ends it.
+.PHONY: docs
+docs: install
+	$(BIN)/python -m mkdocs build
+
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build demo-output src/pointsam.egg-info

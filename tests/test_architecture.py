@@ -45,8 +45,10 @@ INSIDE = {  # the same inside a room, for its files and sub-rooms
     ],
     "prediction": [
         {"ranking"},
-        {"automatic", "predictor", "rectangles"},
+        {"automatic", "rectangles"},
         {"polygons"},
+        {"showing"},
+        {"predictor"},
         {"scenes"},
         {"images", "boxes"},
     ],

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tests.training.drawn import settings, write_dataset
 
 from pointsam.data.dataset import folder_images
@@ -17,6 +18,7 @@ from pointsam.training.collapse_monitor import CollapseMonitor, RunCollapsedErro
 from pointsam.training.log import RunLog, read_log
 from pointsam.training.run import RunInputs, run_training
 from pointsam.training.settings import read_settings
+from pointsam.training.starting import start_from
 from pointsam.training.state import TrainState
 
 
@@ -217,3 +219,31 @@ def test_a_full_disk_at_the_start_leaves_nothing(inputs, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         run_training(inputs, settings())
     assert sorted(p.name for p in inputs.output.parent.iterdir()) == ["images", "points.json"]
+
+
+def test_training_on_from_an_adapter_begins_where_it_ended(inputs):
+    run_training(inputs, settings())
+    start = start_from(inputs.output)
+    further = replace(elsewhere(inputs, "further"), start=start)
+    run_training(further, settings(schedule={"epochs": 2, "lr": 1e-12}))
+    first, second = (
+        load_file(run.output / "adapter_model.safetensors") for run in (inputs, further)
+    )
+    assert first.keys() == second.keys()
+    assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
+    assert any(tensor.any() for name, tensor in second.items() if "lora_B" in name)
+    card = read_card(further.output)
+    assert card.started_from == {"name": "out", "weights": start.weights_hash}
+    with pytest.raises(InputError, match="belongs to a run over other images"):
+        run_training(
+            replace(further, start=None), settings(schedule={"epochs": 2, "lr": 1e-12}), resume=True
+        )
+
+
+def test_an_adapter_of_other_sizes_is_not_trained_on(inputs):
+    run_training(inputs, settings())
+    further = replace(elsewhere(inputs, "further"), start=start_from(inputs.output))
+    other = settings(model={**settings().model.model_dump(), "rank": 1})
+    with pytest.raises(InputError, match=r"the adapter has rank 4, the settings say 1"):
+        run_training(further, other)
+    assert not further.output.exists()

@@ -29,6 +29,7 @@ from pointsam.cli.predict_automatic import (
     read_images,
 )
 from pointsam.cli.predict_scene import SCENE_DEFAULTS, add_scene_arguments, is_scene, run_scene
+from pointsam.cli.shrinking import tell_shrunk
 from pointsam.data.rasters.images import read_image
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
@@ -120,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
         refuse_options(args, EVERYTHING_DEFAULTS, "--grid")
     if args.with_boxes and (args.points is None or args.joint):
         raise InputError("--with-boxes takes the boxes of a point file, and not --joint.")
-    if args.image is not None and is_scene(args.image, clicks):
+    if args.image is not None and (args.window is not None or is_scene(args.image, clicks)):
         if args.joint or args.skip_broken or args.with_boxes:
             raise InputError("--joint, --skip-broken and --with-boxes are not for scenes.")
         refuse_options(args, {"also": ()}, "images")
@@ -138,6 +139,7 @@ def _segment(args: argparse.Namespace, data: Dataset, folder: Path) -> int:
     usual = TeacherSettings()
     joint = Calibration(usual.iou_threshold, usual.max_negatives) if args.joint else None
     model = open_model(args)
+    tell_shrunk(data.images, side=model.side)
     clicked = partial(
         predict_image,
         model,

@@ -44,7 +44,8 @@ SCENE_DEFAULTS = {
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe what a scene takes beside image, points, model and output."""
     scene = parser.add_argument_group(
-        "scenes", "for a georeferenced raster of any size, read window by window"
+        "scenes",
+        "for a georeferenced raster of any size, read window by window; with --window any image",
     )
     scene.add_argument(
         "--window",

@@ -16,6 +16,7 @@ from pointsam.cli.arguments import (
     set_threads,
 )
 from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, read_clicks
+from pointsam.cli.shrinking import tell_shrunk
 from pointsam.cli.train_labels import add_label_arguments, labelled
 from pointsam.cli.train_scene import (
     add_scene_arguments,
@@ -33,6 +34,7 @@ from pointsam.training.collapse_monitor import RunCollapsedError
 from pointsam.training.ranks import RankLostError, Ranks, device_of_rank, joined_ranks
 from pointsam.training.run import RunInputs, run_training, settle
 from pointsam.training.settings import TrainSettings, merged, read_settings, train_settings
+from pointsam.training.starting import start_from
 
 SETTING_FLAGS = {
     "regime": "regime",
@@ -85,6 +87,12 @@ def _add_files(files: "argparse._ArgumentGroup") -> None:
         "--annotations", type=Path, help="COCO masks; read by --regime supervised alone"
     )
     files.add_argument("--output", type=Path, required=True, help="new adapter folder")
+    files.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="DIR",
+        help="adapter to train on from; its base, rank and adapted layers stay as they are",
+    )
     files.add_argument("--config", type=Path, help="YAML of settings; flags go over it")
     files.add_argument(
         "--skip-broken", action="store_true", help="leave images out that cannot be read"
@@ -179,9 +187,11 @@ def _train(args: argparse.Namespace, device: str, ranks: Ranks) -> int:
     with ranks.agreeing():
         if not args.resume:
             refuse_existing(args.output)  # before every image is looked at
-        settings = train_settings(_settings(args), source=str(args.config or "settings"))
+        start = start_from(args.start_from) if args.start_from else None
+        values = _settings(args, {} if start is None else start.settings())
+        settings = train_settings(values, source=str(args.config or "settings"))
         given = scene_inputs(args, settings) if on_scenes(args) else _folder_inputs(args, settings)
-    inputs = replace(given, device=device, cache=open_cache(args), ranks=ranks)
+    inputs = replace(given, device=device, cache=open_cache(args), ranks=ranks, start=start)
     if ranks.first and on_scenes(args):
         show_chips(inputs)
     settings = settle(inputs, settings, resume=args.resume)
@@ -204,9 +214,10 @@ def _train(args: argparse.Namespace, device: str, ranks: Ranks) -> int:
     return 0
 
 
-def _settings(args: argparse.Namespace) -> dict[str, Any]:
+def _settings(args: argparse.Namespace, usual: dict[str, Any]) -> dict[str, Any]:
     """Lay flags over ``--set`` over the file."""
-    values = read_settings(args.config) if args.config else {"regime": "labels"}
+    written = read_settings(args.config) if args.config else {"regime": "labels"}
+    values = merged(usual, written)
     given = [text.partition("=") for text in args.overrides]
     for name, equals, value in given:
         if not equals:
@@ -242,8 +253,10 @@ def _folder_inputs(args: argparse.Namespace, settings: TrainSettings) -> RunInpu
             raise InputError("--regime supervised learns from masks: give --annotations FILE.")
         data, files = pair(read_coco(args.annotations), data), [*files, args.annotations]
     stretch = args.images / FILE_NAME
+    data = readable_images(data, args.images, skip_broken=args.skip_broken)
+    tell_shrunk(data.images, side=settings.model.side)
     return RunInputs(
-        data=readable_images(data, args.images, skip_broken=args.skip_broken),
+        data=data,
         images=folder_images(args.images),
         sources={path.name: sha256_of(path) for path in files},
         output=args.output,

@@ -43,7 +43,11 @@ class Encoder(nn.Module):
 
 
 class PictureEncoder(nn.Module):
-    """A picture, ``684 1024 3`` of RGB values 0 to 255, to the image's features."""
+    """A picture, ``height width 3`` of RGB values 0 to 255, to the image's features.
+
+    At most 1024 pixels along a side. AnyLabeling hands over 684 x 1024, letterboxed top-left;
+    samexporter an image whose longer side is 1024.
+    """
 
     def __init__(self, model: Segmenter) -> None:
         super().__init__()
@@ -54,7 +58,7 @@ class PictureEncoder(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Normalise, pad right and below with zeros, encode."""
         pixels = ((image - self.mean) / self.std).permute(2, 0, 1)[None]
-        height, width = TOOL_SIZE
+        height, width = image.shape[:2]
         features: tuple[Tensor, ...] = self.encoder(
             F.pad(pixels, (0, TOOL_SIDE - width, 0, TOOL_SIDE - height))
         )

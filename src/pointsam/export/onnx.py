@@ -164,13 +164,16 @@ def _write_encoder(
     """Write the encoder, and give its outputs for an image without content."""
     own = copy.deepcopy(model)
     graph: nn.Module
+    dynamic: dict[str, dict[int, Any]] = {}
     if not form.asks_size:
         graph, image = PyramidEncoder(own), torch.zeros(1, 3, model.side, model.side)
     elif picture == "hwc":
         graph, image = PictureEncoder(own), torch.zeros(*TOOL_SIZE, 3)
+        sides = (torch.export.Dim(name, min=2, max=TOOL_SIDE) for name in ("height", "width"))
+        dynamic = {"image": dict(enumerate(sides))}
     else:
         graph, image = Encoder(own), torch.zeros(1, 3, TOOL_SIDE, TOOL_SIDE)
-    _write(graph, {"image": image}, form.features, path, dynamic={})
+    _write(graph, {"image": image}, form.features, path, dynamic=dynamic)
     with torch.no_grad():
         features: tuple[Tensor, ...] = graph(image)
     return features

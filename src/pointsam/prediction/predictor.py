@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
+from PIL import Image
 from torch import Tensor
 
 from pointsam.errors import InputError
@@ -21,7 +23,12 @@ from pointsam.models.encoding import Precision, PrecisionChoice, choose_precisio
 from pointsam.models.loading.checkpoints import EMBEDDED, load_adapter, load_segmenter
 from pointsam.models.segment import segment
 from pointsam.models.segmenter import Embedding, Segmenter
+from pointsam.prediction import showing
+from pointsam.prediction.polygons import PolygonRules
 from pointsam.prompts import PADDING, POSITIVE, Prompts
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
 
 USUAL_SIDE = 1024
 """Side of the model's input where no adapter says otherwise, in pixels."""
@@ -37,6 +44,47 @@ class Prediction:
     """SAM's own estimate of each mask's IoU."""
     low_res_logits: Float[np.ndarray, "instances rows cols"]
     """What the masks come from: a mask is where they are positive."""
+    image: UInt8[np.ndarray, "height width 3"] | None = None
+    """That the masks are of, for pictures."""
+    prompts: Prompts | None = None
+    """What was asked for, in the image frame."""
+
+    def plot(self) -> Image.Image:
+        """Draw image, masks and points; a notebook shows what this gives."""
+        given = self.prompts
+        if given is None or not given.labels.shape[1]:
+            return showing.picture(self.masks, self.image, None, None)
+        points, labels = given.points.cpu().numpy(), given.labels.cpu().numpy()
+        return showing.picture(self.masks, self.image, points, labels)
+
+    def _repr_png_(self) -> bytes:
+        """Give the picture that a notebook shows."""
+        return showing.as_png(self.plot())
+
+    def to_coco(self, *, file_name: str = "image", category: str = "object") -> dict[str, Any]:
+        """Give the content of a COCO file of this image: masks as RLE, boxes, scores."""
+        return showing.coco_of(self.masks, self.scores, file_name=file_name, category=category)
+
+    def to_geodataframe(
+        self,
+        *,
+        transform: showing.Transform | None = None,
+        crs: str | None = None,
+        rules: PolygonRules = PolygonRules(),  # noqa: B008 (frozen)
+    ) -> "GeoDataFrame":
+        """Give a polygon, a score and an area in pixels for each instance; needs geopandas.
+
+        Args:
+            transform: pixel corners to map, ``(a, b, c, d, e, f)`` as rasterio's; pixels if None.
+            crs: of the map, in any form geopandas takes.
+            rules: for the polygons, lengths in pixels.
+
+        Raises:
+            InputError: geopandas is not installed.
+        """
+        return showing.geodataframe_of(
+            self.masks, self.scores, transform=transform, crs=crs, rules=rules
+        )
 
 
 class Predictor:
@@ -90,12 +138,12 @@ class Predictor:
         if corners is not None and len(corners) != len(prompts):
             raise InputError(f"{len(corners)} boxes for {len(prompts)} rows of points.")
         frame, embedding = self._encode(image)
-        prompts = prompts.with_boxes(corners).moved(frame.to_model)
-        decoded = segment(self.model, embedding, prompts)
+        prompts = prompts.with_boxes(corners)
+        decoded = segment(self.model, embedding, prompts.moved(frame.to_model))
         logits = decoded.low_res_logits.float()
         masks = masks_in_image(logits, frame).numpy()
         scores = decoded.iou_prediction.float().cpu().numpy()
-        return Prediction(masks, scores, logits.cpu().numpy())
+        return Prediction(masks, scores, logits.cpu().numpy(), image, prompts)
 
     def embedding(
         self, image: UInt8[np.ndarray, "height width 3"]

@@ -43,6 +43,7 @@ class AdapterWriter:
         *,
         ground_size: float | None = None,
         stretch: Stretch | None = None,
+        started_from: dict[str, str] | None = None,
     ) -> "AdapterWriter":
         """Describe a run before it begins; `model` carries no adapter yet."""
         first_block = settings.model.first_block
@@ -56,6 +57,7 @@ class AdapterWriter:
             adapt=settings.model.adapt,
             ground_size=ground_size,
             stretch=None if stretch is None else plain_form(stretch),
+            started_from=started_from,
             settings=settings.model_dump(mode="json"),
             data={
                 "images": len(records),

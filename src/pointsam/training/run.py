@@ -29,6 +29,7 @@ from pointsam.training.result import AdapterWriter, data_key, trainable
 from pointsam.training.schedule import Schedule
 from pointsam.training.settings import TrainSettings, write_settings
 from pointsam.training.setup import load_base, make_views, new_state
+from pointsam.training.starting import Start, hashed
 from pointsam.training.state import STATE_NAME, TrainState, read_state
 from pointsam.training.step import FrozenFeatureSource
 from pointsam.training.verdict import look_back
@@ -59,6 +60,8 @@ class RunInputs:
     """Metres on the ground of one pixel of the model, where known; the adapter carries it."""
     stretch: Stretch | None = None
     """By which all images are shown, where known; the adapter carries it."""
+    start: Start | None = None
+    """The adapter that the run goes on from; None begins anew."""
 
 
 def run_training(
@@ -202,7 +205,7 @@ def _prepare(
         refuse_slow_float16(settings, inputs.device)
         if inputs.ranks.first:
             choose_precision(settings.precision, device=inputs.device)  # warns of a slow one
-        key = data_key(inputs.sources, records, settings)
+        key = data_key(hashed(inputs.sources, inputs.start), records, settings)
         if not resume:
             refuse_existing(inputs.output)
         elif inputs.ranks.first:
@@ -221,6 +224,7 @@ def _prepare(
             views,
             settings,
             first_block=writer.card.first_block,
+            start=inputs.start,
             frozen_features=_frozen_feature_source(model, inputs.cache, writer.card.base_hash),
             saved=saved,
             ranks=inputs.ranks,
@@ -244,6 +248,7 @@ def _describe(
         inputs.sources,
         ground_size=inputs.ground_size,
         stretch=inputs.stretch,
+        started_from=None if inputs.start is None else inputs.start.described,
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from pointsam.data.dataset import ImageSource
 from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
-from pointsam.models.adapters.lora import Adapter, AdapterAverage, attach_adapter
+from pointsam.models.adapters.lora import Adapter, AdapterAverage
 from pointsam.models.loading.checkpoints import load_segmenter
 from pointsam.models.segmenter import Segmenter
 from pointsam.progress import Bar
@@ -22,6 +22,7 @@ from pointsam.training.prototypes import PrototypeRegularizer, point_features, t
 from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.ranks import ALONE, Ranks
 from pointsam.training.settings import ANNOTATED_REGIMES, TrainSettings
+from pointsam.training.starting import Start, adapter_to_train
 from pointsam.training.state import TrainState
 from pointsam.training.step import FrozenFeatureSource, Trainer
 from pointsam.training.views import Views
@@ -78,8 +79,9 @@ def new_state(
     frozen_features: FrozenFeatureSource,
     saved: dict[str, Any] | None,
     ranks: Ranks,
+    start: Start | None = None,
 ) -> TrainState:
-    """Put a new adapter on a model, and make all that changes while the run goes on.
+    """Put an adapter on a model, and make all that changes while the run goes on.
 
     Args:
         model: frozen, without an adapter.
@@ -89,18 +91,12 @@ def new_state(
         frozen_features: gives the frozen part's output.
         saved: state of the run to go on with; only its prototypes are taken here.
         ranks: the processes of the run.
+        start: the adapter to go on from; a new one is made if None.
 
     Raises:
-        InputError: an adapter that can't be made, or too few points for prototypes.
+        InputError: an adapter that can't be made or does not fit, or too few points for prototypes.
     """
-    adapter = attach_adapter(
-        model,
-        rank=settings.model.rank,
-        first_block=first_block,
-        seed=settings.seed,
-        adapt=settings.model.adapt,
-        alpha=settings.model.alpha,
-    )
+    adapter = adapter_to_train(model, start, settings, first_block=first_block)
     target = find_prototypes(
         model,
         adapter,

@@ -1,0 +1,96 @@
+"""Training on from an adapter: the same base, other data if wanted, and a card that says so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pointsam.errors import InputError
+from pointsam.files import sha256_of
+from pointsam.models.adapters.card import AdapterCard, read_card
+from pointsam.models.adapters.listing import WEIGHTS_NAME
+from pointsam.models.adapters.lora import Adapter, attach_adapter
+from pointsam.models.loading.checkpoints import load_adapter
+from pointsam.models.segmenter import Segmenter
+from pointsam.training.settings import TrainSettings
+
+KEPT = ("side", "rank", "adapt", "first_block")
+"""Settings of the model that an adapter's folder has fixed, by their name in its card."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """An adapter that a training goes on from."""
+
+    folder: Path
+    card: AdapterCard
+    weights_hash: str
+
+    @property
+    def described(self) -> dict[str, str]:
+        """Give what the card of the new adapter says of it."""
+        return {"name": self.folder.resolve().name, "weights": self.weights_hash}
+
+    def settings(self) -> dict[str, Any]:
+        """Give the settings that the adapter brings along; others go over them."""
+        return {"model": {"name": self.card.base} | self._fixed()}
+
+    def put_on(self, model: Segmenter, settings: TrainSettings) -> Adapter:
+        """Load the adapter on its base, ready to be trained.
+
+        Raises:
+            InputError: another base, or settings of the model that the adapter does not have.
+        """
+        asked = settings.model.model_dump(mode="json")
+        for name, value in self._fixed().items():
+            # another side is another size of the same input
+            if name != "side" and asked[name] != value:
+                raise InputError(
+                    f"--start-from {self.folder}: the adapter has {name} {value}, the settings "
+                    f"say {asked[name]}: leave {name} out, or start without an adapter."
+                )
+        return load_adapter(model, self.folder)
+
+    def _fixed(self) -> dict[str, Any]:
+        card = self.card.model_dump(mode="json")
+        return {name: card[name] for name in KEPT}
+
+
+def start_from(folder: Path) -> Start:
+    """Read what an adapter folder is.
+
+    Raises:
+        FileNotFoundError: it is none.
+        InputError: it is damaged.
+    """
+    card = read_card(folder)
+    weights = folder / WEIGHTS_NAME
+    if not weights.is_file():
+        raise FileNotFoundError(f"{folder} is no whole adapter folder (no {WEIGHTS_NAME}).")
+    return Start(folder, card, sha256_of(weights))
+
+
+def hashed(sources: Mapping[str, str], start: Start | None) -> dict[str, str]:
+    """Give the hash of each file that decides a run, by name, the first adapter's included."""
+    begun = {} if start is None else {f"start: {start.folder.name}": start.weights_hash}
+    return {**sources, **begun}
+
+
+def adapter_to_train(
+    model: Segmenter, start: Start | None, settings: TrainSettings, *, first_block: int
+) -> Adapter:
+    """Put on the adapter that is trained: a new one, or the one to go on from.
+
+    Raises:
+        InputError: nothing to adapt, or an adapter that does not fit.
+    """
+    if start is not None:
+        return start.put_on(model, settings)
+    return attach_adapter(
+        model,
+        rank=settings.model.rank,
+        first_block=first_block,
+        seed=settings.seed,
+        adapt=settings.model.adapt,
+        alpha=settings.model.alpha,
+    )
