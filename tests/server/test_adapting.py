@@ -23,7 +23,7 @@ def adapted(tmp_path):
     session.close()
 
 
-def wait(client, *phases, seconds=240):
+def wait(client, *phases, seconds=600):
     for _ in range(seconds * 2):
         status = client.get("/api/status").json()
         if status["phase"] in phases:

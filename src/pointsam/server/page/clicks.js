@@ -41,7 +41,7 @@ export function clickAt(screen, kind) {
   change("making the mask", async () => {
     if (kind === "new") {
       const made = await post(path("objects"), { points: [click], class: state.category });
-      state.chosen = Math.max(...made.objects.map((one) => one.id));
+      Object.assign(state, { chosen: Math.max(...made.objects.map((one) => one.id)), picked: false });
       return made;
     }
     const one = chosen();
@@ -108,7 +108,7 @@ viewer.addHandler("canvas-click", (event) => {
   event.preventDefaultAction = true;
   const mark = markAt(event.position);
   const kind = kindOf(event.originalEvent);
-  if (mark && kind === "new") update({ chosen: mark.one.id });
+  if (mark && kind === "new") choose(mark.one.id);
   else clickAt(event.position, kind);
 });
 
@@ -119,7 +119,7 @@ viewer.addHandler("canvas-nonprimary-release", (event) => {
 viewer.canvas.addEventListener("contextmenu", (event) => event.preventDefault());
 
 export function choose(id, { show = false } = {}) {
-  update({ chosen: id });
+  update({ chosen: id, picked: true });
   const one = state.objects.get(id);
   if (show && one) panTo({ x: one.points[0][0], y: one.points[0][1] });
 }
@@ -140,7 +140,7 @@ export function deleteChosen() {
 export function setClass(category) {
   update({ category });
   const one = chosen();
-  if (one && one.class !== category) {
+  if (one && state.picked && one.class !== category) {
     change("changing the class", () => patch(path(`objects/${one.id}`), { class: category }));
   }
 }

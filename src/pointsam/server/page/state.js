@@ -5,7 +5,8 @@ export const state = {
   image: null, // the open image: size, levels, revision
   objects: new Map(), // by id
   warnings: [],
-  chosen: null, // id of the chosen object
+  chosen: null, // id of the chosen object: the last made, or one that was picked
+  picked: false, // whether it was picked by hand: only then a class is for it, not for the next
   category: "object",
   mode: "new", // what a click says: new object, belongs to it, does not
   showMasks: true,
