@@ -64,4 +64,5 @@ def small_model(monkeypatch):
         return real(name, side=side, device=device)
 
     monkeypatch.setattr("pointsam.prediction.predictor.load_segmenter", load)
-    monkeypatch.setattr("pointsam.training.run.load_segmenter", load)
+    for module in ("setup", "label_stage"):
+        monkeypatch.setattr(f"pointsam.training.{module}.load_segmenter", load)
