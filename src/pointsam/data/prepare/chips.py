@@ -15,6 +15,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
+from pointsam.data.clicks.values import text_of
 from pointsam.data.coco.masks import to_rle
 from pointsam.data.rasters.georeference import move_points
 from pointsam.data.rasters.opening import open_raster
@@ -52,7 +53,7 @@ def read_polygons(path: Path, scene: Path, *, category: str) -> Outlined:
     # Some systems have no place for the other side of the earth.
     placed = np.isfinite(shapely.bounds(shapes)).all(axis=1)
     named = zip(features.column(*CLASS_FIELDS), placed.tolist(), strict=True)
-    categories = [str(name or category) for name, there in named if there]
+    categories = [text_of(name) or category for name, there in named if there]
     return Outlined(shapely.make_valid(shapes[placed]), categories)
 
 

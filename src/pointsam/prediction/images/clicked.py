@@ -126,6 +126,7 @@ def coco_annotations(
             "score": round(score, 4),
             "points": [list(point) for point in instance.points],
             "label": number,
+            **({"instance": instance.key} if instance.key else {}),
         }
         for number, (instance, rle, score) in enumerate(rows, start=1)
     ]
