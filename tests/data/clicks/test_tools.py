@@ -1,11 +1,19 @@
 """Files as the tools' own exporters write them; each names the tool and the version."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
+import pyogrio
 import pytest
+import rasterio
+import shapely
 from PIL import Image
+from rasterio.transform import from_origin
 
 from pointsam.data.clicks.formats import ClickFile, read_clicks
+from pointsam.data.clicks.pictures import Picture
+from pointsam.data.clicks.writers import write_clicks
 from pointsam.errors import InputError
 
 
@@ -322,3 +330,90 @@ def test_forms_are_told_by_content_and_not_by_ending(tmp_path):
     assert found(read_clicks(table, images=tmp_path / "I")) == {"a.jpg": [("object", (4.5, 5, 1))]}
     shape_file = {"type": "FeatureCollection", "features": []}
     assert ClickFile(write(tmp_path / "c.json", shape_file)).on_map
+
+
+def ids(data):
+    return [(i.id, i.key) for record in data.images for i in record.instances]
+
+
+def test_numbers_that_name_objects_are_kept_and_names_come_back(tmp_path):
+    image(tmp_path / "I/1.jpg")
+    rows = "1.jpg,1,1,20\n1.jpg,2,2,2.0\n1.jpg,3,3,07\n1.jpg,4,4,7\n1.jpg,5,5,north roof\n"
+    path = write(tmp_path / "c.csv", f"image,x,y,instance\n{rows}")
+    data = read_clicks(path, images=tmp_path / "I")
+    assert ids(data) == [(20, ""), (2, ""), (21, "07"), (7, ""), (22, "north roof")]
+    assert data.ids_made
+    write_clicks(data, tmp_path / "o.json", images=None)
+    assert read_clicks(tmp_path / "o.json") == replace(data, notes=())
+    write_clicks(data, tmp_path / "o.csv", images=None)
+    assert ids(read_clicks(tmp_path / "o.csv", images=tmp_path / "I")) == ids(data)
+
+
+def test_a_click_on_the_border_of_two_tiles_is_of_one(tmp_path):
+    (tmp_path / "I").mkdir()
+    profile = {"driver": "GTiff", "count": 1, "dtype": "uint8", "height": 20, "width": 20}
+    for name, x in (("a.tif", 500_000), ("b.tif", 500_020)):
+        place = {"crs": "EPSG:32632", "transform": from_origin(x, 5_500_000, 1, 1)}
+        with rasterio.open(tmp_path / "I" / name, "w", **profile, **place) as out:
+            out.write(np.zeros((1, 20, 20), np.uint8))
+    rows = "500020,5499990,40\n500005,5499990,30\n"
+    path = write(tmp_path / "c.csv", f"map_x,map_y,instance\n{rows}")
+    data = read_clicks(path, images=tmp_path / "I")
+    assert found(data) == {
+        "a.tif": [("object", (4.5, 9.5, 1))],
+        "b.tif": [("object", (-0.5, 9.5, 1))],
+    }
+    assert ids(data) == [(30, ""), (40, "")]
+    assert not data.ids_made
+
+
+@pytest.mark.parametrize("word", ["background", "Background", " BACKGROUND "])
+def test_background_means_the_same_in_every_form(tmp_path, word):
+    image(tmp_path / "I/1.jpg")
+    table = write(tmp_path / "c.csv", f"image,x,y,class\n1.jpg,9,9,a\n1.jpg,1,1,{word}\n")
+    tool = labelme(tmp_path / "l.json", "1.jpg", shape(9.5, 9.5, label="a"),
+                   shape(1.5, 1.5, label=word))  # fmt: skip
+    for path in (table, tool):
+        record = read_clicks(path, images=tmp_path / "I").images[0]
+        assert record.background_points == ((1, 1),)
+        other = read_clicks(path, images=tmp_path / "I", negative="A").images[0]
+        assert other.background_points == ((9, 9),)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeffimage,x,y,label\n1.jpg,9.5,9,1.0\n1.jpg,1,1,0.0\n".encode(),
+        "image\tx\ty\tlabel\n1.jpg\t9.5\t9\tTRUE\n1.jpg\t1\t1\tfalse\n".encode("utf-16"),
+        b"sep=;\nimage;x;y;label\n1.jpg;9,5;9;1\n1.jpg;1;1;0\n",
+    ],
+)
+def test_tables_of_other_programs_say_the_same(tmp_path, content):
+    image(tmp_path / "I/1.jpg")
+    (tmp_path / "c.csv").write_bytes(content)
+    record = read_clicks(tmp_path / "c.csv", images=tmp_path / "I").images[0]
+    assert [i.points for i in record.instances] == [((9.5, 9, 1),)]
+    assert record.background_points == ((1, 1),)
+
+
+@pytest.mark.filterwarnings("ignore:'crs' was not provided:UserWarning")
+def test_the_layer_of_points_is_read_or_asked_for(tmp_path):
+    image(tmp_path / "I/1.jpg")
+    path, place = tmp_path / "c.gpkg", Picture("s.tif", (9, 9), (1, 0, 0, 0, -1, 9), None)
+
+    def layer(name, shape, append):
+        kind = shape.geom_type
+        pyogrio.raw.write(path, np.array([shapely.to_wkb(shape)], dtype=object), [], [],
+                          geometry_type=kind, crs=None, layer=name, append=append)  # fmt: skip
+
+    layer("area", shapely.box(0, 0, 9, 9), False)
+    layer("clicks", shapely.Point(4.5, 4.5), True)
+    scene = tmp_path / "s.tif"
+    assert ClickFile(path).on_scene(scene, place).instances[0].points == ((4, 4, 1),)
+    layer("old", shapely.Point(1.5, 4.5), True)
+    with pytest.raises(InputError, match="has 2 layers of points, clicks, old: say which"):
+        ClickFile(path).on_scene(scene, place)
+    chosen = ClickFile(path, layer="old").on_scene(scene, place)
+    assert chosen.instances[0].points == ((1, 4, 1),)
+    with pytest.raises(InputError, match="has no layer new: it has area, clicks, old"):
+        ClickFile(path, layer="new").on_scene(scene, place)

@@ -79,7 +79,8 @@ def _runs_of(
     """Give the run lengths of either form of a mask, background first."""
     if isinstance(segmentation, Mapping):
         return _stated_runs(segmentation, size)
-    polygons = [[float(number) for number in polygon] for polygon in segmentation]
+    # Tools that make polygons of masks write an empty part for one that is lost.
+    polygons = [[float(number) for number in polygon] for polygon in segmentation if polygon]
     if any(len(polygon) < 6 or len(polygon) % 2 for polygon in polygons):
         raise ValueError("a polygon needs x and y of at least three corners")
     # The library computes with 32-bit integers and neither checks nor survives more.
