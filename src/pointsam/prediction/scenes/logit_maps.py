@@ -6,6 +6,7 @@ a few hundred bytes an object. It is brought to scene pixels where and when some
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, floor
 
 import numpy as np
@@ -17,6 +18,9 @@ from scipy import ndimage
 from pointsam.data.rasters.windows import Box, Window
 from pointsam.frames import pixel_middles, to_middles
 from pointsam.masks import PixelOwners, threshold
+
+MAX_HELD = 2**26
+"""Pixels of a scene whose owners are held at once: 256 MB."""
 
 STRIP = 1024
 """Rows of scene pixels that are looked at at once: what bounds the memory of a huge object."""
@@ -56,6 +60,21 @@ class LogitMap:
         rendered[(np.arange(box[1], box[3]) < y0) | (np.arange(box[1], box[3]) >= y1)] = -np.inf
         rendered[:, (np.arange(box[0], box[2]) < x0) | (np.arange(box[0], box[2]) >= x1)] = -np.inf
         return rendered
+
+    def positive_part(self, box: Box) -> Box | None:
+        """Bound the scene pixels of `box` that may be positive; None where none can be.
+
+        Between logits none of which is positive, none is: most of an object's box is not it.
+        """
+        left, right, _ = _taps(box[0], box[2], self.corner[0], self.scale[0], self.logits, 1)
+        above, below, _ = _taps(box[1], box[3], self.corner[1], self.scale[1], self.logits, 0)
+        x, y = int(left[0]), int(above[0])
+        inside = _extent(_positive(self.logits[y : below[-1] + 1, x : right[-1] + 1]))
+        if inside is None:
+            return None
+        x0, x1 = _reached(left - x, right - x, inside[0], inside[2])
+        y0, y1 = _reached(above - y, below - y, inside[1], inside[3])
+        return box[0] + x0, box[1] + y0, box[0] + x1, box[1] + y1
 
     def mask(self, box: Box) -> Bool[np.ndarray, "height width"]:
         """Give the mask in the scene pixels of `box`."""
@@ -145,7 +164,8 @@ class Overlaps:
             within: the scene; masks end there.
             exclusive: False keeps every mask as it was decoded.
         """
-        self._exclusive = exclusive
+        self.exclusive = exclusive
+        self._within = within
         self._maps: dict[int, LogitMap] = {}
         self._boxes: dict[int, Box] = {}
         for index, logits in enumerate(maps):
@@ -162,17 +182,39 @@ class Overlaps:
     def mask(self, index: int) -> Bool[np.ndarray, "height width"]:
         """Give the pixels of ``box(index)`` that the object owns."""
         box = self._boxes[index]
-        if not self._exclusive:
+        if not self.exclusive:
             return self._maps[index].mask(box)
         return np.concatenate([self.labels(strip) == index + 1 for strip in strips_of(box)])
 
     def labels(self, box: Box) -> UInt32[np.ndarray, "height width"]:
         """Give, for each pixel of `box`, one more than the number of its owner, or 0."""
+        whole = self._whole
+        if whole is not None and meet(box, self._within) == box:
+            rows, cols = _inside(box, self._within)
+            return whole[rows, cols]
+        return self._claimed(box)
+
+    @cached_property
+    def _whole(self) -> UInt32[np.ndarray, "height width"] | None:
+        """The owners of a scene that is small enough to be drawn once and held."""
+        x0, y0, x1, y1 = self._within
+        if (x1 - x0) * (y1 - y0) > MAX_HELD:
+            return None
+        owners = np.zeros((y1 - y0, x1 - x0), dtype=np.uint32)
+        for y in range(y0, y1, STRIP // 2):
+            for x in range(x0, x1, STRIP // 2):
+                part = (x, y, min(x + STRIP // 2, x1), min(y + STRIP // 2, y1))
+                owners[_inside(part, self._within)] = self._claimed(part)
+        return owners
+
+    def _claimed(self, box: Box) -> UInt32[np.ndarray, "height width"]:
         owners = PixelOwners((box[3] - box[1], box[2] - box[0]))
         near = self._tree.query(shapely.box(*box)).tolist()
         for index in sorted(self._order[place] for place in near):
             part = meet(self._boxes[index], box)
-            if part is None:  # they share no more than an edge
+            # They may share no more than an edge, or nothing of the mask.
+            part = part and self._maps[index].positive_part(part)
+            if part is None:
                 continue
             logits = torch.from_numpy(self._maps[index].render(part))
             owners.claim(logits, number=index + 1, part=_inside(part, box))
@@ -200,6 +242,14 @@ def _taps(
     place = to_middles(middles / scale).clip(0, count - 1)
     low = np.floor(place).astype(int)
     return low, np.minimum(low + 1, count - 1), (place - low).astype(np.float32)
+
+
+def _reached(
+    low: Int[np.ndarray, " pixels"], high: Int[np.ndarray, " pixels"], first: int, stop: int
+) -> tuple[int, int]:
+    """Say from which to which pixel one of the logits `first` to `stop` is beside the centre."""
+    touched = np.flatnonzero((high >= first) & (low < stop))
+    return int(touched[0]), int(touched[-1]) + 1
 
 
 def _positive(logits: Float[np.ndarray, "rows cols"]) -> Bool[np.ndarray, "rows cols"]:

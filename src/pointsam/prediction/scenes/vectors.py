@@ -14,9 +14,8 @@ import numpy as np
 import pyogrio
 import rasterio
 import shapely
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
-from rasterio import features
 from rasterio.crs import CRS
 from rasterio.shutil import copy as copy_raster
 
@@ -37,6 +36,7 @@ from pointsam.files import refuse_existing_file, replacing
 from pointsam.prediction.rectangles import minimum_area_rectangle
 from pointsam.prediction.scenes.logit_maps import Overlaps, meet
 from pointsam.prediction.scenes.objects import SceneMask
+from pointsam.prediction.scenes.outlines import OwnerTracer, trace
 
 LAYER = "instances"
 BLOCK = 512
@@ -62,36 +62,29 @@ class Outlines:
     """On the ground, whatever the projection stretches; NaN without a coordinate system."""
 
 
-def trace(
-    mask: Bool[np.ndarray, "height width"], *, corner: tuple[int, int] = (0, 0)
-) -> shapely.MultiPolygon:
-    """Outline a mask along its pixels' edges; parts that touch at a corner only are two.
-
-    Args:
-        mask: of one object; may have holes, several parts, or nothing.
-        corner: ``(x, y)`` of its first pixel's outer corner.
-    """
-    found = features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4)
-    parts = [shapely.Polygon(s["coordinates"][0], s["coordinates"][1:]) for s, _ in found]
-    shifted: shapely.MultiPolygon = shapely.transform(
-        shapely.MultiPolygon(parts), lambda points: points + corner
-    )
-    return shifted
-
-
 def outline(overlaps: Overlaps, count: int, scene: Scene) -> Outlines:
     """Turn the masks of all objects into polygons on the map."""
-    grid = scene.grid
-    pixels = np.empty(count, dtype=object)
-    area_px = np.zeros(count)
+    tracer = OwnerTracer(count)
+    if overlaps.exclusive:
+        for block in _blocks(scene.grid):
+            tracer.add(block, overlaps.labels(block))
+        pixels, area_px = tracer.shapes(), tracer.area_px
+    else:
+        pixels, area_px = _decoded(overlaps, count)
+    corner = np.array([scene.grid.x, scene.grid.y])
+    polygons = shapely.transform(pixels, lambda points: to_map(points - corner, scene.transform))
+    return Outlines(polygons, area_px, ground_areas(polygons, scene.crs))
+
+
+def _decoded(overlaps: Overlaps, count: int) -> tuple[np.ndarray, Float[np.ndarray, " objects"]]:
+    """Outline masks as they were decoded, each by itself."""
+    shapes, area_px = np.empty(count, dtype=object), np.zeros(count)
     for index in range(count):
         box = overlaps.box(index)
         mask = np.zeros((0, 0), dtype=bool) if box is None else overlaps.mask(index)
         area_px[index] = mask.sum()
-        corner = (0, 0) if box is None else (box[0] - grid.x, box[1] - grid.y)
-        pixels[index] = trace(mask, corner=corner) if mask.any() else shapely.MultiPolygon()
-    polygons = shapely.transform(pixels, lambda points: to_map(points, scene.transform))
-    return Outlines(polygons, area_px, ground_areas(polygons, scene.crs))
+        shapes[index] = trace(mask, corner=box[:2]) if box else shapely.MultiPolygon()
+    return shapes, area_px
 
 
 def write_polygons(

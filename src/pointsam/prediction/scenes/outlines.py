@@ -1,0 +1,93 @@
+"""Outlines of a scene's objects, traced from one raster in which every pixel has one owner.
+
+The raster is made block by block, each object drawn once in each block it reaches, and each block
+is traced in one pass for all its objects. What both take grows with the pixels, not with the
+number of objects that meet.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import shapely
+from jaxtyping import Bool, Float, Shaped, UInt32
+from rasterio import features
+
+from pointsam.data.rasters.windows import Box
+
+Owners = UInt32[np.ndarray, "rows cols"]
+"""One more than the number of each pixel's owner; 0 where there is none."""
+
+
+class OwnerTracer:
+    """Takes the owner raster block by block, and gives the outline of every object."""
+
+    def __init__(self, count: int) -> None:
+        self._parts: list[list[shapely.Polygon]] = [[] for _ in range(count)]
+        self._blocks = np.zeros(count, dtype=np.int64)
+        self.area_px = np.zeros(count)
+
+    def add(self, block: Box, owners: Owners) -> None:
+        """Trace one block.
+
+        Args:
+            block: in the global grid.
+            owners: of its pixels.
+        """
+        numbers, counts = np.unique(owners[owners > 0], return_counts=True)
+        self.area_px[numbers - 1] += counts
+        self._blocks[numbers - 1] += 1
+        for index, polygon in _traced(owners.astype(np.int32), corner=block[:2]):
+            self._parts[index - 1].append(polygon)
+
+    def shapes(self) -> np.ndarray:
+        """Give the multi-polygon of every object in the global grid; empty where it has none."""
+        shapes = np.empty(len(self._parts), dtype=object)
+        for index, parts in enumerate(self._parts):
+            shapes[index] = (
+                shapely.MultiPolygon(parts) if self._blocks[index] < 2 else joined(parts)
+            )
+        return shapes
+
+
+def trace(
+    mask: Bool[np.ndarray, "height width"], *, corner: tuple[int, int] = (0, 0)
+) -> shapely.MultiPolygon:
+    """Outline a mask along its pixels' edges; parts that touch at a corner only are two.
+
+    Args:
+        mask: of one object; may have holes, several parts, or nothing.
+        corner: ``(x, y)`` of its first pixel's outer corner.
+    """
+    if not mask.any():
+        return shapely.MultiPolygon()
+    return shapely.MultiPolygon([part for _, part in _traced(mask.astype(np.int32), corner=corner)])
+
+
+def joined(parts: list[shapely.Polygon]) -> shapely.MultiPolygon:
+    """Join parts of one object that meet at the borders of blocks, without a trace of these."""
+    whole = shapely.union_all(parts)
+    return shapely.MultiPolygon([_plain(part) for part in shapely.get_parts(whole)])
+
+
+def _traced(
+    numbers: Shaped[np.ndarray, "rows cols"], *, corner: tuple[int, int]
+) -> Iterator[tuple[int, shapely.Polygon]]:
+    """Outline every connected area of equal numbers but 0, in one pass."""
+    offset = np.array(corner)
+    for shape, number in features.shapes(numbers, mask=numbers > 0, connectivity=4):
+        outer, *holes = (np.array(ring) + offset for ring in shape["coordinates"])
+        yield int(number), shapely.Polygon(outer, holes)
+
+
+def _plain(polygon: shapely.Polygon) -> shapely.Polygon:
+    """Take corners out at which an outline goes straight on."""
+    rings = [polygon.exterior, *polygon.interiors]
+    outer, *holes = (_corners(shapely.get_coordinates(ring)[:-1]) for ring in rings)
+    return shapely.Polygon(outer, holes)
+
+
+def _corners(ring: Float[np.ndarray, "places 2"]) -> Float[np.ndarray, "corners 2"]:
+    before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
+    turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
+    corners: Float[np.ndarray, "corners 2"] = ring[turns]
+    return corners
