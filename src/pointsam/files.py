@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from pointsam.errors import InputError, in_words
 
 SAMPLES, SAMPLE_BYTES = 64, 2**16
@@ -30,6 +32,9 @@ _ENCODINGS = {
 TEXT_MARKS = tuple(_ENCODINGS)
 """Byte-order marks."""
 
+_KEPT = 100
+"""Characters of a name that its temporary file carries: names may be as long as they can."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -41,11 +46,12 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         InputError: nothing can be written there.
     """
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
     with _begun(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _refuse_folder(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_folder(target)
         handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+            dir=target.parent, prefix=f".{target.name[:_KEPT]}.", suffix=target.suffix[-_KEPT:]
         )
     os.close(handle)
     temporary = Path(name)
@@ -55,7 +61,10 @@ def replacing(path: Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
+        # A link stays one: what it points to is replaced.
+        _settle(temporary)
+        os.replace(temporary, target)
+        _settle(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -74,9 +83,12 @@ def new_folder(path: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield temporary
-        temporary.chmod(0o755)
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
         refuse_existing(path)
         os.replace(temporary, path)
+        _settle(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -163,6 +175,18 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
+def read_yaml(text: str) -> Any:
+    """Read YAML without aliases: a few lines of them stand for gigabytes.
+
+    Raises:
+        yaml.YAMLError: it is none, or has aliases.
+    """
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not read; write the values out")
+    return yaml.safe_load(text)
+
+
 def sha256_of(path: Path) -> str:
     """Name a file by its content, a folder by the names and contents of its files."""
     if path.is_dir():
@@ -199,6 +223,21 @@ def _begun(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise _unwritable(path, f"{error.filename}: {error.strerror}") from error
+
+
+def _settle(path: Path) -> None:
+    """Ask the system to put a file, or the names in a folder, on the disk now."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return  # a folder that may be written to but not read, or a system without such handles
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+    finally:
+        os.close(handle)
 
 
 def _refuse_folder(path: Path) -> None:

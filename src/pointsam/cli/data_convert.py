@@ -227,7 +227,9 @@ def _convert(tiles: Sequence[Tile], rule: LabelRule, output: Path, workers: int)
 def _value(text: str) -> int:
     """Read a number, or a colour as R,G,B."""
     parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts) or len(parts) not in (1, 3):
+    negative = len(parts) == 1 and text.strip().startswith("-")  # void in signed rasters
+    digits = [part.strip().removeprefix("-" if negative else "") for part in parts]
+    if not all(part.isdecimal() for part in digits) or len(parts) not in (1, 3):
         raise InputError(f"{text!r} is no label value: give a number, or a colour as R,G,B.")
     value = 0
     for part in parts:

@@ -2,10 +2,15 @@
 
 import argparse
 import errno
+import io
 import logging
 import os
+import re
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any, NoReturn
@@ -79,6 +84,7 @@ PROGRESS_FORMS = ("bar", "json", "none")
 """As in pointsam.progress, whose imports ``--help`` does without."""
 
 _USER_FAULTS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_CANNOT_WRITE = {errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EFBIG, errno.EMFILE}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _CHATTERERS = ("PIL", "rasterio", "pyogrio", "fiona")
 """Libraries that log what they then raise: it would be said twice."""
@@ -89,6 +95,8 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
+        # Two values below zero (--stretch -17.5,-5.8) are no option either.
+        self._negative_number_matcher = re.compile(r"-[\d.]")
         self.add_argument(
             "--progress",
             choices=PROGRESS_FORMS,
@@ -105,7 +113,8 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status.
 
-    2 for what the user can put right, said in one line; 130 when interrupted. Any other
+    2 for what the user can put right, said in one line; 130 when interrupted, 143 when ended by
+    SIGTERM. Any other
     exception is a fault of this package and keeps its traceback.
     """
     words = sys.argv[1:] if argv is None else list(argv)
@@ -114,13 +123,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     for library in _CHATTERERS:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     _ask_for_large_pages()
+    _print_anything()
     try:
-        args = make_parser(words).parse_args(words)
-        _show_progress(args)
-        status: int = args.run(args)
-        sys.stdout.flush()
+        with _ending_on_request():
+            args = make_parser(words).parse_args(words)
+            _show_progress(args)
+            status: int = args.run(args)
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return _stop("interrupted.", status=130)
+    except _TerminatedError:
+        return _stop("ended on request; commands with --resume go on from here.", status=143)
     except BrokenPipeError:
         # The reader (`| head`) has gone; Python must not try to flush to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -133,6 +146,37 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _stop(f"error: {reason}")
     return status
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came: a scheduler, a container or a user wants the process to end."""
+
+
+@contextmanager
+def _ending_on_request() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that temporary files are removed."""
+
+    def end(*_: object) -> NoReturn:
+        raise _TerminatedError
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print_anything() -> None:
+    """Let every name be printed: what the terminal's encoding lacks is a question mark."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -213,14 +257,19 @@ def _reason(error: Exception) -> str | None:
     # Libraries that write files themselves wrap the system's error in one of their own.
     if getattr(error, "errno", None) in _NO_SPACE or "No space left on device" in str(error):
         return f"the disk is full ({error}): free some space, or name an --output elsewhere."
-    if not isinstance(error, _USER_FAULTS):
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return "the memory is full: close other programs, or give smaller images or windows."
+    of_system = isinstance(error, OSError) and error.errno in _CANNOT_WRITE
+    if not (of_system or isinstance(error, _USER_FAULTS)):
         return None
+    assert isinstance(error, OSError)
     if error.filename is None:
         return str(error)
     return f"{error.filename}: {error.strerror}."
 
 
 def _stop(message: str, *, status: int = 2) -> int:
-    """Print one line, whatever line breaks the message holds."""
-    print("pointsam:", *message.split(), file=sys.stderr)
+    """Print one line, whatever line breaks the message holds; no name in it moves the cursor."""
+    line = " ".join(["pointsam:", *message.split()])
+    print("".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
     return status

@@ -21,6 +21,7 @@ from pointsam.models.adapters.card import read_card
 from pointsam.models.adapters.lora import Adapter
 from pointsam.models.encoding import Precision, PrecisionChoice, choose_precision, encode_image
 from pointsam.models.loading.checkpoints import EMBEDDED, load_adapter, load_segmenter
+from pointsam.models.loading.registry import KNOWN_MODELS
 from pointsam.models.segment import segment
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prediction import showing
@@ -220,8 +221,22 @@ def load(
 
 
 def usual_base(adapter: Path | None) -> str:
-    """Name the model that is loaded where none is asked for: the adapter's base."""
-    return EMBEDDED if adapter is None else read_card(adapter).base
+    """Name the model that is loaded where none is asked for: the adapter's base.
+
+    Raises:
+        InputError: the adapter's base is neither a known name nor a file that is here. What a
+            card names is not downloaded: the user names it.
+    """
+    if adapter is None:
+        return EMBEDDED
+    base = read_card(adapter).base
+    known = {model.repo for model in KNOWN_MODELS.values()}
+    if base in KNOWN_MODELS or base in known or Path(base).exists():
+        return base
+    raise InputError(
+        f"{adapter} was trained on {base!r}, which is not here: give --model the path of that "
+        "model, or its name on the hub."
+    )
 
 
 def _refuse_other_images(image: np.ndarray) -> None:

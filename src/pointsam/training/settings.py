@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pointsam.errors import InputError, in_words
-from pointsam.files import replacing
+from pointsam.files import read_yaml, replacing
 from pointsam.models.encoding import PrecisionChoice
 from pointsam.models.segmenter import QUERY_VALUE, LayerKind
 from pointsam.training.losses import LOSS_TERMS
@@ -230,8 +230,8 @@ def read_settings(path: Path) -> dict[str, Any]:
     """
     try:
         text = path.read_text(encoding="utf-8")
+        values = read_yaml(text)
         twice = _given_twice(yaml.compose(text, Loader=yaml.SafeLoader))
-        values = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} is not YAML ({in_words(error)}).") from error
     if twice is not None:

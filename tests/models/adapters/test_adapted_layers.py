@@ -16,7 +16,8 @@ from tests.models.tiny_models import (
 
 from pointsam.errors import InputError
 from pointsam.models.adapters.card import CARD_NAME, AdapterCard
-from pointsam.models.adapters.lora import adapter_hash, attach_adapter, load_adapter_weights
+from pointsam.models.adapters.lora import adapter_hash, attach_adapter
+from pointsam.models.adapters.saved import load_adapter_weights
 from pointsam.models.decoders.linear import effective_weight
 from pointsam.models.loading.checkpoints import base_hash, load_adapter
 

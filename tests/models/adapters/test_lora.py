@@ -8,7 +8,8 @@ from tests.models.tiny_models import pixels, relative_error, small_mobile_sam
 
 from pointsam.errors import InputError
 from pointsam.models.adapters.card import AdapterCard
-from pointsam.models.adapters.lora import AdapterAverage, attach_adapter, load_adapter_weights
+from pointsam.models.adapters.lora import AdapterAverage, attach_adapter
+from pointsam.models.adapters.saved import load_adapter_weights
 from pointsam.models.loading.checkpoints import base_hash, load_adapter
 
 SIDE, RANK, FIRST_BLOCK = 128, 3, 2

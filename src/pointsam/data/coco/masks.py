@@ -11,6 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from pycocotools import mask as coco_mask
 
+MAX_DRAWN = 2**30
+"""Pixels of an image whose masks are drawn as a whole."""
+
 
 def rasterise(
     segmentation: Sequence[Sequence[float]] | Mapping[str, Any], size: tuple[int, int]
@@ -24,6 +27,8 @@ def rasterise(
     Raises:
         ValueError: neither form, an RLE of another size, or corners far off the image.
     """
+    if size[0] * size[1] > MAX_DRAWN:
+        raise ValueError(f"an image of {list(size)} px is too large to draw a mask of")
     runs = _runs_of(segmentation, size)
     values = np.arange(len(runs)) % 2 == 1
     # COCO's runs go down the columns.

@@ -12,6 +12,12 @@ Entry = dict[str, Any]
 OnFault = Callable[[str], None]
 """Takes one line on a fault; where it returns, reading goes on without the faulty entry."""
 
+MAX_NUMBER = 2**63
+"""Ids from here on fit no column of a vector file."""
+
+MAX_SIDE = 2**31
+"""Of an image, in pixels."""
+
 _NEEDED: dict[str, dict[str, type]] = {
     "images": {"id": int, "file_name": str, "height": int, "width": int},
     "annotations": {"id": int, "image_id": int, "category_id": int},
@@ -68,7 +74,7 @@ def _with_keys(path: Path, kind: str, entries: list[Any], on_fault: OnFault) -> 
         if lacking:
             on_fault(f"{path}: {kind}[{place}] has no {', '.join(lacking)}.")
         elif wrong:
-            needed = "text" if keys[wrong[0]] is str else "a whole number"
+            needed = "text of one line" if keys[wrong[0]] is str else "a whole number of 63 bits"
             on_fault(
                 f"{path}: {kind}[{place}] has {wrong[0]} {entry[wrong[0]]!r}, expected {needed}."
             )
@@ -78,8 +84,10 @@ def _with_keys(path: Path, kind: str, entries: list[Any], on_fault: OnFault) -> 
 
 
 def _is_a(value: Any, kind: type) -> bool:
-    # True is an int to Python.
-    return isinstance(value, kind) and not isinstance(value, bool)
+    if kind is str:  # a name with a line break in it would be two in every list of names
+        return isinstance(value, str) and all(ord(character) >= 32 for character in value)
+    # True is an int to Python; tables and rasters hold no longer numbers.
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
 
 
 def _once(what: str, key: str, entries: list[Entry], on_fault: OnFault) -> list[Entry]:
@@ -95,7 +103,7 @@ def _once(what: str, key: str, entries: list[Entry], on_fault: OnFault) -> list[
 
 def _has_size(path: Path, image: Entry, on_fault: OnFault) -> bool:
     height, width = image["height"], image["width"]
-    sound: bool = min(height, width) > 0
+    sound: bool = 0 < min(height, width) and max(height, width) < MAX_SIDE
     if not sound:
         on_fault(f"{path}: {image['file_name']} has height {height} and width {width}.")
     return sound

@@ -13,7 +13,7 @@ from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.warp import transform as transform_points
 
-from pointsam.data.rasters.opening import open_raster
+from pointsam.data.rasters.opening import open_raster, refuse_control_points
 from pointsam.errors import InputError
 from pointsam.frames import to_edges, to_middles
 
@@ -39,6 +39,7 @@ def read_georeference(path: Path) -> Georeference | None:
         InputError: not a raster that can be read.
     """
     with open_raster(path) as dataset:
+        refuse_control_points(path, dataset)
         if dataset.crs is None:
             return None
         a, b, c, d, e, f = dataset.transform[:6]
@@ -76,6 +77,17 @@ def move_points(
     return np.stack([np.array(values) for values in moved], axis=1)
 
 
+def nearest_turn(
+    longitudes: Float[np.ndarray, " points"], middle: float
+) -> Float[np.ndarray, " points"]:
+    """Count longitudes in the turn of the earth that is nearest to a raster's middle.
+
+    A scene across the antimeridian goes on from 180 to 181, where clicks say -179.
+    """
+    nearest: Float[np.ndarray, " points"] = longitudes + 360 * np.round((middle - longitudes) / 360)
+    return nearest
+
+
 def _name(system: CRS) -> str:
     """Give the code of a system, or else how its description begins."""
     authority = system.to_authority()
@@ -102,6 +114,9 @@ def degrees_to_pixels(
     moved = move_points(np.array([position]), CRS.from_user_input(DEGREES), target, what=what)
     x, y = moved[0].tolist()
     a, b, c, d, e, f = georeference.transform
+    if target.is_geographic:
+        height, width = georeference.size
+        [x] = nearest_turn(np.array([x]), c + a * width / 2 + b * height / 2).tolist()
     column, row = np.linalg.solve(np.array([[a, b], [d, e]]), [x - c, y - f]).tolist()
     return to_middles(column), to_middles(row)
 

@@ -115,6 +115,20 @@ def open_raster(path: Path, *, typed: bool = False) -> Iterator[rasterio.Dataset
                 raise InputError(f"{path} is damaged ({in_words(error)}): get it again.") from error
 
 
+def refuse_control_points(path: Path, dataset: rasterio.DatasetReader) -> None:
+    """Refuse a raster that control points alone place: its pixels lie on no grid of the map.
+
+    Raises:
+        InputError: says how to lay it on one.
+    """
+    points, _ = dataset.gcps
+    if dataset.crs is None and points:
+        raise InputError(
+            f"{path} is placed by {len(points)} ground control points alone: lay it on a grid "
+            "first, with gdalwarp IN.tif OUT.tif."
+        )
+
+
 def _driver(path: Path, *, typed: bool) -> str:
     """Name the driver of a raster by its first bytes, after a look at the files beside it."""
     head = head_of(path)

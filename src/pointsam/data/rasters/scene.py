@@ -7,21 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from jaxtyping import Float, UInt8
-from rasterio.enums import ColorInterp
+from jaxtyping import Bool, Float, UInt8
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as FileWindow
 
 from pointsam.data.rasters.georeference import pixel_metres
-from pointsam.data.rasters.opening import open_raster
+from pointsam.data.rasters.opening import open_raster, refuse_control_points
 from pointsam.data.rasters.stretching import (
     NO_DATA,
     Stretch,
+    in_units,
     kind_of,
     known_pixels,
     natural_bands,
+    natural_range,
     plain_stretch,
     spread,
+    without_undeclared,
 )
 from pointsam.data.rasters.windows import Grid, Transform, Window
 from pointsam.errors import InputError, in_words
@@ -70,6 +73,23 @@ class Scene:
         """Side of a pixel at the scene's middle, in metres on the ground; None where unknown."""
         return pixel_metres(self.transform, self.size, self.crs)
 
+    def known_at(self, points: Float[np.ndarray, "points 2"]) -> Bool[np.ndarray, " points"]:
+        """Say of points on the scene, in the global grid, which lie on a pixel with data."""
+        corner = np.array([self.grid.x, self.grid.y])
+        known = np.ones(len(points), dtype=bool)
+        for place, (column, row) in enumerate(np.floor(points - corner).astype(int).tolist()):
+            part = FileWindow(column, row, 1, 1)
+            values = self.dataset.read(self.bands, window=part)
+            known[place] = known_pixels(self.dataset, values, part, self.bands).all()
+        return known
+
+    @property
+    def may_lack_data(self) -> bool:
+        """Say whether a pixel may be without data."""
+        flags = (self.dataset.mask_flag_enums[band - 1] for band in self.bands)
+        fractions = {kind_of(self.dataset.dtypes[band - 1]) for band in self.bands} - {"bytes"}
+        return "fractions" in fractions or any(MaskFlags.all_valid not in flag for flag in flags)
+
     def read(self, window: Window, *, shrink: int = 1) -> UInt8[np.ndarray, "height width 3"]:
         """Show a window as RGB, NO_DATA where the scene ends or has no data.
 
@@ -102,6 +122,7 @@ class Scene:
         try:
             values = self.dataset.read(self.bands, window=part)
             known = known_pixels(self.dataset, values, part, self.bands)
+            values = in_units(self.dataset, values, self.bands)
         except RasterioIOError as error:
             place = f"at column {x0 - grid.x}, row {y0 - grid.y}"
             raise InputError(
@@ -137,11 +158,13 @@ def open_scene(
     if not path.is_file():
         raise FileNotFoundError(f"no scene {path}: give the path of a raster file.")
     with open_raster(path, typed=True) as dataset:
+        refuse_control_points(path, dataset)
         if isinstance(stretch, Stretch):
             shown = stretch
         else:
             chosen = bands or natural_bands(dataset)
-            shown = plain_stretch(chosen, *(stretch or (0, 255)))
+            usual = natural_range(dataset, chosen)
+            shown = plain_stretch(chosen, *(stretch or usual or (0, 255)))
         scene = Scene(path, dataset, shown)
         _check(scene)
         if stretch is None:
@@ -155,7 +178,9 @@ def georeferenced(path: Path) -> bool:
     """Say whether a file is a raster with a place on a map."""
     try:
         with open_raster(path, typed=True) as dataset:
-            return dataset.crs is not None or not dataset.transform.is_identity
+            # One that is placed by control points alone is refused as a scene, with the remedy.
+            placed = dataset.crs is not None or not dataset.transform.is_identity
+            return placed or bool(dataset.gcps[0])
     except InputError:
         return False
 
@@ -188,7 +213,7 @@ def _check(scene: Scene) -> None:
 def _refuse_deep(scene: Scene) -> None:
     """Refuse values that are not shown as they are."""
     kinds = {scene.dataset.dtypes[band - 1] for band in scene.bands}
-    if kinds != {"uint8"}:
+    if natural_range(scene.dataset, scene.bands) is None:
         low, high = _percentiles(scene)
         raise InputError(
             f"{scene.path} holds {'/'.join(sorted(kinds))}, not bytes: say which values are black "
@@ -225,10 +250,13 @@ def _percentiles(scene: Scene) -> Float[np.ndarray, "2"]:
     shape = (len(scene.bands), scene.size[0] // factor or 1, scene.size[1] // factor or 1)
     try:
         values = scene.dataset.read(scene.bands, out_shape=shape, masked=True)
+        values = np.ma.array(
+            in_units(scene.dataset, values.data, scene.bands), mask=np.ma.getmaskarray(values)
+        )
     except RasterioIOError as error:
         raise InputError(f"{scene.path} is damaged ({in_words(error)}): get it again.") from error
     known = values.compressed()
-    known = known[np.isfinite(known)]
+    known = without_undeclared(known[np.isfinite(known)], scene.path)
     if not len(known):
         raise InputError(f"{scene.path} holds no value that is known: it is all no-data or NaN.")
     return spread(known, (2, 98))

@@ -4,6 +4,7 @@ One stretch for all images: a roof is as bright in each of them, in training and
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,9 @@ NO_DATA = (124, 116, 104)
 FILE_NAME = "stretch.json"
 _SAMPLES = 256
 """Side of the grid of pixels that is read of each image to find percentiles."""
+_PLAIN_SHARE = 0.002
+"""Of the pixels, from which on an undeclared no-data value is pointed out."""
+_LOG = logging.getLogger("pointsam")
 _STRIP = 1024
 """Rows converted at once."""
 
@@ -76,8 +80,82 @@ def kind_of(dtype: str) -> str:
 
 
 def natural_bands(raster: rasterio.DatasetReader) -> tuple[int, int, int]:
-    """Give the bands that are shown where nobody chose: the first three, or the one there is."""
-    return (1, 2, 3) if raster.count >= 3 else (1, 1, 1)
+    """Give the bands that are shown where nobody chose.
+
+    Those that the file calls red, green and blue, wherever they stand; else the first three that
+    are no alpha, or the first of them three times.
+    """
+    meanings = list(raster.colorinterp)
+    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    if all(meanings.count(colour) == 1 for colour in colours):
+        red, green, blue = (meanings.index(colour) + 1 for colour in colours)
+        return red, green, blue
+    plain = [n for n, meaning in enumerate(meanings, start=1) if meaning != ColorInterp.alpha]
+    plain = plain or [1]
+    return (plain[0], plain[1], plain[2]) if len(plain) >= 3 else (plain[0],) * 3
+
+
+def natural_range(raster: rasterio.DatasetReader, bands: Sequence[int]) -> tuple[int, int] | None:
+    """Give the values that are black and white in a file of bytes, or of a part of their bits.
+
+    None where values say nothing of black and white.
+    """
+    if not bands_exist(raster, bands) or {raster.dtypes[band - 1] for band in bands} != {"uint8"}:
+        return None
+    bits = {int(raster.tags(band, ns="IMAGE_STRUCTURE").get("NBITS", 8)) for band in bands}
+    return (0, 2 ** max(bits) - 1)
+
+
+def bands_exist(raster: rasterio.DatasetReader, bands: Sequence[int]) -> bool:
+    """Say whether a file has these bands."""
+    return all(1 <= band <= raster.count for band in bands)
+
+
+def in_units(
+    raster: rasterio.DatasetReader, values: np.ndarray, bands: Sequence[int]
+) -> np.ndarray:
+    """Apply the scale and offset that a file declares for its bands, first axis; often none."""
+    scales = np.array([raster.scales[band - 1] for band in bands])[:, None, None]
+    offsets = np.array([raster.offsets[band - 1] for band in bands])[:, None, None]
+    if (scales == 1).all() and (offsets == 0).all():
+        return values
+    return values * scales + offsets
+
+
+UNDECLARED = (-9999, -99999, -999, -32768, -32767, -3.4028234663852886e38, 65535)
+"""Values that mean "no data" in many files, also where these do not say so."""
+
+
+def without_undeclared(values: np.ndarray, path: Path) -> np.ndarray:
+    """Leave a usual no-data value that a file does not declare out of its percentiles, with a word.
+
+    Args:
+        values: known ones, last axis pixels.
+        path: of the file, for the message.
+    """
+    for value in UNDECLARED:
+        held = (values == np.asarray(value, dtype=values.dtype)) if _holds(values, value) else None
+        if held is None or held.mean() < _PLAIN_SHARE or not _extreme(values, value):
+            continue
+        _LOG.warning(
+            "%s: %.1f %% of its values are %g, a usual value for no data, which the file does not "
+            "declare; they do not count for black and white. Declare it: gdal_edit.py -a_nodata %g",
+            path, 100 * held.mean(), value, value,
+        )  # fmt: skip
+        return values[..., ~held.reshape(-1, held.shape[-1]).any(axis=0)]
+    return values
+
+
+def _holds(values: np.ndarray, value: float) -> bool:
+    if np.issubdtype(values.dtype, np.integer):
+        info = np.iinfo(values.dtype)
+        return info.min <= value <= info.max
+    return True
+
+
+def _extreme(values: np.ndarray, value: float) -> bool:
+    """Say whether a value is the lowest or highest of all: a measured one has others around it."""
+    return bool((values >= value).all() or (values <= value).all())
 
 
 def plain_stretch(bands: tuple[int, int, int], low: float, high: float) -> Stretch:
@@ -156,11 +234,12 @@ def find_stretch(
                 )
             chosen = bands or natural_bands(raster)
             _check(path, raster, chosen)
-            if percent or first[1] != "uint8":
+            usual = natural_range(raster, chosen)
+            if percent or usual is None:
                 _refuse_other_colours(path, raster)
-                samples.append(_sample(raster, chosen))
+                samples.append(without_undeclared(_sample(raster, chosen), path))
     if not samples:
-        return replace(plain_stretch(chosen, 0, 255), kind="bytes")
+        return replace(plain_stretch(chosen, *(usual or (0, 255))), kind="bytes")
     values = np.concatenate(samples, axis=1)
     if not values.size:
         raise InputError(f"{paths[0].parent}: no image holds a value that is known.")
@@ -193,7 +272,8 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
         natural = natural_bands(raster)
         plain = stretch == plain_stretch(natural, 0, 255)
         of_raster = raster.crs or (raster.driver == "GTiff" and raster.nodata is not None)
-        if plain and not of_raster and can_be_shown(path):
+        as_stored = natural in ((1, 2, 3), (1, 1, 1))
+        if plain and as_stored and not of_raster and can_be_shown(path):
             # Palettes, CMYK and turned photographs are pictures: their bands are not RGB.
             seen = read_transparent(path)
             seen[seen[..., 3] == 0, :3] = NO_DATA
@@ -244,6 +324,7 @@ def _sample(raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> np.n
     values = raster.read(list(bands), out_shape=shape)
     mask = raster.read_masks(list(bands), out_shape=shape)
     known = (mask > 0).all(axis=0) & np.isfinite(values).all(axis=0)
+    values = in_units(raster, values, bands)
     return np.asarray(values[:, known], dtype=np.float64)
 
 
@@ -251,7 +332,8 @@ def _shown(
     raster: rasterio.DatasetReader, window: Window, stretch: Stretch
 ) -> UInt8[np.ndarray, "rows cols 3"]:
     values = raster.read(list(stretch.bands), window=window)
-    return stretch.show(values, known_pixels(raster, values, window, stretch.bands))
+    known = known_pixels(raster, values, window, stretch.bands)
+    return stretch.show(in_units(raster, values, stretch.bands), known)
 
 
 def known_pixels(

@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pointsam.errors import InputError, in_words
-from pointsam.files import replacing
+from pointsam.errors import DAMAGED, InputError, in_words
+from pointsam.files import read_yaml, replacing
 from pointsam.models.segmenter import QUERY_VALUE, LayerKind
 
 CARD_NAME = "pointsam.yaml"
@@ -70,14 +70,14 @@ def read_card(folder: Path) -> AdapterCard:
             "'pointsam train' wrote."
         )
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
         return AdapterCard.model_validate(content)
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, f['loc']))} {f['msg']}".strip() for f in error.errors()]
         raise InputError(
             f"{path} is not an adapter's card ({'; '.join(faults)}): get it again."
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, *DAMAGED) as error:
         raise InputError(
             f"{path} is not an adapter's card ({in_words(error)}): get it again."
         ) from error

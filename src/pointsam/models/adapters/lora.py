@@ -1,7 +1,6 @@
 """LoRA on linear layers of encoder and decoder: put on, taken off, saved, loaded, merged."""
 
 import hashlib
-import json
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,16 +9,12 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from pointsam.errors import InputError, in_words
+from pointsam.errors import InputError
 from pointsam.models.segmenter import QUERY_VALUE, AdaptedModule, LayerKind, Segmenter
 
 AdapterState = dict[str, Tensor]
-
-CONFIG_NAME = "adapter_config.json"
-WEIGHTS_NAME = "adapter_model.safetensors"
 
 
 class Adapter:
@@ -162,15 +157,15 @@ def attach_adapter(
         if not model.linear_layers(kind):
             raise InputError(f"first_block {first_block} leaves no attention block to adapt.")
     modules = model.adapted_modules(adapt)
-    config = _lora_config(model, modules, rank=rank, scale=1 if alpha is None else alpha / rank)
+    config = lora_config(model, modules, rank=rank, scale=1 if alpha is None else alpha / rank)
     # peft draws from the global generator.
-    with torch.random.fork_rng(devices=[]), _peft_on_newer_transformers():
+    with torch.random.fork_rng(devices=[]), peft_on_newer_transformers():
         torch.manual_seed(seed)
         peft_model = get_peft_model(model.peft_root, config)
     return Adapter(model, peft_model, modules)
 
 
-def _lora_config(
+def lora_config(
     model: Segmenter, modules: Sequence[AdaptedModule], *, rank: int, scale: float
 ) -> LoraConfig:
     """Describe the adapter to peft; layers whose rank is not that of the first are listed."""
@@ -210,65 +205,8 @@ def _peft_rank(model: Segmenter, module: AdaptedModule, rank: int) -> int:
     return rank if module.query_rows is None else 2 * rank
 
 
-def load_adapter_weights(
-    model: Segmenter,
-    folder: Path,
-    *,
-    first_block: int,
-    adapt: Collection[LayerKind] = QUERY_VALUE,
-) -> Adapter:
-    """Put a saved adapter on the base it was made for.
-
-    Raises:
-        FileNotFoundError: the folder lacks a file.
-        InputError: the folder's files are damaged or belong to another layout.
-    """
-    model.first_block = first_block
-    modules = model.adapted_modules(adapt)
-    _check_files(folder, [module.name for module in modules])
-    try:
-        with _peft_on_newer_transformers(), warnings.catch_warnings():
-            # Of settings that a newer peft wrote and this one does not know.
-            warnings.simplefilter("ignore", UserWarning)
-            peft_model = PeftModel.from_pretrained(model.peft_root, str(folder), is_trainable=True)
-    except Exception as error:  # whatever a damaged file makes peft stumble over
-        raise InputError(f"{folder} holds no adapter for this model ({in_words(error)}).") from (
-            error
-        )
-    return Adapter(model, peft_model, modules)
-
-
-def _check_files(folder: Path, adapted: Sequence[str]) -> None:
-    """Refuse a folder with a file too few, which peft would ask the hub for, or a weight too few.
-
-    peft only warns of weights that are missing, and goes on with drawn ones.
-    """
-    config, weights = folder / CONFIG_NAME, folder / WEIGHTS_NAME
-    for path in (config, weights):
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"{folder} is no whole adapter folder (no {path.name}): give the folder that "
-                "'pointsam train' wrote."
-            )
-    try:
-        kind = json.loads(config.read_text(encoding="utf-8"))["peft_type"]
-        with safe_open(weights, framework="pt") as file:
-            found = set(file.keys())
-    except (ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise InputError(
-            f"{folder} holds no adapter for this model ({in_words(error)}): get it again."
-        ) from error
-    expected = {f"base_model.model.{name}.lora_{part}.weight" for name in adapted for part in "AB"}
-    if kind != "LORA" or found != expected:
-        different = ", ".join(sorted(found ^ expected)[:2])
-        raise InputError(
-            f"{folder} is damaged: its {kind} weights are not those of the {len(adapted)} layers "
-            f"that its card says are adapted ({different})."
-        )
-
-
 @contextmanager
-def _peft_on_newer_transformers() -> Iterator[None]:
+def peft_on_newer_transformers() -> Iterator[None]:
     """Hush the one warning about a name that peft still asks the library's models for."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)

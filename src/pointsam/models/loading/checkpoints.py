@@ -12,7 +12,8 @@ from torch import nn
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing_file, replacing, sha256_of
 from pointsam.models.adapters.card import read_card
-from pointsam.models.adapters.lora import Adapter, load_adapter_weights
+from pointsam.models.adapters.lora import Adapter
+from pointsam.models.adapters.saved import load_adapter_weights
 from pointsam.models.families.mobile_sam import MobileSam
 from pointsam.models.loading.hub import fetch_model
 from pointsam.models.loading.library_folder import load_folder, save_folder
@@ -143,7 +144,7 @@ def _by_name(name: str, *, side: int) -> Segmenter:
     if path.is_file():
         return _from_state(read_state(path), name, side=side)
     if _HUB_NAME.match(name) and path.suffix not in _CHECKPOINT_SUFFIXES:
-        return load_folder(fetch_model(name), side=side, name=name)
+        return load_folder(fetch_model(name, named=True), side=side, name=name)
     raise FileNotFoundError(
         f"no model {name!r}: give a known name ({', '.join(KNOWN_MODELS)}), a checkpoint file "
         "or a model folder."

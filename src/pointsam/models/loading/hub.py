@@ -18,7 +18,7 @@ WANTED = ("config.json", "model.safetensors", "model.safetensors.index.json", "m
 """The files of a repository that a model is made of."""
 
 
-def fetch_model(repo: str) -> Path:
+def fetch_model(repo: str, *, named: bool = False) -> Path:
     """Give the folder of a repository's weights, downloaded where they are not cached yet.
 
     A connection that breaks is taken up again where it stopped; a download that fails for good
@@ -26,12 +26,15 @@ def fetch_model(repo: str) -> Path:
 
     Args:
         repo: ``owner/name``.
+        named: by the user, whose token the hub may see; known models need none.
 
     Raises:
         InputError: it cannot be had; the message says how to fetch it by hand.
     """
     try:
-        return Path(snapshot_download(repo, allow_patterns=list(WANTED)))
+        return Path(
+            snapshot_download(repo, allow_patterns=list(WANTED), token=None if named else False)
+        )
     except GatedRepoError as error:
         reason = "its owner asks for a registration: accept it there, then 'hf auth login'"
         raise InputError(_by_hand(repo, reason)) from error
