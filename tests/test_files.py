@@ -3,14 +3,16 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pointsam.errors import InputError, in_words
 from pointsam.files import (
+    as_text,
     new_folder,
+    read_yaml,
     refuse_existing,
     refuse_existing_file,
     replacing,
-    sample_hash,
 )
 
 
@@ -116,16 +118,39 @@ def test_errors_of_others_are_said_on_one_line(error, words):
     assert in_words(error).startswith(words)
 
 
-@pytest.mark.parametrize("size", [0, 1, 2**16, 2**16 + 1, 2**23 + 5])
-def test_a_sample_tells_files_apart(tmp_path, size):
-    path = tmp_path / "a"
-    path.write_bytes(bytes(size))
-    plain = sample_hash(path)
-    assert sample_hash(path) == plain
-    path.write_bytes(bytes(size + 1))
-    assert sample_hash(path) != plain
-    for place in (0, size - 1) if size else ():
-        content = bytearray(size)
-        content[place] = 1
-        path.write_bytes(content)
-        assert sample_hash(path) != plain
+def test_a_link_stays_a_link_and_its_file_is_replaced(tmp_path):
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+    with replacing(tmp_path / "link.txt") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_a_new_folder_is_as_open_as_the_user_wants(tmp_path):
+    before = os.umask(0o077)
+    try:
+        with new_folder(tmp_path / "made"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "made").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_name_of_full_length_can_be_written(tmp_path):
+    path = tmp_path / ("a" * 251 + ".txt")
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+
+
+def test_aliases_of_yaml_are_refused():
+    bomb = "a: &a [1, 1]\nb: &b [*a, *a]\nc: [*b, *b]"
+    with pytest.raises(yaml.YAMLError, match="aliases"):
+        read_yaml(bomb)
+    assert read_yaml("a: [1, 2]") == {"a": [1, 2]}
+
+
+@pytest.mark.parametrize(("cell", "written"), [("=2+3", "'=2+3"), ("roof", "roof"), (-1.5, -1.5)])
+def test_no_text_becomes_a_formula(cell, written):
+    assert as_text(cell) == written

@@ -16,10 +16,6 @@ import yaml
 
 from pointsam.errors import InputError, in_words
 
-SAMPLES, SAMPLE_BYTES = 64, 2**16
-"""Pieces of a large file that name it, and the size of each."""
-
-
 _ENCODINGS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
@@ -46,8 +42,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         InputError: nothing can be written there.
     """
-    target = Path(os.path.realpath(path)) if path.is_symlink() else path
     with _begun(path):
+        target = Path(os.path.realpath(path)) if path.is_symlink() else path
         target.parent.mkdir(parents=True, exist_ok=True)
         _refuse_folder(target)
         handle, name = tempfile.mkstemp(
@@ -175,6 +171,11 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
+def as_text(cell: Any) -> Any:
+    """Mark a text that a table program would compute: ``=2+3`` is a name here, and no formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in set("=+-@\t\r") else cell
+
+
 def read_yaml(text: str) -> Any:
     """Read YAML without aliases: a few lines of them stand for gigabytes.
 
@@ -196,22 +197,6 @@ def sha256_of(path: Path) -> str:
         return digest.hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def sample_hash(path: Path) -> str:
-    """Tell a file from others of its size without reading all of a large one.
-
-    Pieces spread evenly over it are read, the first and the last among them: a few megabytes.
-    """
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as stream:
-        last = max(0, size - SAMPLE_BYTES)
-        count = min(SAMPLES, 1 + -(-last // SAMPLE_BYTES))
-        for number in range(count):
-            stream.seek(last * number // max(1, count - 1))
-            digest.update(stream.read(SAMPLE_BYTES))
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -198,7 +198,8 @@ def _report(summary: SceneSummary, output: Path, formats: Sequence[str]) -> None
     if summary.cut:
         print(f"{summary.cut} reach beyond --largest-window and may be cut (field 'cut')")
     if summary.outside:
-        print(f"{summary.outside} objects of the point file are not on this scene")
+        print(f"{summary.outside} objects of the point file are not on this scene, or where it "
+              "has no data")  # fmt: skip
     if summary.replaced:
         print(f"replaced, as the run was finished before: {', '.join(summary.replaced)}")
     first, *others = [FORMATS[name].files[0] for name in formats]

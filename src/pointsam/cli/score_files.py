@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsam.evaluation.masks import METRICS, Scores
+from pointsam.files import as_text
 
 INSTANCE_FIELDS = ("file", "id", "class", *METRICS, "iou_prediction")
 IMAGE_FIELDS = ("file", "instances", *METRICS, "overlap")
@@ -99,4 +100,4 @@ def _write_rows(path: Path, fields: Sequence[str], rows: Iterable[Sequence[Any]]
     with path.open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(fields)
-        writer.writerows(rows)
+        writer.writerows([as_text(cell) for cell in row] for row in rows)

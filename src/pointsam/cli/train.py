@@ -26,7 +26,7 @@ from pointsam.cli.train_scene import (
     show_held_out,
 )
 from pointsam.data.coco.annotations import pair, read_coco
-from pointsam.data.dataset import folder_images
+from pointsam.data.dataset import folder_images, hash_of_images
 from pointsam.data.rasters.stretching import FILE_NAME, read_stretch
 from pointsam.errors import InputError, in_words
 from pointsam.files import refuse_existing, sha256_of
@@ -258,7 +258,8 @@ def _folder_inputs(args: argparse.Namespace, settings: TrainSettings) -> RunInpu
     return RunInputs(
         data=data,
         images=folder_images(args.images),
-        sources={path.name: sha256_of(path) for path in files},
+        sources={path.name: sha256_of(path) for path in files}
+        | {"images": hash_of_images(data, args.images)},
         output=args.output,
         stretch=read_stretch(stretch) if stretch.is_file() else None,
     )

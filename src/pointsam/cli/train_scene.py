@@ -1,11 +1,13 @@
 """``pointsam train`` on scenes: one raster, or a folder of them, and the clicks on their map."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from pointsam.cli.click_files import open_clicks, say
 from pointsam.cli.display import add_display_arguments, described
 from pointsam.data.rasters.images import list_images
+from pointsam.data.rasters.scene import georeferenced
 from pointsam.data.rasters.stretching import Stretch, find_stretch
 from pointsam.data.records import Dataset
 from pointsam.data.scene_dataset import SceneChips, click_on, cut, hold_out
@@ -64,9 +66,9 @@ def scene_inputs(args: argparse.Namespace, settings: TrainSettings) -> RunInputs
         raise InputError("--annotations and --skip-broken are not for scenes.")
     if not 0 <= args.hold_out < 1:
         raise InputError(f"--hold-out {args.hold_out:g}: give a share from 0 to below 1.")
-    paths, side = _scene_paths(args.images), settings.model.side
-    stretch = _stretch(args, paths)
     clicks = open_clicks(args)
+    paths, side = _scene_paths(args.images, on_map=clicks.on_map), settings.model.side
+    stretch = _stretch(args, paths)
     scenes, ground_size = click_on(paths, clicks, side=side, window=args.window, stretch=stretch)
     say(clicks.dropped, clicks.notes)
     kept, held = hold_out(scenes, args.hold_out, seed=settings.seed)
@@ -80,7 +82,7 @@ def scene_inputs(args: argparse.Namespace, settings: TrainSettings) -> RunInputs
         data=Dataset(records, tuple(classes)),
         images=images,
         sources={args.points.name: sha256_of(args.points)}
-        | {path.name: f"{path.stat().st_size} bytes" for path in paths},
+        | {path.name: sha256_of(path) for path in paths},
         output=args.output,
         held_out=held_records,
         ground_size=ground_size,
@@ -116,8 +118,8 @@ def show_held_out(found: HeldOut) -> None:
           "read, so none of this is an accuracy: look at figures/held_out.png")  # fmt: skip
 
 
-def _scene_paths(images: Path) -> list[Path]:
-    """List the scenes.
+def _scene_paths(images: Path, *, on_map: bool) -> list[Path]:
+    """List the scenes; of a folder, with clicks on a map, those that have a place on one.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -130,7 +132,14 @@ def _scene_paths(images: Path) -> list[Path]:
     paths = list_images(images)
     if not paths:
         raise InputError(f"{images} holds no images.")
-    return paths
+    placed = [path for path in paths if not on_map or georeferenced(path)]
+    if len(placed) < len(paths):
+        first = next(path.name for path in paths if path not in placed)
+        print(f"left out: {len(paths) - len(placed)} images without a place on a map, the first "
+              f"is {first}", file=sys.stderr)  # fmt: skip
+    if not placed:
+        raise InputError(f"no image of {images} has a place on a map.")
+    return placed
 
 
 def _stretch(args: argparse.Namespace, paths: list[Path]) -> Stretch:

@@ -1,5 +1,6 @@
 """From a record to a sample: the image read, resized, and its points moved with it."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,10 @@ from torch import Tensor
 
 from pointsam.data.coco.masks import rasterise
 from pointsam.data.rasters.images import image_path, image_size, orientation, read_image
-from pointsam.data.records import ImageRecord
+from pointsam.data.records import Dataset, ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError
+from pointsam.files import sha256_of
 from pointsam.frames import ModelFrame
 from pointsam.prompts import NEGATIVE, Prompts
 
@@ -24,6 +26,16 @@ ImageSource = Callable[[ImageRecord], UInt8[np.ndarray, "height width 3"]]
 def folder_images(folder: Path) -> ImageSource:
     """Give the images of a folder by their file names."""
     return partial(read_image_of, folder=folder)
+
+
+def hash_of_images(data: Dataset, folder: Path) -> str:
+    """Name the images of a data set by all their bytes."""
+    digest = hashlib.sha256()
+    for record in data.images:
+        digest.update(
+            f"{record.file_name} {sha256_of(image_path(folder, record.file_name))}\n".encode()
+        )
+    return digest.hexdigest()
 
 
 def load_sample(

@@ -13,6 +13,7 @@ from rasterio.warp import transform as transform_points
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.clicks.pictures import Picture
 from pointsam.data.prepare.splitting import hold_out_place
+from pointsam.data.rasters.data_under_clicks import with_data
 from pointsam.data.rasters.georeference import to_map
 from pointsam.data.rasters.scene import Scene, open_scene
 from pointsam.data.rasters.scene_points import (
@@ -238,7 +239,7 @@ def click_on(
             record = clicks_on(points, scene)
             if record is None:
                 continue
-            found = points_on_scene(record, scene.grid)
+            found = with_data(points_on_scene(record, scene.grid), scene)
             if not found.objects:
                 continue
             if not scenes:

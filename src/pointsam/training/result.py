@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save_file
 
 from pointsam.data.rasters.stretching import Stretch, plain_form
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
-from pointsam.files import replacing
+from pointsam.files import replacing, sha256_of
 from pointsam.models.adapters.card import PROTOTYPES_NAME, AdapterCard, read_card
 from pointsam.models.loading.checkpoints import base_hash
 from pointsam.models.segmenter import Segmenter
@@ -79,13 +80,29 @@ class AdapterWriter:
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".adapter.") as name:
             with trainer.adapter.holding(trainer.average.state):
                 trainer.adapter.save(Path(name))
-            for file in sorted(Path(name).iterdir()):
-                file.replace(self.folder / file.name)
-        if trainer.regularizer is not None:
-            with replacing(self.folder / PROTOTYPES_NAME) as temporary:
-                save_file({"prototypes": trainer.regularizer.target.cpu()}, temporary)
-        data = {**self.card.data, "steps": step}
-        self.card.model_copy(update={"data": data}).save(self.folder)
+            if trainer.regularizer is not None:
+                save_file(
+                    {"prototypes": trainer.regularizer.target.cpu()}, Path(name) / PROTOTYPES_NAME
+                )
+            files = sorted(Path(name).iterdir())
+            data = {**self.card.data, "steps": step}
+            # The card goes first and knows the files before and after: a kill between two of
+            # them leaves nothing that looks damaged.
+            checksums = self._checksums(files)
+            card = self.card.model_copy(update={"data": data, "checksums": checksums})
+            card.save(self.folder)
+            for file in files:
+                with replacing(self.folder / file.name) as temporary:
+                    file.replace(temporary)
+
+    def _checksums(self, files: Sequence[Path]) -> dict[str, list[str]]:
+        """Give the hashes of new files, and after each that of the file it replaces."""
+        found = {}
+        for file in files:
+            before = self.folder / file.name
+            old = [sha256_of(before)] if before.is_file() else []
+            found[file.name] = list(dict.fromkeys([sha256_of(file), *old]))
+        return found
 
 
 def trainable(data: Dataset) -> list[ImageRecord]:
@@ -109,11 +126,12 @@ def trainable(data: Dataset) -> list[ImageRecord]:
 
 def data_key(
     sources: Mapping[str, str], records: Sequence[ImageRecord], settings: TrainSettings
-) -> str:
-    """Identify what a run is over, so that a state is resumed by the run it belongs to."""
-    content = {
-        "sources": dict(sources),
-        "images": [record.file_name for record in records],
-        "settings": settings.model_dump(mode="json"),
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+) -> dict[str, str]:
+    """Identify, part by part, what a run is over: a state is resumed by its own run alone."""
+    names = [record.file_name for record in records]
+    parts = {"list of images": names, "settings": settings.model_dump(mode="json")}
+    return dict(sources) | {name: _digest(part) for name, part in parts.items()}
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -30,7 +30,7 @@ from pointsam.training.schedule import Schedule
 from pointsam.training.settings import TrainSettings, write_settings
 from pointsam.training.setup import load_base, make_views, new_state
 from pointsam.training.starting import Start, hashed
-from pointsam.training.state import STATE_NAME, TrainState, read_state
+from pointsam.training.state import STATE_NAME, RunKey, TrainState, read_state
 from pointsam.training.step import FrozenFeatureSource
 from pointsam.training.verdict import look_back
 from pointsam.training.views import Views
@@ -148,7 +148,7 @@ class _Run:
     views: Views
     state: TrainState
     writer: AdapterWriter
-    key: str
+    key: RunKey
     """Identifies the data and settings, so that no other run takes the state up."""
 
     def begin(self) -> int:

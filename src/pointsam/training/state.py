@@ -1,5 +1,7 @@
 """What a killed run needs to go on exactly where it was."""
 
+import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,12 +9,19 @@ from typing import Any
 import torch
 
 from pointsam.errors import InputError
-from pointsam.files import replacing
+from pointsam.files import replacing, sha256_of
 from pointsam.models.loading.state_files import read_tensors
 from pointsam.training.collapse_monitor import CollapseMonitor
 from pointsam.training.step import Trainer
 
 STATE_NAME = "state.pt"
+PREVIOUS_NAME = "state.previous.pt"
+CHECKSUM_NAME = "state.sha256"
+
+RunKey = str | dict[str, str]
+"""What a run is over, by the names of its parts."""
+
+_LOG = logging.getLogger("pointsam")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +36,8 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     monitor: CollapseMonitor
 
-    def save(self, path: Path, *, step: int, data_key: str) -> None:
-        """Write the state after `step` finished steps; the file is replaced in one go."""
+    def save(self, path: Path, *, step: int, data_key: RunKey) -> None:
+        """Write the state after `step` finished steps; the one before it is kept beside it."""
         regularizer = self.trainer.regularizer
         state = {
             "step": step,
@@ -42,6 +51,14 @@ class TrainState:
         }
         with replacing(path) as temporary:
             torch.save(state, temporary)
+            kept = [sha256_of(temporary)]
+            if path.is_file():
+                kept.append(sha256_of(path))
+                with replacing(path.with_name(PREVIOUS_NAME)) as previous:
+                    shutil.copyfile(path, previous)
+            # First the checksums, of the new and of the old state: either is known at any time.
+            with replacing(path.with_name(CHECKSUM_NAME)) as checksums:
+                checksums.write_text("\n".join(kept) + "\n")
 
     def restore(self, state: dict[str, Any]) -> int:
         """Take a state up that `read_state` gave; give the number of finished steps."""
@@ -60,7 +77,7 @@ class TrainState:
         return int(state["step"])
 
 
-def read_state(path: Path, *, data_key: str | None = None) -> dict[str, Any]:
+def read_state(path: Path, *, data_key: RunKey | None = None) -> dict[str, Any]:
     """Read a saved state, of the run over these data where a key says which.
 
     Raises:
@@ -69,15 +86,44 @@ def read_state(path: Path, *, data_key: str | None = None) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no {path} to resume from: run without --resume.")
-    try:
-        state = read_tensors(path)
-    except InputError as error:
-        raise InputError(f"{path} is damaged: start anew.") from error
+    state = _sound_state(path)
     if not isinstance(state, dict) or "data_key" not in state:
         raise InputError(f"{path} is no state of a training run: start anew.")
     if data_key not in (None, state["data_key"]):
-        raise InputError(
-            f"{path} belongs to a run over other images, points or settings: resume with those it "
-            "began with, or start anew in another output folder."
-        )
+        raise _of_another_run(path, _changed(state["data_key"], data_key))
     return state
+
+
+def _sound_state(path: Path) -> Any:
+    """Read a state, or the one before it where it was damaged."""
+    for kept in (path, path.with_name(PREVIOUS_NAME)):
+        if kept.is_file() and _as_written(kept):
+            try:
+                state = read_tensors(kept)
+            except InputError:
+                continue
+            if kept != path:
+                _LOG.warning("%s is damaged: going on from the state before it", path)
+            return state
+    raise InputError(f"{path} is damaged: start anew.")
+
+
+def _as_written(path: Path) -> bool:
+    """Compare a state with its checksum, where there is one."""
+    checksums = path.with_name(CHECKSUM_NAME)
+    return not checksums.is_file() or sha256_of(path) in checksums.read_text().split()
+
+
+def _changed(before: Any, now: RunKey | None) -> str:
+    """Name the parts of what a run is over that are not those it began with."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return ""
+    return ", ".join(sorted(n for n in {*before, *now} if before.get(n) != now.get(n)))
+
+
+def _of_another_run(path: Path, changed: str = "") -> InputError:
+    what = f" (changed: {changed})" if changed else ""
+    return InputError(
+        f"{path} belongs to a run over other images, points or settings{what}: resume with those "
+        "it began with, or start anew in another output folder."
+    )

@@ -244,4 +244,12 @@ def why_missing(path: Path) -> str:
     alike = [name for name in names if name != path.name and name.lower() == path.name.lower()]
     if alike:
         return f"no image {path}: there is {alike[0]}, upper and lower case differ."
+    other = next((name for name in names if _plainly(name) == _plainly(path.name)), None)
+    if other is not None:
+        return f"no image {path}: there is {other}, whose name is written otherwise; use that name."
     return f"no image {path}: check the image folder and the file name."
+
+
+def _plainly(name: str) -> str:
+    """Write a name as it looks: one form of accents, no escapes of addresses, no folders."""
+    return unicodedata.normalize("NFC", unquote(name).replace("\\", "/")).rpartition("/")[2]

@@ -12,20 +12,17 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as FileWindow
 
-from pointsam.data.rasters.georeference import pixel_metres
-from pointsam.data.rasters.opening import open_raster, refuse_control_points
-from pointsam.data.rasters.stretching import (
-    NO_DATA,
-    Stretch,
+from pointsam.data.rasters.band_values import (
     in_units,
     kind_of,
     known_pixels,
     natural_bands,
     natural_range,
-    plain_stretch,
-    spread,
     without_undeclared,
 )
+from pointsam.data.rasters.georeference import pixel_metres
+from pointsam.data.rasters.opening import open_raster, refuse_control_points
+from pointsam.data.rasters.stretching import NO_DATA, Stretch, plain_stretch, spread
 from pointsam.data.rasters.windows import Grid, Transform, Window
 from pointsam.errors import InputError, in_words
 

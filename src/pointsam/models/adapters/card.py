@@ -47,6 +47,8 @@ class AdapterCard(BaseModel):
     """Name and hash of the adapter that the training went on from; None where it began anew."""
     scores: dict[str, float] = {}
     """What the run measured of itself at its last step."""
+    checksums: dict[str, list[str]] = {}
+    """SHA-256 of the folder's other files, and after it that of the file before."""
     versions: dict[str, str] = {}
     """Of the libraries that made it."""
 

@@ -60,8 +60,12 @@ def own_config(model: Segmenter, modules: Sequence[AdaptedModule], path: Path) -
     """
     found = _read_config(path)
     rank, alpha = found.get("r"), found.get("lora_alpha")
-    numbers = isinstance(rank, int) and isinstance(alpha, int | float)
-    if not numbers or rank < 1 or not 0 < alpha < math.inf:
+    if (
+        not isinstance(rank, int)
+        or not isinstance(alpha, int | float)
+        or rank < 1
+        or not 0 < alpha < math.inf
+    ):
         raise InputError(f"{path} has rank {rank} and alpha {alpha}: get it again.")
     halved = rank // 2 if modules[0].query_rows is not None else rank
     config = lora_config(model, modules, rank=max(1, halved), scale=alpha / rank)

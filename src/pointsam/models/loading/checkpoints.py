@@ -74,6 +74,14 @@ def load_adapter(model: Segmenter, folder: Path) -> Adapter:
             f"{folder} was trained on {card.base} ({card.family}, {card.base_hash[:12]}), "
             f"not on this model ({model.family}, {found[:12]}): give --model the base it names."
         )
+    for name, known in card.checksums.items():
+        if (folder / Path(name).name).is_file() and sha256_of(
+            folder / Path(name).name
+        ) not in known:
+            raise InputError(
+                f"{folder} is damaged: {name} is not the file that its card was written for. Get "
+                "it again."
+            )
     adapter = load_adapter_weights(model, folder, first_block=card.first_block, adapt=card.adapt)
     refuse_nan(adapter.state(), str(folder))
     return adapter

@@ -13,7 +13,7 @@ from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject, ScenePoints, scene_tasks
 from pointsam.data.rasters.windows import Window
 from pointsam.errors import InputError
-from pointsam.files import sample_hash
+from pointsam.files import sha256_of
 from pointsam.models.adapters.lora import adapter_hash
 from pointsam.models.encoding import Precision
 from pointsam.models.loading.checkpoints import base_hash
@@ -197,7 +197,7 @@ class SceneRun:
         scene = self._scene
         return {
             "scene": {
-                "content": sample_hash(scene.path),
+                "content": sha256_of(scene.path),
                 "size": scene.size,
                 "transform": scene.transform,
                 "crs": scene.crs,

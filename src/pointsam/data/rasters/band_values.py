@@ -1,0 +1,122 @@
+"""What the bands of a raster hold: which are colours, in which unit, and where there is data."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from jaxtyping import Bool
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.windows import Window
+
+UNDECLARED = (-9999, -99999, -999, -32768, -32767, -3.4028234663852886e38, 65535)
+"""Values that mean "no data" in many files, also where these do not say so."""
+
+_PLAIN_SHARE = 0.002
+"""Of the pixels, from which on an undeclared no-data value is pointed out."""
+
+_LOG = logging.getLogger("pointsam")
+
+
+def kind_of(dtype: str) -> str:
+    """Say what a band holds, as far as a stretch fits it: the type, whatever its width."""
+    if dtype == "uint8":
+        return "bytes"
+    return "whole numbers" if np.issubdtype(dtype, np.integer) else "fractions"
+
+
+def natural_bands(raster: rasterio.DatasetReader) -> tuple[int, int, int]:
+    """Give the bands that are shown where nobody chose.
+
+    Those that the file calls red, green and blue, wherever they stand; else the first three that
+    are no alpha, or the first of them three times.
+    """
+    meanings = list(raster.colorinterp)
+    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    if all(meanings.count(colour) == 1 for colour in colours):
+        red, green, blue = (meanings.index(colour) + 1 for colour in colours)
+        return red, green, blue
+    plain = [n for n, meaning in enumerate(meanings, start=1) if meaning != ColorInterp.alpha]
+    plain = plain or [1]
+    return (plain[0], plain[1], plain[2]) if len(plain) >= 3 else (plain[0],) * 3
+
+
+def natural_range(raster: rasterio.DatasetReader, bands: Sequence[int]) -> tuple[int, int] | None:
+    """Give the values that are black and white in a file of bytes, or of a part of their bits.
+
+    None where values say nothing of black and white.
+    """
+    if not bands_exist(raster, bands) or {raster.dtypes[band - 1] for band in bands} != {"uint8"}:
+        return None
+    bits = {int(raster.tags(band, ns="IMAGE_STRUCTURE").get("NBITS", 8)) for band in bands}
+    return (0, 2 ** max(bits) - 1)
+
+
+def bands_exist(raster: rasterio.DatasetReader, bands: Sequence[int]) -> bool:
+    """Say whether a file has these bands."""
+    return all(1 <= band <= raster.count for band in bands)
+
+
+def in_units(
+    raster: rasterio.DatasetReader, values: np.ndarray, bands: Sequence[int]
+) -> np.ndarray:
+    """Apply the scale and offset that a file declares for its bands, first axis; often none."""
+    scales = np.array([raster.scales[band - 1] for band in bands])[:, None, None]
+    offsets = np.array([raster.offsets[band - 1] for band in bands])[:, None, None]
+    if (scales == 1).all() and (offsets == 0).all():
+        return values
+    scaled: np.ndarray = values * scales + offsets
+    return scaled
+
+
+def without_undeclared(values: np.ndarray, path: Path) -> np.ndarray:
+    """Leave a usual no-data value that a file does not declare out of its percentiles, with a word.
+
+    Args:
+        values: known ones, last axis pixels.
+        path: of the file, for the message.
+    """
+    for value in UNDECLARED:
+        held = (values == np.asarray(value, dtype=values.dtype)) if _holds(values, value) else None
+        if held is None or held.mean() < _PLAIN_SHARE or not _extreme(values, value):
+            continue
+        _LOG.warning(
+            "%s: %.1f %% of its values are %g, a usual value for no data, which the file does not "
+            "declare; they do not count for black and white. Declare it: gdal_edit.py -a_nodata %g",
+            path, 100 * held.mean(), value, value,
+        )  # fmt: skip
+        return values[..., ~held.reshape(-1, held.shape[-1]).any(axis=0)]
+    return values
+
+
+def _holds(values: np.ndarray, value: float) -> bool:
+    if np.issubdtype(values.dtype, np.integer):
+        info = np.iinfo(values.dtype)
+        return info.min <= value <= info.max
+    return True
+
+
+def _extreme(values: np.ndarray, value: float) -> bool:
+    """Say whether a value is the lowest or highest of all: a measured one has others around it."""
+    return bool((values >= value).all() or (values <= value).all())
+
+
+def known_pixels(
+    raster: rasterio.DatasetReader, values: np.ndarray, window: Window, bands: Sequence[int]
+) -> Bool[np.ndarray, "rows cols"]:
+    """Mark the pixels that hold data, as GDAL does: in any band, and no NaN in those shown.
+
+    Args:
+        raster: open.
+        values: of `bands` in `window`, first axis bands.
+        window: of the file.
+        bands: that are shown, from 1.
+    """
+    known: Bool[np.ndarray, "rows cols"] = np.ones(values.shape[1:], dtype=bool)
+    flags = (raster.mask_flag_enums[band - 1] for band in bands)
+    if any(MaskFlags.all_valid not in flag for flag in flags):
+        known &= raster.dataset_mask(window=window) > 0
+    if np.issubdtype(values.dtype, np.floating):
+        known &= np.isfinite(values).all(axis=0)
+    return known

@@ -1,0 +1,111 @@
+"""A raster means what it says of its bands, bits, units and no-data."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.control import GroundControlPoint
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.transform import from_origin
+
+from pointsam.data.rasters.band_values import natural_bands
+from pointsam.data.rasters.data_under_clicks import with_data
+from pointsam.data.rasters.georeference import read_georeference
+from pointsam.data.rasters.scene import open_scene
+from pointsam.data.rasters.scene_points import SceneObject, ScenePoints
+from pointsam.data.rasters.stretching import find_stretch
+from pointsam.errors import InputError
+
+RED = ColorInterp.red, ColorInterp.green, ColorInterp.blue
+
+
+def save(path: Path, values: np.ndarray, *, colours: Any = None, **profile: Any) -> Path:
+    place = {"crs": "EPSG:32632", "transform": from_origin(500000, 5500000, 1, 1)}
+    shape = {"count": len(values), "height": values.shape[1], "width": values.shape[2]}
+    kept = {"driver": "GTiff", "dtype": values.dtype, **shape, **place, **profile}
+    with rasterio.open(path, "w", **kept) as out:
+        out.write(values)
+        if colours:
+            out.colorinterp = colours
+    return path
+
+
+def steps(count: int = 3) -> np.ndarray:
+    return np.repeat(np.arange(1, count + 1, dtype=np.uint8)[:, None], 64, axis=1).reshape(-1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("colours", "bands"),
+    [
+        (RED, (1, 2, 3)),
+        (RED[::-1], (3, 2, 1)),
+        ((ColorInterp.alpha, *RED), (2, 3, 4)),
+        ((ColorInterp.gray, ColorInterp.alpha), (1, 1, 1)),
+    ],
+)
+def test_colours_are_told_by_their_meaning(tmp_path, colours, bands):
+    path = save(tmp_path / "a.tif", steps(len(colours)), colours=colours)
+    with rasterio.open(path) as raster:
+        assert natural_bands(raster) == bands
+    with open_scene(path) as scene:
+        assert scene.read(scene.grid.whole)[0, 0].tolist() == list(bands)
+
+
+def test_four_bits_a_value_are_shown_from_black_to_white(tmp_path):
+    values = np.array([[[0, 15]]] * 3, dtype=np.uint8)
+    with open_scene(save(tmp_path / "a.tif", values, NBITS=4)) as scene:
+        assert scene.read(scene.grid.whole)[0, :, 0].tolist() == [0, 255]
+
+
+def test_declared_scale_and_offset_count(tmp_path):
+    path = save(tmp_path / "a.tif", np.array([[[1000, 2000]]] * 3, dtype=np.uint16))
+    with rasterio.open(path, "r+") as raster:
+        raster.scales, raster.offsets = (0.001,) * 3, (-1.0,) * 3
+    with open_scene(path, stretch=(0, 1)) as scene:
+        assert scene.read(scene.grid.whole)[0, :, 0].tolist() == [0, 255]
+
+
+def test_undeclared_no_data_is_left_out_with_a_word(tmp_path, caplog):
+    values = np.linspace(0, 1, 3 * 64, dtype=np.float32).reshape(3, 8, 8)
+    values[:, :2] = -9999
+    with caplog.at_level(logging.WARNING, "pointsam"):
+        stretch = find_stretch([save(tmp_path / "a.tif", values)])
+    assert min(stretch.low) > -1
+    assert "are -9999, a usual value for no data" in caplog.text
+
+
+def test_clicks_without_data_under_them_are_left_out(tmp_path):
+    values = np.full((3, 8, 8), 9, dtype=np.uint8)
+    values[:, :, :4] = 0
+    with open_scene(save(tmp_path / "a.tif", values, nodata=0)) as scene:
+        corner = np.array([scene.grid.x, scene.grid.y])
+        objects = tuple(
+            SceneObject(i, 10 + i, "a", (corner + (x, 2.5))[None], np.array([1]))
+            for i, x in enumerate((1.5, 6.5))
+        )
+        points = with_data(ScenePoints(objects, np.zeros((0, 2)), ()), scene)
+        assert [(one.index, one.id) for one in points.objects] == [(0, 11)]
+        assert points.outside == (10,)
+        with pytest.raises(InputError, match="has no data"):
+            with_data(ScenePoints(objects[:1], np.zeros((0, 2)), ()), scene)
+
+
+def test_control_points_alone_are_no_place_and_the_remedy_is_said(tmp_path):
+    path = tmp_path / "a.tif"
+    shape = {"count": 3, "height": 8, "width": 8, "dtype": "uint8"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        out = rasterio.open(path, "w", driver="GTiff", **shape)
+    with out:
+        out.write(steps())
+        corners = [(0, 0, 500000, 5500000), (0, 8, 500008, 5500000), (8, 0, 500000, 5499992)]
+        out.gcps = ([GroundControlPoint(*corner) for corner in corners], "EPSG:32632")
+    with pytest.raises(InputError, match=r"3 ground control points alone.*gdalwarp"):
+        read_georeference(path)
+    with pytest.raises(InputError, match="gdalwarp"), open_scene(path):
+        pass
