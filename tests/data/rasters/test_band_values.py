@@ -85,7 +85,7 @@ def test_clicks_without_data_under_them_are_left_out(tmp_path):
     with open_scene(save(tmp_path / "a.tif", values, nodata=0)) as scene:
         corner = np.array([scene.grid.x, scene.grid.y])
         objects = tuple(
-            SceneObject(i, 10 + i, "a", (corner + (x, 2.5))[None], np.array([1]))
+            SceneObject(i, 10 + i, "a", np.array([[corner[0] + x, corner[1] + 2.5]]), np.array([1]))
             for i, x in enumerate((1.5, 6.5))
         )
         points = with_data(ScenePoints(objects, np.zeros((0, 2)), ()), scene)
