@@ -1,5 +1,6 @@
 """What is saved is read by the rest of the package and by GDAL."""
 
+import io
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.server.served import SQUARES, make_client, make_session
 
 from pointsam.data.clicks.formats import read_clicks
 from pointsam.data.coco.annotations import read_coco, read_points
+from pointsam.server import pictures
 
 
 def click_all(client, image):
@@ -111,3 +113,14 @@ def test_ogrinfo_reads_what_is_saved(placed):
         )
         assert f"Geometry: {kind}" in told.stdout
         assert "ERROR" not in told.stderr
+
+
+def test_a_far_zoom_shows_the_scene_averaged(placed, images, monkeypatch):
+    client, _ = placed
+    monkeypatch.setattr(pictures, "OVERVIEW", 16)  # an overview of a quarter of the side
+    levels = client.get("/api/images/1").json()["levels"]
+    tile = client.get(f"/api/images/1/tiles/{levels - 2}/0/0")
+    shown = np.asarray(Image.open(io.BytesIO(tile.content))).astype(int)
+    small = Image.open(images / "1.png").resize((16, 16), Image.Resampling.BOX)
+    assert shown.shape == (16, 16, 3)
+    assert np.abs(shown - np.asarray(small).astype(int)).max() < 16

@@ -219,19 +219,16 @@ def overview_shrink(size: tuple[int, int]) -> int:
 
 
 def read_overview(scene: Scene) -> UInt8[np.ndarray, "_ _ 3"]:
-    """Show a whole scene small: through its own overviews, or else strip by strip."""
+    """Show a whole scene small; GDAL averages, from the scene's own overviews where it has some."""
     shrink = overview_shrink(scene.size)
     height, width = (-(-side // shrink) for side in scene.size)
-    if any(factor >= shrink // 2 for factor in scene.dataset.overviews(1)):
-        shape = (len(scene.bands), height, width)
-        average = rasterio.enums.Resampling.average
-        values = scene.dataset.read(scene.bands, out_shape=shape, resampling=average)
-        known = scene.dataset.dataset_mask(out_shape=(height, width)) > 0
-        if np.issubdtype(values.dtype, np.floating):
-            known &= np.isfinite(values).all(axis=0)
-        return scene.stretch.show(values, known)
-    grid = scene.grid
-    return scene.read(Window(grid.x, grid.y, width * shrink, height * shrink), shrink=shrink)
+    shape = (len(scene.bands), height, width)
+    average = rasterio.enums.Resampling.average
+    values = scene.dataset.read(scene.bands, out_shape=shape, resampling=average)
+    known = scene.dataset.dataset_mask(out_shape=(height, width)) > 0
+    if np.issubdtype(values.dtype, np.floating):
+        known &= np.isfinite(values).all(axis=0)
+    return scene.stretch.show(values, known)
 
 
 def model_shrink(picture: Picture, window: Window, *, side: int) -> int:
