@@ -114,7 +114,7 @@ def test_bad_usage_of_check_is_status_two(made, capsys):
     assert main(["data", "check"]) == 2
     assert "nothing to check" in capsys.readouterr().err
     assert main(["data", "check", "--points", str(made / "no.json")]) == 2
-    assert "no annotation file" in capsys.readouterr().err
+    assert "no point file" in capsys.readouterr().err
     assert check(made, "--images", str(made / "nowhere")) == 2
 
 
