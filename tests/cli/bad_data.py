@@ -142,7 +142,7 @@ PICTURES = [
 ]  # fmt: skip
 
 SCENES = [
-    ("a scene of 0 bytes", SCENE, empty("scene.tif"), "scene.tif is no raster that GDAL reads"),
+    ("a scene of 0 bytes", SCENE, empty("scene.tif"), "scene.tif is no raster that is read"),
     ("a scene cut short", SCENE, cut("scene.tif"), "scene.tif is damaged (at column 0, row 0"),
     ("a scene cut short, no clicks", SCENE_GRID, cut("scene.tif"), "scene.tif is damaged"),
     ("a scene cut short to train on", TRAIN_SCENE, cut("scene.tif"), "scene.tif is damaged (at"),
@@ -164,7 +164,7 @@ SCENES = [
      raster("scene.tif", (3, 80, 96), crs='LOCAL_CS["site",UNIT["m",1]]'),
      "clicks.gpkg: its points, the first at"),
     ("clicks of 0 bytes", SCENE, empty("clicks.gpkg"), "clicks.gpkg is no vector file of points"),
-    ("clicks cut short", SCENE, cut("clicks.gpkg"), "clicks.gpkg is no vector file of points"),
+    ("clicks cut short", SCENE, cut("clicks.gpkg"), "clicks.gpkg cannot be read"),
     ("no clicks", SCENE, gone("clicks.gpkg"), "no point file clicks.gpkg"),
     ("a layer of nothing", SCENE, vector("clicks.gpkg", []), "no object of scene.tif has a point"),
     ("clicks beside the scene to train on", TRAIN_SCENE,
@@ -184,7 +184,7 @@ SCENES = [
     ("GeoJSON that is none", "predict scene.tif --points c.geojson --output out --side 128",
      holds("c.geojson", "[1]"), "c.geojson is no vector file of points"),
     ("points for polygons", POLYGONS, vector("roofs.gpkg", [HERE]), "expected polygons"),
-    ("roofs cut short", MAP_BOXES, cut("roofs.gpkg"), "roofs.gpkg is no vector file of polygons"),
+    ("roofs cut short", MAP_BOXES, cut("roofs.gpkg"), "roofs.gpkg cannot be read"),
     ("roofs on no map", MAP_BOXES, vector("roofs.gpkg", [shapely.box(0, 0, FAR, FAR)]),
      "roofs.gpkg: feature 1 lies at (1e+300, 0), which is on no map"),
 ]  # fmt: skip
@@ -215,7 +215,7 @@ CLICKS = [
      changed("labelme.json", lambda content: content.update(imageHeight=-4)),
      "1.jpg is said to be 96 x -4 px"),
     ("Label Studio of numbers", "points convert studio.json --output out.json",
-     holds("studio.json", [1]), "studio.json: task 1 is not as Label Studio exports it"),
+     holds("studio.json", [1]), "studio.json is not COCO JSON"),
     ("CVAT that is no XML", "points convert cvat.xml --output out.json", cut("cvat.xml"),
      "cvat.xml is not XML"),
     ("YOLO with letters", "points convert yolo --images images --output out.json",

@@ -75,7 +75,11 @@ VALUES = [
     (TRAIN, "--set model=5", "model is 5, expected settings by name: side"),
     (TRAIN, "--epochs nan", "schedule.epochs: Input should be"),
     (TRAIN, "--first-block 99", "first_block 99 leaves no attention block to adapt"),
-    (TRAIN, "--rank 100000", "rank 100000: the narrowest attention that is adapted has"),
+    (
+        TRAIN,
+        "--rank 100000",
+        "attn.qkv, which is adapted, has 24 channels",
+    ),
     (TRAIN, "--save-every 0", "--save-every 0: give at least 1 step"),
     (TRAIN, "--cache cache --cache-size nan", "--cache-size nan: give a size in gigabytes"),
     (TRAIN, "--cache images/1.jpg", "images/1.jpg is a file; a cache is a folder"),

@@ -77,6 +77,8 @@ def without_undeclared(values: np.ndarray, path: Path) -> np.ndarray:
         values: known ones, last axis pixels.
         path: of the file, for the message.
     """
+    if not values.size:
+        return values
     for value in UNDECLARED:
         held = (values == np.asarray(value, dtype=values.dtype)) if _holds(values, value) else None
         if held is None or held.mean() < _PLAIN_SHARE or not _extreme(values, value):

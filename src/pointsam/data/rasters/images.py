@@ -187,7 +187,7 @@ def image_size(path: Path) -> tuple[int, int]:
             small = image.format != "PNG" or width * height <= MAX_PIXELS
             lying = small and image.getexif().get(_ORIENTATION, 1) > 4
     except DAMAGED as error:
-        raise InputError(f"{path} is not an image that can be read.") from error
+        raise _fault(path, error) from error
     return (width, height) if lying else (height, width)
 
 
@@ -206,22 +206,25 @@ def _read_upright(path: Path) -> Image.Image:
                 )
             # By way of RGBA: straight from a palette with alpha, Pillow warns.
             return ImageOps.exif_transpose(image).convert("RGBA")
-    except UnidentifiedImageError as error:
-        raise InputError(
-            f"{path} is not an image that can be read; rasters of many bands are made 8-bit RGB "
-            "by 'pointsam data images'."
-        ) from error
     except InputError:
         raise
     except DAMAGED as error:
-        if _undecodable(error):
-            raise InputError(
-                f"{path} is packed in a way that is not read here ({in_words(error)}): "
-                "write it anew with 'pointsam data images'."
-            ) from error
-        raise InputError(
-            f"{path} is damaged ({in_words(error)}): get it again, or use --skip-broken."
-        ) from error
+        raise _fault(path, error) from error
+
+
+def _fault(path: Path, error: Exception) -> InputError:
+    """Say what is wrong with a file that Pillow does not read."""
+    if isinstance(error, UnidentifiedImageError):
+        return InputError(
+            f"{path} is not an image that can be read; rasters of many bands are made 8-bit RGB "
+            "by 'pointsam data images'."
+        )
+    if "decoder" in str(error) and "not available" in str(error):
+        return InputError(
+            f"{path} is packed in a way that is not read here ({in_words(error)}): "
+            "write it anew with 'pointsam data images'."
+        )
+    return InputError(f"{path} is damaged ({in_words(error)}): get it again, or use --skip-broken.")
 
 
 def _refuse_large(image: Image.Image, path: Path) -> None:
@@ -231,11 +234,6 @@ def _refuse_large(image: Image.Image, path: Path) -> None:
             f"{path} says it has {image.width} x {image.height} px; read as a whole, an image has "
             f"at most {MAX_PIXELS} px: use it as a scene, or cut it."
         )
-
-
-def _undecodable(error: Exception) -> bool:
-    """Say whether Pillow lacks the way in which a sound file is packed."""
-    return "decoder" in str(error) and "not available" in str(error)
 
 
 def why_missing(path: Path) -> str:
