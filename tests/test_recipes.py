@@ -112,7 +112,7 @@ def test_scripts_train_and_score_from_one_two_and_three_points(calls, name, scri
         assert train.endswith(f"--output {run} --model mobile_sam")
         assert f"_{points}.json" in train
         assert ("--annotations" in train) == (regime == "supervised")
-        assert score.endswith(f"--adapter {run} --output {run}/scores")
+        assert score.endswith(f"--adapter {run} --precision float32 --output {run}/scores")
     assert len([call for call in made if call.startswith("points draw ")]) == 6
 
 
