@@ -43,8 +43,8 @@ class Start:
         """
         asked = settings.model.model_dump(mode="json")
         for name, value in self._fixed().items():
-            # another side is another size of the same input
-            if name != "side" and asked[name] != value:
+            # Another side is another size of the same input; None leaves it to the adapter.
+            if name != "side" and asked[name] not in (None, value):
                 raise InputError(
                     f"--start-from {self.folder}: the adapter has {name} {value}, the settings "
                     f"say {asked[name]}: leave {name} out, or start without an adapter."
