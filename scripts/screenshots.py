@@ -135,7 +135,7 @@ def scene(browser, address, args):
     )
     page.wait_for_timeout(3000)
     box = page.locator("#viewer").bounding_box()
-    for across, down in ((0.3, 0.3), (0.55, 0.35), (0.5, 0.7)):
+    for across, down in ((0.377, 0.218), (0.598, 0.264), (0.603, 0.655)):
         page.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
         rest(page)
     page.screenshot(path=args.output / "page_scene.png")
