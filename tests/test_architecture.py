@@ -96,6 +96,10 @@ def halves(path: Path) -> Iterator[int]:
             yield node.lineno
 
 
+DOORS = re.compile(r"(run|parse)(_|$)|refuse_options$|_show_progress$")
+"""Functions of the command line that may read what argparse gives."""
+
+
 def parts_of(path: Path) -> tuple[str, ...]:
     """The names below the package: folders, then the file without its ending."""
     return path.relative_to(SOURCE).with_suffix("").parts
@@ -244,6 +248,15 @@ def test_a_command_imports_at_the_top(path):
         if isinstance(function, ast.FunctionDef):
             inner = [n for n in ast.walk(function) if isinstance(n, ast.Import | ast.ImportFrom)]
             assert not inner, f"{function.name} imports"
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "cli").glob("*.py")), ids=lambda path: path.name)
+def test_the_parsed_command_line_ends_at_the_door(path):
+    # A command's `run` and the `parse` of a value read it; all others are given values.
+    for function in ast.walk(ast.parse(path.read_text())):
+        if isinstance(function, ast.FunctionDef) and not DOORS.match(function.name):
+            given = [*function.args.args, *function.args.kwonlyargs]
+            assert "args" not in [one.arg for one in given], function.name
 
 
 def test_the_package_exports_a_dozen_names_at_most():

@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from tests.cli.conftest import SIDE
 from tests.cli.good_inputs import make_good_inputs, save_adapter
 
 from pointsam.cli.main import main
+from pointsam.models.adapters import card
 from pointsam.models.loading import checkpoints
 
 
@@ -166,7 +168,9 @@ def test_a_model_that_is_not_there(command, refused):
 def test_an_adapter_is_used(command, drawn, small_model, tmp_path):
     folder = save_adapter(tmp_path / "adapter", seed=0)
     run = [*arguments(command, drawn, tmp_path / "out")[:-2], "--adapter", str(folder)]
-    assert main(run) == 0
+    with patch.object(card, "yaml", wraps=card.yaml) as yaml:
+        assert main(run) == 0
+    assert yaml.safe_load.call_count == 1  # the card is read once a command
     if command == "evaluate":
         content = json.loads((tmp_path / "out" / "scores.json").read_text())
         assert content["settings"]["side"] == SIDE

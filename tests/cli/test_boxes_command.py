@@ -83,7 +83,7 @@ def test_polygons_of_a_scene_give_boxes_on_the_map(tmp_path, capsys):
     assert main(["boxes", "make", *arguments]) == 2
     assert "exists already" in capsys.readouterr().err
     assert main(["boxes", "make", *arguments[:3], str(tmp_path / "b"), "--one-part"]) == 2
-    assert "go with COCO masks" in capsys.readouterr().err
+    assert "for COCO masks" in capsys.readouterr().err
     assert main(["boxes", "make", *arguments[:3], str(tmp_path / "b")]) == 2
     assert "new .gpkg file" in capsys.readouterr().err
 

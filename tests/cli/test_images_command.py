@@ -50,7 +50,10 @@ def test_bad_usage_is_status_two(deep, tmp_path, capsys):
         ([tmp_path / "nowhere"], "no image folder"),
         ([deep, "--bands", "9"], "has 1 bands, not [9]"),
         ([deep, "--like", tmp_path / "no.json"], "no stretch"),
-        ([deep, "--like", tmp_path / "no.json", "--bands", "1"], "leave --bands out"),
+        (
+            [deep, "--like", tmp_path / "no.json", "--bands", "1"],
+            "--bands: for runs without --like",
+        ),
     ]:
         assert run(*words, *out) == 2
         assert message in capsys.readouterr().err

@@ -91,7 +91,7 @@ def test_a_coco_point_file_serves_a_scene_too(scene, tmp_path):
         (["--shard", "one"], "give I/N, for example 1/4"),
         (["--window", "100"], "no multiple of 64"),
         (["--bands", "1,2,9"], "has 3 bands"),
-        (["--joint"], "not for scenes"),
+        (["--joint"], "--joint: for images without a place on a map alone"),
     ],
 )
 def test_what_a_scene_cannot_take_is_said(scene, tmp_path, capsys, more, message):
@@ -133,7 +133,7 @@ def test_without_clicks_a_grid_finds_what_is_there(tmp_path, capsys):
     assert (tmp_path / "out" / "labels" / "a.png").exists()
 
     assert main([*grid, *SMALL, "--joint", "-o", str(tmp_path / "no")]) == 2
-    assert "--joint goes with clicks" in capsys.readouterr().err
+    assert "--joint: for clicks alone" in capsys.readouterr().err
     (folder / "c.png").write_bytes(b"nothing")
     assert main([*grid, *SMALL, "-o", str(tmp_path / "no")]) == 2
     assert "c.png" in capsys.readouterr().err

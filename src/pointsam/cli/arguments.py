@@ -3,8 +3,8 @@
 import argparse
 import math
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,11 +13,15 @@ from pointsam.data.dataset import read_image_of
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
 from pointsam.models.adapters.by_name import find_adapter, shipped_adapters
+from pointsam.models.adapters.card import AdapterCard, read_card
 from pointsam.models.cache import FeatureCache, KeptEmbeddings
-from pointsam.models.loading.checkpoints import base_hash
-from pointsam.models.segmenter import Segmenter
+from pointsam.models.encoding import PrecisionChoice
+from pointsam.models.loading.checkpoints import EMBEDDED, base_hash
 from pointsam.prediction.predictor import Predictor, load
 from pointsam.progress import Bar
+
+USUAL_CACHE_SIZE = 20.0
+"""Gigabytes."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,33 +57,51 @@ def add_cache_arguments(parser: "argparse._ArgumentGroup", *, keeps: str, precis
     parser.add_argument(
         "--cache-size",
         type=float,
-        default=20.0,
         metavar="GB",
-        help="most that the cache may hold (default: %(default)g)",
+        help=f"most that the cache may hold (default: {USUAL_CACHE_SIZE:g})",
     )
     parser.add_argument(
         "--cache-precision",
         choices=["float16", "float32"],
-        default=precision,
-        help="of what is kept; float32 changes no digit (default: %(default)s)",
+        help=f"of what is kept; float32 changes no digit (default: {precision})",
     )
 
 
-def open_cache(args: argparse.Namespace) -> FeatureCache | None:
-    """Open the cache that was asked for.
+@dataclass(frozen=True)
+class CacheChoice:
+    """Where features are kept, and how many."""
 
-    Raises:
-        InputError: a size that cannot be, or a file in the folder's place.
-    """
-    if args.cache is None:
-        return None
-    if not 0 < args.cache_size < math.inf:
-        raise InputError(f"--cache-size {args.cache_size}: give a size in gigabytes.")
-    return FeatureCache(
-        args.cache,
-        max_bytes=int(args.cache_size * 1e9),
-        dtype=getattr(torch, args.cache_precision),
-    )
+    folder: Path
+    max_bytes: int
+    dtype: torch.dtype
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace, *, precision: str) -> "CacheChoice | None":
+        """Read the arguments; None where no cache was asked for.
+
+        Args:
+            args: of `add_cache_arguments`.
+            precision: of what is kept, where none was asked for.
+
+        Raises:
+            InputError: a size that cannot be, or one of no cache.
+        """
+        if args.cache is None:
+            refuse_options(args, ("cache_size", "cache_precision"), "--cache DIR")
+            return None
+        size = USUAL_CACHE_SIZE if args.cache_size is None else args.cache_size
+        if not 0 < size < math.inf:
+            raise InputError(f"--cache-size {size}: give a size in gigabytes.")
+        dtype = getattr(torch, args.cache_precision or precision)
+        return cls(args.cache, int(size * 1e9), dtype)
+
+    def open(self) -> FeatureCache:
+        """Open the cache.
+
+        Raises:
+            InputError: a file is in the folder's place.
+        """
+        return FeatureCache(self.folder, max_bytes=self.max_bytes, dtype=self.dtype)
 
 
 def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,17 +129,25 @@ def add_skip_broken(parser: argparse._ArgumentGroup) -> None:
     )
 
 
+def refuse_threads(count: int | None) -> None:
+    """Refuse a number of threads that cannot be.
+
+    Raises:
+        InputError: less than one.
+    """
+    if count is not None and count < 1:
+        raise InputError(f"--threads {count}: give at least 1.")
+
+
 def set_threads(count: int | None) -> None:
     """Use this many CPU threads; None leaves the choice to torch.
 
     Raises:
         InputError: less than one.
     """
-    if count is None:
-        return
-    if count < 1:
-        raise InputError(f"--threads {count}: give at least 1.")
-    torch.set_num_threads(count)
+    refuse_threads(count)
+    if count is not None:
+        torch.set_num_threads(count)
 
 
 def chosen_device(name: str) -> str:
@@ -142,33 +172,66 @@ def chosen_device(name: str) -> str:
     return name
 
 
-def open_predictor(args: argparse.Namespace) -> Predictor:
-    """Load the model that was asked for, with its adapter, on its device.
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model a command runs, with which adapter, and on which machine."""
 
-    ``args.precision`` is the precision that was taken from here on.
+    name: str | None
+    """As asked for by ``--model``."""
+    adapter: Path | None
+    card: AdapterCard | None
+    """Of the adapter."""
+    side: int | None
+    device: str
+    precision: PrecisionChoice
+    threads: int | None
+    cache: CacheChoice | None
 
-    Raises:
-        FileNotFoundError: no such model or adapter.
-        InputError: damaged files, an adapter of another base, a side the model cannot take.
-    """
-    set_threads(args.threads)
-    cache = open_cache(args)
-    predictor = load(
-        args.model,
-        adapter=args.adapter,
-        side=args.side,
-        device=chosen_device(args.device),
-        precision=args.precision,
-    )
-    args.precision = predictor.precision
-    if cache is not None:
-        predictor.model.kept = KeptEmbeddings(cache, base_hash(predictor.model))
-    return predictor
+    @classmethod
+    def parse(cls, args: argparse.Namespace) -> "ModelChoice":
+        """Read the arguments of `add_model_arguments`.
 
+        Raises:
+            FileNotFoundError: no such adapter.
+            InputError: a card that is none, no such device, a number that cannot be.
+        """
+        refuse_threads(args.threads)
+        return cls(
+            name=args.model,
+            adapter=args.adapter,
+            card=read_card(args.adapter) if args.adapter is not None else None,
+            side=args.side,
+            device=chosen_device(args.device),
+            precision=args.precision,
+            threads=args.threads,
+            cache=CacheChoice.parse(args, precision="float32"),
+        )
 
-def open_model(args: argparse.Namespace) -> Segmenter:
-    """Load as `open_predictor` does, for those who decode by themselves."""
-    return open_predictor(args).model
+    @property
+    def base(self) -> str:
+        """Name the model that is loaded: the one asked for, or the adapter's base."""
+        return self.name or (EMBEDDED if self.card is None else self.card.base)
+
+    def open(self) -> Predictor:
+        """Load the model with its adapter, on its device.
+
+        Raises:
+            FileNotFoundError: no such model.
+            InputError: damaged files, an adapter of another base, a side the model cannot take.
+        """
+        set_threads(self.threads)
+        cache = None if self.cache is None else self.cache.open()
+        predictor = load(
+            self.name,
+            adapter=self.adapter,
+            side=self.side,
+            device=self.device,
+            precision=self.precision,
+            card=self.card,
+        )
+        if cache is not None:
+            predictor.model.kept = KeptEmbeddings(cache, base_hash(predictor.model))
+        return predictor
 
 
 def readable_images(data: Dataset, folder: Path, *, skip_broken: bool) -> Dataset:
@@ -202,18 +265,24 @@ def readable_images(data: Dataset, folder: Path, *, skip_broken: bool) -> Datase
     return replace(data, images=tuple(kept), dropped=(*data.dropped, *broken))
 
 
-def refuse_options(args: argparse.Namespace, defaults: Mapping[str, object], what: str) -> None:
-    """Refuse options that would say nothing here.
+def refuse_options(args: argparse.Namespace, names: Iterable[str], what: str) -> None:
+    """Refuse options that would say nothing for the input at hand.
 
     Args:
-        args: parsed.
-        defaults: of the options that are for `what` alone, by their name in `args`.
+        args: parsed. An option that was not given is None, False, an empty list or ``auto``: what
+            is usual is filled in after this check, so that even the usual value is refused.
+        names: in `args`, of the options that are for `what` alone.
         what: they are for.
 
     Raises:
         InputError: one of them was given.
     """
-    given = [name for name, default in defaults.items() if getattr(args, name) != default]
+    given = [name for name in names if _given(getattr(args, name))]
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise InputError(f"{flags}: for {what} alone; leave it out here.")
+
+
+def _given(value: object) -> bool:
+    """Say whether an option was given; 0 is a value."""
+    return value is not None and value is not False and value not in ([], (), "auto")

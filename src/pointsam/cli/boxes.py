@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict
 from pathlib import Path
 
+from pointsam.cli.arguments import refuse_options
 from pointsam.data.clicks.vector_points import looks_like_vector
 from pointsam.data.coco.annotations import pair, read_coco, read_points, write_points
 from pointsam.data.prepare.oriented_boxes import (
@@ -56,7 +57,6 @@ def _add_make(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--trim-bridges",
         type=float,
-        default=0.0,
         metavar="PX",
         help="cut masks where they are thinner than this first",
     )
@@ -101,18 +101,18 @@ def _add_points(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_make(args: argparse.Namespace) -> int:
     """Draw boxes."""
-    if not 0 <= args.trim_bridges < math.inf:
-        raise InputError(f"--trim-bridges {args.trim_bridges}: give a width in pixels, or 0.")
-    trim = Trim(bridge=args.trim_bridges, one_part=args.one_part)
+    bridge = 0.0 if args.trim_bridges is None else args.trim_bridges
+    if not 0 <= bridge < math.inf:
+        raise InputError(f"--trim-bridges {bridge}: give a width in pixels, or 0.")
     if looks_like_vector(args.masks):
-        if trim != Trim() or args.points:
-            raise InputError(
-                "--trim-bridges, --one-part and --points go with COCO masks, not with polygons."
-            )
+        refuse_options(args, ("trim_bridges", "one_part", "points"), "COCO masks")
         if args.output.suffix != ".gpkg":
             raise InputError(f"--output {args.output}: boxes of a scene are a new .gpkg file.")
         print(f"{write_boxes_of(args.masks, args.output)} boxes: {args.output}")
         return 0
+    trim = Trim(bridge=bridge, one_part=args.one_part)
+    if trim == Trim():
+        refuse_options(args, ("points",), "--one-part and --trim-bridges")
     refuse_existing(args.output)
     masks = read_coco(args.masks)
     data = pair(masks, read_points(args.points)) if args.points else masks

@@ -1,14 +1,21 @@
 """``pointsam data check``: what a data set holds, and all that is wrong with it."""
 
 import argparse
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, open_clicks
+from pointsam.cli.arguments import refuse_options
+from pointsam.cli.click_files import (
+    CLICK_FILE_OPTIONS,
+    POINTS_HELP,
+    add_click_arguments,
+    parse_clicks,
+)
+from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.coco.annotations import pair
 from pointsam.data.coco.schema import read_coco_json, refuse
 from pointsam.data.prepare.checking import (
-    Picture,
+    Looks,
     Report,
     check_annotations,
     check_images,
@@ -63,74 +70,109 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(run=run)
 
 
+@dataclass(frozen=True)
+class Check:
+    """What is checked."""
+
+    annotations: Path | None
+    points: ClickFile | None
+    images: Path | None
+    across: Path | None
+    """Masks or points of another split."""
+    across_images: Path | None
+    sheet: Path | None
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace) -> "Check":
+        """Read the arguments.
+
+        Raises:
+            FileNotFoundError: no such folder of images.
+            InputError: nothing to check, options that would say nothing, a sheet that exists.
+        """
+        if args.annotations is None and args.points is None:
+            raise InputError("nothing to check: give --annotations FILE, --points FILE, or both.")
+        if args.images is None and (args.across or args.sheet):
+            raise InputError("--across and --sheet look at images: give --images DIR.")
+        if args.across is None:
+            refuse_options(args, ("across_images",), "--across FILE")
+        if args.images is not None and not args.images.is_dir():
+            raise FileNotFoundError(f"no image folder {args.images}.")
+        if args.sheet is not None:
+            if args.sheet.suffix.lower() != ".png":
+                raise InputError(f"--sheet {args.sheet}: a sheet is one .png file.")
+            refuse_existing_file(args.sheet)
+        folder = args.across_images or args.images
+        if args.points is None:
+            refuse_options(args, CLICK_FILE_OPTIONS, "--points FILE")
+        points = None if args.points is None else parse_clicks(args)
+        return cls(args.annotations, points, args.images, args.across, folder, args.sheet)
+
+
 def run(args: argparse.Namespace) -> int:
     """Check, then print facts, notes and faults."""
-    _refuse_usage(args)
+    asked = Check.parse(args)
     report = Report()
-    masks = check_annotations(args.annotations, report) if args.annotations else None
+    masks = check_annotations(asked.annotations, report) if asked.annotations else None
     points = (
-        check_points(open_clicks(args), masks, report, images=args.images) if args.points else None
+        check_points(asked.points, masks, report, images=asked.images) if asked.points else None
     )
     data = masks or points
-    if args.images is not None and data is not None:
-        _check_images(args, data, report)
+    if asked.images is not None and data is not None:
+        others = None
+        looks = _looks_of(data, asked.images, report)
+        if asked.across is not None and asked.across_images is not None:
+            others = _looks_across(asked.across, asked.across_images, report)
+        check_likeness(looks, others, report)
+    _print(report)
+    count = len(report.faults)
+    if count:
+        print(f"{count} fault{'s' if count > 1 else ''}" + (", no sheet" if asked.sheet else ""))
+        return 1
+    if asked.sheet is not None and asked.images is not None:
+        _draw(masks, points, asked.images, asked.sheet)
+    print("sound")
+    return 0
+
+
+def _print(report: Report) -> None:
     for line in report.facts:
         print(line)
     for line in report.notes:
         print(f"note: {line}")
     for line in report.faults:
         print(f"FAULT: {line}")
-    count = len(report.faults)
-    if count:
-        print(f"{count} fault{'s' if count > 1 else ''}" + (", no sheet" if args.sheet else ""))
-        return 1
-    if args.sheet is not None:
-        _draw(args, masks, points)
-    print("sound")
-    return 0
 
 
-def _refuse_usage(args: argparse.Namespace) -> None:
-
-    if args.annotations is None and args.points is None:
-        raise InputError("nothing to check: give --annotations FILE, --points FILE, or both.")
-    if args.images is None and (args.across or args.sheet):
-        raise InputError("--across and --sheet look at images: give --images DIR.")
-    if args.images is not None and not args.images.is_dir():
-        raise FileNotFoundError(f"no image folder {args.images}.")
-    if args.sheet is not None:
-        if args.sheet.suffix.lower() != ".png":
-            raise InputError(f"--sheet {args.sheet}: a sheet is one .png file.")
-        refuse_existing_file(args.sheet)
-
-
-def _check_images(args: argparse.Namespace, data: Dataset, report: Report) -> None:
-    """Read all images, and compare what they show."""
-    looks = looks_of(data, _progress(check_images(data, args.images, report), data))
-    others = None
-    if args.across is not None:
-        listed = read_coco_json(args.across, refuse)["images"]
-        across = Dataset(
-            tuple(ImageRecord(i["id"], i["file_name"], (i["height"], i["width"])) for i in listed)
-        )
-        folder = args.across_images or args.images
-        unread = Report()
-        others = looks_of(across, _progress(check_images(across, folder, unread), across))
-        report.faults.extend(unread.faults)
-    check_likeness(looks, others, report)
-
-
-def _progress(pictures: Iterator[Picture | None], data: Dataset) -> Iterator[Picture | None]:
-
-    yield from Bar(
-        pictures, desc="looking", total=len(data.images), unit="image", delay=2, leave=False
+def _looks_of(data: Dataset, images: Path, report: Report) -> Looks:
+    """Read all images, and say what they show."""
+    pictures = Bar(
+        check_images(data, images, report),
+        desc="looking",
+        total=len(data.images),
+        unit="image",
+        delay=2,
+        leave=False,
     )
+    return looks_of(data, iter(pictures))
 
 
-def _draw(args: argparse.Namespace, masks: Dataset | None, points: Dataset | None) -> None:
+def _looks_across(listed_in: Path, images: Path, report: Report) -> Looks:
+    """Read the images of another split; the report hears of its faults alone."""
+    listed = read_coco_json(listed_in, refuse)["images"]
+    across = Dataset(
+        tuple(ImageRecord(i["id"], i["file_name"], (i["height"], i["width"])) for i in listed)
+    )
+    unread = Report()
+    looks = _looks_of(across, images, unread)
+    report.faults.extend(unread.faults)
+    return looks
+
+
+def _draw(masks: Dataset | None, points: Dataset | None, images: Path, sheet: Path) -> None:
     """Draw the sheet of what was read; masks with their points where they go together."""
     data = pair(masks, points) if masks and points else masks or points
     if data is None or not data.images:
         raise InputError("there are no images to draw.")
-    save_picture(draw_sheet(data.images, args.images), args.sheet)
-    print(f"sheet: {args.sheet}")
+    save_picture(draw_sheet(data.images, images), sheet)
+    print(f"sheet: {sheet}")

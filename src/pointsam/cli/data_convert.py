@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pointsam.cli.arguments import refuse_options
 from pointsam.data.coco.annotations import read_coco
 from pointsam.data.prepare.chips import cut_chips, read_polygons
 from pointsam.data.prepare.conversion import (
@@ -19,6 +20,8 @@ from pointsam.data.prepare.label_rasters import LabelRule
 from pointsam.errors import InputError
 from pointsam.files import new_folder
 from pointsam.progress import Bar
+
+USUAL_CATEGORY = "object"
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -109,7 +112,7 @@ def _add_label_arguments(parser: argparse.ArgumentParser) -> None:
         "value or colour (default: %(default)s)",
     )
     parser.add_argument(
-        "--category", default="object", help="of all instances, without --class (default: object)"
+        "--category", help=f"of all instances, without --class (default: {USUAL_CATEGORY})"
     )
     parser.add_argument(
         "--class",
@@ -139,7 +142,9 @@ def _add_polygon_arguments(parser: argparse.ArgumentParser) -> None:
         "--overlap", type=int, default=128, metavar="PX", help="of neighbours (default: 128)"
     )
     parser.add_argument(
-        "--category", default="object", help="of polygons without a class (default: object)"
+        "--category",
+        default=USUAL_CATEGORY,
+        help="of polygons without a class (default: %(default)s)",
     )
     parser.add_argument(
         "--min-area", type=int, default=1, metavar="PX", help="leave smaller parts out"
@@ -187,9 +192,11 @@ def run_labels(args: argparse.Namespace) -> int:
         raise InputError(f"--class {args.classes}: write NAME=VALUE, as in building=255.")
     if classes and args.each == "value":
         raise InputError("--class goes with --each component; with --each value, give --category.")
+    if classes:
+        refuse_options(args, ("category",), "instances without --class")
     rule = LabelRule(
         each=args.each,
-        category=args.category,
+        category=args.category or USUAL_CATEGORY,
         classes=tuple((name, _value(text)) for name, _, text in classes),
         background=_value(args.background),
         ignored=tuple(map(_value, args.ignore)),

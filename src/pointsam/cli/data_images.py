@@ -3,13 +3,13 @@
 import argparse
 from pathlib import Path
 
-from pointsam.cli.display import band_numbers, described, value_range
+from pointsam.cli.arguments import refuse_options
+from pointsam.cli.display import band_numbers, described, found_stretch, value_range
 from pointsam.data.rasters.images import list_images
 from pointsam.data.rasters.stretching import (
     FILE_NAME,
     Stretch,
     convert_image,
-    find_stretch,
     read_stretch,
     stretch_from,
     write_stretch,
@@ -60,6 +60,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Convert a folder."""
+    if args.like is not None:
+        refuse_options(args, ("bands",), "runs without --like, which says which bands are shown,")
     paths = list_images(args.input)
     if not paths:
         raise InputError(f"{args.input} holds no images.")
@@ -67,22 +69,16 @@ def run(args: argparse.Namespace) -> int:
     if len(set(names.values())) < len(paths):
         raise InputError(f"{args.input} holds images of one name and two endings.")
     with new_folder(args.output) as folder:
-        stretch = _stretch(args, paths)
+        stretch = (
+            found_stretch(paths, bands=args.bands, values=args.stretch, percent=args.percent)
+            if args.like is None
+            else _stretch_of(args.like)
+        )
         for path in Bar(paths, desc="writing", unit="image", delay=2, leave=False):
             convert_image(path, folder / names[path], stretch)
         write_stretch(stretch, folder / FILE_NAME)
     print(f"{args.output}: {len(paths)} images; red, green, blue are {described(stretch)}")
     return 0
-
-
-def _stretch(args: argparse.Namespace, paths: list[Path]) -> Stretch:
-
-    if args.like is not None:
-        if args.bands is not None:
-            raise InputError("--like says which bands are shown: leave --bands out.")
-        return _stretch_of(args.like)
-    found = find_stretch(paths, bands=args.bands, percent=args.percent)
-    return found.between(*args.stretch) if args.stretch else found
 
 
 def _stretch_of(like: Path) -> Stretch:

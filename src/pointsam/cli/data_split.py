@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pointsam.cli.arguments import refuse_options
 from pointsam.data.coco.schema import read_coco_json, refuse
 from pointsam.data.prepare.splitting import (
     groups_by_look,
@@ -55,13 +56,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Split."""
+    if args.by == "image":
+        refuse_options(args, ("images",), "--by duplicates and --by place")
     if not 0 < args.share < 1:
         raise InputError(f"--share {args.share}: give a number between 0 and 1.")
     if len({path.stem for path in args.files}) < len(args.files):
         raise InputError("two of the files have one name: the parts would overwrite each other.")
     contents = {path: read_coco_json(path, refuse) for path in args.files}
     names = _common_names(contents)
-    held = {names[index] for index in _held_out(args, names)}
+    chosen = _held_out(names, by=args.by, images=args.images, share=args.share, seed=args.seed)
+    held = {names[index] for index in chosen}
     with new_folder(args.output) as folder:
         for path, content in contents.items():
             plain = {key: value for key, value in content.items() if key != "names"}
@@ -85,12 +89,15 @@ def _common_names(contents: dict[Path, dict[str, Any]]) -> list[str]:
     return listed[first]
 
 
-def _held_out(args: argparse.Namespace, names: list[str]) -> set[int]:
-    if args.by == "image":
-        return hold_out_groups(np.arange(len(names)), args.share, seed=args.seed)
-    if args.images is None:
-        raise InputError(f"--by {args.by} looks at the images: give --images DIR.")
-    paths = [within(args.images, name) for name in names]
-    if args.by == "place":
-        return hold_out_place(map_centres(paths), args.share, seed=args.seed)
-    return hold_out_groups(groups_by_look(paths), args.share, seed=args.seed)
+def _held_out(
+    names: list[str], *, by: str, images: Path | None, share: float, seed: int
+) -> set[int]:
+    """Choose the images that are held out, by their place in the list."""
+    if by == "image":
+        return hold_out_groups(np.arange(len(names)), share, seed=seed)
+    if images is None:
+        raise InputError(f"--by {by} looks at the images: give --images DIR.")
+    paths = [within(images, name) for name in names]
+    if by == "place":
+        return hold_out_place(map_centres(paths), share, seed=seed)
+    return hold_out_groups(groups_by_look(paths), share, seed=seed)

@@ -2,11 +2,18 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
-from pointsam.data.rasters.stretching import FILE_NAME, Stretch, read_stretch, stretch_from
+from pointsam.cli.arguments import ModelChoice
+from pointsam.data.rasters.stretching import (
+    FILE_NAME,
+    Stretch,
+    find_stretch,
+    read_stretch,
+    stretch_from,
+)
 from pointsam.errors import InputError
-from pointsam.models.adapters.card import read_card
 
 
 def add_display_arguments(parser: "argparse._ArgumentGroup", *, unless_given: str) -> None:
@@ -51,23 +58,40 @@ def value_range(text: str) -> tuple[float, float]:
     return values
 
 
+def found_stretch(
+    paths: Sequence[Path],
+    *,
+    bands: tuple[int, int, int] | None,
+    values: tuple[float, float] | None,
+    percent: tuple[float, float] | None = None,
+) -> Stretch:
+    """Find the stretch of some rasters, or take the values that were asked for.
+
+    Raises:
+        InputError: a band that a raster does not have, or rasters of several kinds.
+    """
+    found = find_stretch(paths, bands=bands, percent=percent)
+    return found if values is None else found.between(*values)
+
+
 def described(stretch: Stretch) -> str:
     """Say which bands are shown, and from which value to which."""
     rows = zip(stretch.bands, stretch.low, stretch.high, strict=True)
     return ", ".join(f"band {band} from {low:g} to {high:g}" for band, low, high in rows)
 
 
-def refuse_other_stretch(folder: Path, adapter: Path | None) -> None:
+def refuse_other_stretch(folder: Path, model: ModelChoice) -> None:
     """Compare how a folder's images were made 8-bit with how those of an adapter's training were.
 
     Raises:
         InputError: both are known, and they differ.
     """
-    if adapter is None or not (folder / FILE_NAME).is_file():
+    trained = None if model.card is None else model.card.stretch
+    if trained is None or not (folder / FILE_NAME).is_file():
         return
-    trained = read_card(adapter).stretch
-    if trained is not None and stretch_from(trained) != read_stretch(folder / FILE_NAME):
+    if stretch_from(trained) != read_stretch(folder / FILE_NAME):
         raise InputError(
-            f"the images of {folder} were made 8-bit by another stretch than those that {adapter} "
-            f"was trained on: make them anew with 'pointsam data images ... --like {adapter}'."
+            f"the images of {folder} were made 8-bit by another stretch than those that "
+            f"{model.adapter} was trained on: make them anew with 'pointsam data images ... "
+            f"--like {model.adapter}'."
         )

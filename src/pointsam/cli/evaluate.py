@@ -2,6 +2,7 @@
 
 import argparse
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -10,23 +11,42 @@ from typing import Any
 import torch
 
 from pointsam.cli.arguments import (
+    ModelChoice,
     add_model_arguments,
     add_skip_broken,
-    open_model,
     readable_images,
     refuse_options,
 )
-from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, open_clicks, say
+from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, say
 from pointsam.cli.display import refuse_other_stretch
 from pointsam.cli.score_files import print_table, write_scores
+from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.coco.annotations import pair, read_coco
 from pointsam.data.coco.pairing import off_their_masks
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
 from pointsam.evaluation.masks import Scores, evaluate, paired_records, score_given
 from pointsam.files import new_folder, refuse_existing, sha256_of
-from pointsam.prediction.predictor import usual_base
+from pointsam.prediction.predictor import Predictor
 from pointsam.progress import Bar
+
+MODEL_OPTIONS = (
+    "images",
+    "points",
+    "negative",
+    "layer",
+    "with_boxes",
+    "skip_broken",
+    "model",
+    "adapter",
+    "side",
+    "device",
+    "threads",
+    "cache",
+    "cache_size",
+    "cache_precision",
+)
+"""Options that say nothing of masks that are given."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -89,23 +109,28 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate."""
-    refuse_existing(args.output)
     if args.masks is not None:
-        return _score_given(args)
+        refuse_options(args, MODEL_OPTIONS, "scores of a model")
+        refuse_existing(args.output)
+        return _score_given(args.annotations, args.masks, args.output)
     if args.images is None or not args.points:
         raise InputError("a model is scored on images and clicks: give --images and --points.")
-    refuse_other_stretch(args.images, args.adapter)
+    choice = ModelChoice.parse(args)
+    refuse_existing(args.output)
+    refuse_other_stretch(args.images, choice)
     folders = _folders(args.points)
-    datasets = _read_data(args)
+    clicks = [parse_clicks(args, path) for path in args.points]
+    datasets = _read_data(args.annotations, clicks, args.images, skip_broken=args.skip_broken)
     rows = paired_records(datasets)
-    model = open_model(args)
+    predictor = choice.open()
+    model = predictor.model
     scored = list(
         Bar(
             evaluate(
                 model,
                 rows,
                 args.images,
-                precision=args.precision,
+                precision=predictor.precision,
                 with_boxes=args.with_boxes,
             ),
             total=len(rows),
@@ -113,13 +138,22 @@ def run(args: argparse.Namespace) -> int:
             unit="image",
         )
     )
+    files = {"annotations": args.annotations}
+    if choice.adapter is not None:
+        files["adapter"] = choice.adapter / "adapter_model.safetensors"
     results = [Scores(tuple(images)) for images in zip(*scored, strict=True)]
     with new_folder(args.output) as output:
         for folder, points, data, scores in zip(
             folders, args.points, datasets, results, strict=True
         ):
             (output / folder).mkdir(exist_ok=True)
-            write_scores(scores, output / folder, _origin(args, points, data, scores, model.side))
+            origin = {
+                "settings": _settings(choice, predictor, with_boxes=args.with_boxes),
+                "inputs": _inputs(files | {"points": points}),
+                "dropped": list(data.dropped),
+                "versions": _versions(),
+            }
+            write_scores(scores, output / folder, origin)
     print_table([path.name for path in args.points], results)
     dropped = sum(len(data.dropped) for data in datasets)
     listed = f" ({dropped} things were dropped: scores.json names them)" if dropped else ""
@@ -127,32 +161,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _score_given(args: argparse.Namespace) -> int:
+def _score_given(annotations: Path, masks: Path, output: Path) -> int:
     """Score the masks of a file."""
-    for_models = ("images", "points", "model", "adapter", "side", "cache")
-    refuse_options(args, dict.fromkeys(for_models), "scores of a model")
-    truth, given = read_coco(args.annotations), read_coco(args.masks)
+    truth, given = read_coco(annotations), read_coco(masks)
     by_name = {image.file_name: image for image in given.images}
     found = {i.id: by_name[i.file_name] for i in truth.images if i.file_name in by_name}
     scores = Scores(tuple(score_given(truth.images, found)))
     if not scores.images:
         raise InputError("no image has an instance with a mask: there is nothing to score.")
-    files = {"annotations": args.annotations, "masks": args.masks}
-    with new_folder(args.output) as output:
-        write_scores(
-            scores,
-            output,
-            {
-                "inputs": {
-                    name: {"file": path.name, "sha256": sha256_of(path)}
-                    for name, path in files.items()
-                },
-                "dropped": [*truth.dropped, *given.dropped],
-                "versions": {"pointsam": version("pointsam")},
-            },
-        )
-    print_table([args.masks.name], [scores])
-    print(f"scores: {args.output}")
+    origin = {
+        "inputs": _inputs({"annotations": annotations, "masks": masks}),
+        "dropped": [*truth.dropped, *given.dropped],
+        "versions": {"pointsam": version("pointsam")},
+    }
+    with new_folder(output) as folder:
+        write_scores(scores, folder, origin)
+    print_table([masks.name], [scores])
+    print(f"scores: {output}")
     return 0
 
 
@@ -166,15 +191,17 @@ def _folders(points: list[Path]) -> list[str]:
     return names
 
 
-def _read_data(args: argparse.Namespace) -> list[Dataset]:
+def _read_data(
+    annotations: Path, clicks: Sequence[ClickFile], images: Path, *, skip_broken: bool
+) -> list[Dataset]:
     """Read masks and points, pair them, and look at every image once."""
-    masks = read_coco(args.annotations)
-    datasets = [pair(masks, open_clicks(args, path).read(args.images)) for path in args.points]
-    for path, data in zip(args.points, datasets, strict=True):
-        say((), [f"{path}: {line}" for line in (*data.notes, *_off_their_masks(data))])
+    masks = read_coco(annotations)
+    datasets = [pair(masks, one.read(images)) for one in clicks]
+    for one, data in zip(clicks, datasets, strict=True):
+        say((), [f"{one.path}: {line}" for line in (*data.notes, *_off_their_masks(data))])
     # Images without instances are not scored, so nobody needs to have them.
     scored = replace(masks, images=tuple(i for i in masks.images if i.instances), dropped=())
-    readable = readable_images(scored, args.images, skip_broken=args.skip_broken)
+    readable = readable_images(scored, images, skip_broken=skip_broken)
     kept = {image.file_name for image in readable.images}
     return [
         replace(
@@ -198,26 +225,23 @@ def _off_their_masks(data: Dataset) -> list[str]:
     ]
 
 
-def _origin(
-    args: argparse.Namespace, points: Path, data: Dataset, scores: Scores, side: int
-) -> dict[str, Any]:
-    """Say what the scores were made of, so that the same can be made again."""
-    inputs = {"annotations": args.annotations, "points": points}
-    if args.adapter is not None:
-        inputs["adapter"] = args.adapter / "adapter_model.safetensors"
+def _settings(choice: ModelChoice, predictor: Predictor, *, with_boxes: bool) -> dict[str, Any]:
+    """Say how the model was run, so that the same can be run again."""
     return {
-        "settings": {
-            "model": args.model or usual_base(args.adapter),
-            "side": side,
-            "precision": args.precision,
-            "prompt": "boxes" if args.with_boxes else "points",
-            "device": args.device,
-            "threads": torch.get_num_threads(),
-        },
-        "inputs": {
-            name: {"file": path.name, "sha256": sha256_of(path)} for name, path in inputs.items()
-        },
-        "dropped": list(data.dropped),
-        "versions": {name: version(name) for name in ("pointsam", "torch", "transformers", "numpy")}
-        | {"python": platform.python_version()},
+        "model": choice.base,
+        "side": predictor.model.side,
+        "precision": predictor.precision,
+        "prompt": "boxes" if with_boxes else "points",
+        "device": choice.device,
+        "threads": torch.get_num_threads(),
     }
+
+
+def _inputs(files: Mapping[str, Path]) -> dict[str, Any]:
+    """Name the files that the scores were made of, with their hashes."""
+    return {name: {"file": path.name, "sha256": sha256_of(path)} for name, path in files.items()}
+
+
+def _versions() -> dict[str, str]:
+    libraries = ("pointsam", "torch", "transformers", "numpy")
+    return {name: version(name) for name in libraries} | {"python": platform.python_version()}

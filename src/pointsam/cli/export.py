@@ -7,12 +7,13 @@ from pointsam.cli.arguments import refuse_options
 from pointsam.errors import InputError
 from pointsam.export.checkpoints import export_checkpoint
 from pointsam.export.onnx import export_onnx, form_of
+from pointsam.export.weights import Weights
 from pointsam.files import refuse_existing
 from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.predictor import load
 
 FORMS = ("anylabeling", "onnx", "checkpoint")
-_ONNX_ONLY = {"name": None, "weights": "float32", "side": None}
+_ONNX_ONLY = ("name", "weights", "side")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,8 +51,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     onnx.add_argument(
         "--weights",
         choices=["float32", "float16", "int8"],
-        default="float32",
-        help="how weights are stored (default: %(default)s)",
+        help="how weights are stored (default: float32)",
     )
     onnx.add_argument(
         "--side",
@@ -74,27 +74,31 @@ def run(args: argparse.Namespace) -> int:
     """Export."""
     if args.to == "checkpoint":
         refuse_options(args, _ONNX_ONLY, "ONNX")
-        refuse_existing(args.output)
-        _write_checkpoint(args.output, _plain_model(args), args.memory_from)
-        return 0
-    refuse_options(args, {"memory_from": None}, "--to checkpoint")
+    else:
+        refuse_options(args, ("memory_from",), "--to checkpoint")
+    name = "" if args.to == "checkpoint" else _name(args.name, args.output)
     refuse_existing(args.output)
-    _write_onnx(args, _name(args))
+    predictor = load(args.model, adapter=args.adapter, side=args.side, precision="float32")
+    model = predictor.model if predictor.adapter is None else predictor.adapter.merge()
+    if args.to == "checkpoint":
+        _write_checkpoint(args.output, model, args.memory_from)
+        return 0
+    _write_onnx(
+        args.output,
+        model,
+        name=name,
+        weights=args.weights or "float32",
+        for_tool=args.to == "anylabeling",
+    )
     return 0
 
 
-def _name(args: argparse.Namespace) -> str:
+def _name(asked: str | None, output: Path) -> str:
     """Give the model's name, which is part of file names."""
-    name: str = args.output.resolve().name if args.name is None else args.name
+    name = output.resolve().name if asked is None else asked
     if not name.strip() or any(character in name for character in '/\\:*?"<>|'):
         raise InputError(f"--name {name!r} cannot be part of a file's name: use letters, digits, -")
     return name
-
-
-def _plain_model(args: argparse.Namespace) -> Segmenter:
-    """Load the model that was asked for, the adapter merged into it."""
-    predictor = load(args.model, adapter=args.adapter, side=args.side, precision="float32")
-    return predictor.model if predictor.adapter is None else predictor.adapter.merge()
 
 
 def _write_checkpoint(path: Path, model: Segmenter, memory_from: Path | None) -> None:
@@ -104,17 +108,14 @@ def _write_checkpoint(path: Path, model: Segmenter, memory_from: Path | None) ->
         print("it holds no weights for videos: for SAM 2's own loader give --memory-from")
 
 
-def _write_onnx(args: argparse.Namespace, name: str) -> None:
-    model = _plain_model(args)
+def _write_onnx(
+    folder: Path, model: Segmenter, *, name: str, weights: Weights, for_tool: bool
+) -> None:
     form_of(model)
     files = export_onnx(
-        model,
-        args.output,
-        name=name,
-        picture="hwc" if args.to == "anylabeling" else "chw",
-        weights=args.weights,
+        model, folder, name=name, picture="hwc" if for_tool else "chw", weights=weights
     )
     for path in (files.encoder, files.decoder):
         print(f"{path} ({path.stat().st_size / 1e6:.0f} MB)")
-    if args.to == "anylabeling":
+    if for_tool:
         print(f"open in the label tool as a custom model: {files.description}")

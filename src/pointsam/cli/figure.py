@@ -1,17 +1,19 @@
 """``pointsam figure``: images with points, ground truth, direct and adapted masks side by side."""
 
 import argparse
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pointsam.cli.arguments import (
+    ModelChoice,
     add_model_arguments,
     add_skip_broken,
-    open_predictor,
     readable_images,
+    refuse_options,
 )
-from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, read_clicks
-from pointsam.cli.figure_scene import add_scene_arguments, draw_scene
+from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, read_clicks
+from pointsam.cli.figure_scene import PART_OPTIONS, ScenePart, add_scene_arguments, draw_scene
+from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.coco.annotations import pair, read_coco
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
@@ -21,6 +23,23 @@ from pointsam.prediction.images.clicked import output_names
 from pointsam.prediction.images.comparison import compare, draw_comparison, draw_sheet, telling
 from pointsam.prediction.predictor import Predictor
 from pointsam.progress import Bar
+
+IMAGE_OPTIONS = (
+    "images",
+    "annotations",
+    "only",
+    "skip_broken",
+    "sheet",
+    "model",
+    "adapter",
+    "side",
+    "device",
+    "threads",
+    "cache",
+    "cache_size",
+    "cache_precision",
+)
+"""Options that say nothing of a part of a scene, on which no model runs."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -73,76 +92,103 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(run=run)
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Images of a folder that are drawn before and after adaptation."""
+
+    images: Path
+    points: ClickFile
+    annotations: Path | None
+    only: tuple[str, ...]
+    """Names of the images that are drawn; empty for all."""
+    sheet: int | None
+    """Images of each kind on one sheet; None for a picture an image."""
+    output: Path
+    skip_broken: bool
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace) -> "Comparison":
+        """Read the arguments.
+
+        Raises:
+            InputError: something is missing, or would say nothing for a folder of images.
+        """
+        if args.images is None or args.points is None:
+            raise InputError("give --images DIR and --points FILE, or --scene FILE.")
+        refuse_options(args, PART_OPTIONS, "--scene")
+        if args.sheet is not None and (not args.annotations or not args.adapter or args.sheet < 1):
+            raise InputError(
+                "--sheet N ranks images by gain: give N >= 1, --annotations and --adapter."
+            )
+        if args.sheet is not None and args.output.suffix != ".png":
+            raise InputError(f"--output {args.output}: a sheet is one .png file.")
+        return cls(
+            images=args.images,
+            points=parse_clicks(args),
+            annotations=args.annotations,
+            only=tuple(args.only),
+            sheet=args.sheet,
+            output=args.output,
+            skip_broken=args.skip_broken,
+        )
+
+
 def run(args: argparse.Namespace) -> int:
     """Draw."""
-    if args.scene is None:
-        _draw_images(args)
+    if args.scene is not None:
+        refuse_options(args, IMAGE_OPTIONS, "--images")
+        draw_scene(ScenePart.parse(args))
     else:
-        draw_scene(args)
+        _draw_images(Comparison.parse(args), ModelChoice.parse(args))
     print(f"figure: {args.output}")
     return 0
 
 
-def _draw_images(args: argparse.Namespace) -> None:
+def _draw_images(asked: Comparison, model: ModelChoice) -> None:
     """Draw images of a folder before and after adaptation."""
-    _check(args)
-    (refuse_existing if args.sheet is None else refuse_existing_file)(args.output)
-    data = _read_data(args)
-    predictor = open_predictor(args)
-    if args.sheet is None:
-        _draw_each(args, data, predictor)
+    (refuse_existing if asked.sheet is None else refuse_existing_file)(asked.output)
+    data = _read_data(asked)
+    predictor = model.open()
+    if asked.sheet is None:
+        _draw_each(data, asked.images, asked.output, predictor)
     else:
-        _draw_sheet(args, data, predictor)
+        _draw_sheet(data, asked.images, asked.output, predictor, each=asked.sheet)
 
 
-def _check(args: argparse.Namespace) -> None:
-    """Refuse what does not go with a folder of images."""
-    if args.images is None or args.points is None:
-        raise InputError("give --images DIR and --points FILE, or --scene FILE.")
-    for name in ("masks", "window", "around", "bands", "stretch"):
-        if getattr(args, name) is not None:
-            raise InputError(f"--{name} goes with --scene, not with --images.")
-    if args.sheet is not None and (not args.annotations or not args.adapter or args.sheet < 1):
-        raise InputError(
-            "--sheet N ranks images by gain: give N >= 1, --annotations and --adapter."
-        )
-    if args.sheet is not None and args.output.suffix != ".png":
-        raise InputError(f"--output {args.output}: a sheet is one .png file.")
-
-
-def _draw_each(args: argparse.Namespace, data: Dataset, predictor: Predictor) -> None:
+def _draw_each(data: Dataset, images: Path, output: Path, predictor: Predictor) -> None:
     """Draw one picture an image."""
     names = output_names(data.images)
-    with new_folder(args.output) as folder:
+    with new_folder(output) as folder:
         for record, name in Bar(
-            zip(data.images, names, strict=True), total=len(names), unit="image"
+            zip(data.images, names, strict=True), desc="drawing", total=len(names), unit="image"
         ):
-            picture = draw_comparison(compare(predictor, record, args.images))
-            save_picture(picture, folder / name)
+            save_picture(draw_comparison(compare(predictor, record, images)), folder / name)
 
 
-def _draw_sheet(args: argparse.Namespace, data: Dataset, predictor: Predictor) -> None:
+def _draw_sheet(
+    data: Dataset, images: Path, output: Path, predictor: Predictor, *, each: int
+) -> None:
     """Rank all images by gain, and draw the telling ones."""
     gains = [
-        compare(predictor, record, args.images).gain
+        compare(predictor, record, images).gain
         for record in Bar(data.images, desc="comparing", unit="image")
     ]
-    chosen = [data.images[index] for index in telling(gains, each=args.sheet)]
-    save_picture(draw_sheet([compare(predictor, r, args.images) for r in chosen]), args.output)
+    chosen = [data.images[index] for index in telling(gains, each=each)]
+    save_picture(draw_sheet([compare(predictor, record, images) for record in chosen]), output)
 
 
-def _read_data(args: argparse.Namespace) -> Dataset:
+def _read_data(asked: Comparison) -> Dataset:
     """Read points, and masks where there are any; keep images with instances."""
-    data = read_clicks(args, args.images)
-    if args.annotations:
-        data = pair(read_coco(args.annotations), data)
+    data = read_clicks(asked.points, asked.images)
+    if asked.annotations:
+        data = pair(read_coco(asked.annotations), data)
     known = {image.file_name for image in data.images}
-    unknown = [name for name in args.only if name not in known]
+    unknown = [name for name in asked.only if name not in known]
     if unknown:
-        raise InputError(f"--only {unknown[0]}: {args.points} lists no such image.")
-    kept = [i for i in data.images if i.instances and (not args.only or i.file_name in args.only)]
+        raise InputError(f"--only {unknown[0]}: {asked.points.path} lists no such image.")
+    kept = [i for i in data.images if i.instances and (not asked.only or i.file_name in asked.only)]
     if not kept:
-        raise InputError(f"{args.points} has no image with points to draw.")
+        raise InputError(f"{asked.points.path} has no image with points to draw.")
     return readable_images(
-        replace(data, images=tuple(kept)), args.images, skip_broken=args.skip_broken
+        replace(data, images=tuple(kept)), asked.images, skip_broken=asked.skip_broken
     )

@@ -1,24 +1,28 @@
 """``pointsam figure --scene``: a part of a scene with the masks that were found on it."""
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
-from pointsam.cli.click_files import open_clicks
+from pointsam.cli.arguments import refuse_options
+from pointsam.cli.click_files import CLICK_FILE_OPTIONS, parse_clicks
 from pointsam.cli.display import add_display_arguments
-from pointsam.data.rasters.scene import Scene, open_scene
-from pointsam.data.rasters.scene_points import ScenePoints, points_on_scene
-from pointsam.data.rasters.windows import Window
+from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.rasters.scene import open_scene
+from pointsam.data.rasters.scene_points import points_on_scene
 from pointsam.data.scene_dataset import read_scene_points
 from pointsam.errors import InputError
 from pointsam.figures import save_picture
 from pointsam.files import refuse_existing_file
 from pointsam.prediction.scenes.figure import (
-    SceneOutlines,
     draw_part,
     read_outlines,
     window_around,
     window_at,
 )
+
+PART_OPTIONS = ("masks", "window", "around", "bands", "stretch")
+"""The options below beside ``--scene``, by their name among the arguments."""
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,48 +62,65 @@ def pixel_window(text: str) -> tuple[int, int, int, int]:
     return x, y, width, height
 
 
-def draw_scene(args: argparse.Namespace) -> None:
+@dataclass(frozen=True)
+class ScenePart:
+    """Which part of a scene is drawn, and what on it."""
+
+    scene: Path
+    masks: Path
+    points: ClickFile | None
+    bands: tuple[int, int, int] | None
+    stretch: tuple[float, float] | None
+    place: tuple[int, int, int, int] | int
+    """First column and row, width and height in scene pixels; or the point id of the object in the
+    middle."""
+    output: Path
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace) -> "ScenePart":
+        """Read the arguments.
+
+        Raises:
+            InputError: something is missing, or two parts are asked for.
+        """
+        if args.masks is None:
+            raise InputError(
+                "--scene goes with --masks FILE: its polygons, as 'pointsam predict' wrote."
+            )
+        if (args.window is None) == (args.around is None):
+            raise InputError(
+                "say which part of --scene: give --window X,Y,W,H or --around POINT_ID."
+            )
+        if args.output.suffix != ".png":
+            raise InputError(f"--output {args.output}: a part of a scene is one .png file.")
+        if args.points is None:
+            refuse_options(args, CLICK_FILE_OPTIONS, "--points FILE")
+        return cls(
+            scene=args.scene,
+            masks=args.masks,
+            points=None if args.points is None else parse_clicks(args),
+            bands=args.bands,
+            stretch=args.stretch,
+            place=args.around if args.window is None else args.window,
+            output=args.output,
+        )
+
+
+def draw_scene(part: ScenePart) -> None:
     """Draw a part of a scene to the output file.
 
     Raises:
         FileNotFoundError: a file is missing.
-        InputError: arguments that do not go together, or a file that cannot be read.
+        InputError: a file that cannot be read, or an output that exists.
     """
-    _check(args)
-    refuse_existing_file(args.output)
-    with open_scene(args.scene, bands=args.bands, stretch=args.stretch) as scene:
-        outlines = read_outlines(args.masks, scene)
-        record = read_scene_points(open_clicks(args), scene) if args.points else None
+    refuse_existing_file(part.output)
+    with open_scene(part.scene, bands=part.bands, stretch=part.stretch) as scene:
+        outlines = read_outlines(part.masks, scene)
+        record = read_scene_points(part.points, scene) if part.points else None
         points = points_on_scene(record, scene.grid) if record else None
-        window = _window(args, scene, outlines, points)
-        save_picture(draw_part(scene, window, outlines, points), args.output)
-
-
-def _window(
-    args: argparse.Namespace,
-    scene: Scene,
-    outlines: SceneOutlines,
-    points: ScenePoints | None,
-) -> Window:
-
-    if args.window is None:
-        return window_around(args.around, outlines, points, scene)
-    x, y, width, height = args.window
-    return window_at((x, y), (width, height), scene)
-
-
-def _check(args: argparse.Namespace) -> None:
-    """Refuse what does not go with a scene."""
-    unused = ("images", "annotations", "only", "skip_broken", "sheet", "model", "adapter")
-    for name in unused:
-        if getattr(args, name):
-            option = name.replace("_", "-")
-            raise InputError(f"--{option} goes with --images, not with --scene.")
-    if args.masks is None:
-        raise InputError(
-            "--scene goes with --masks FILE: its polygons, as 'pointsam predict' wrote."
-        )
-    if (args.window is None) == (args.around is None):
-        raise InputError("say which part of --scene: give --window X,Y,W,H or --around POINT_ID.")
-    if args.output.suffix != ".png":
-        raise InputError(f"--output {args.output}: a part of a scene is one .png file.")
+        if isinstance(part.place, int):
+            window = window_around(part.place, outlines, points, scene)
+        else:
+            x, y, width, height = part.place
+            window = window_at((x, y), (width, height), scene)
+        save_picture(draw_part(scene, window, outlines, points), part.output)

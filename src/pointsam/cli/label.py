@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 
 from pointsam.cli.arguments import (
+    ModelChoice,
     add_model_arguments,
     add_skip_broken,
-    open_model,
     readable_images,
 )
-from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, read_clicks
+from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, read_clicks
 from pointsam.cli.display import refuse_other_stretch
 from pointsam.data.dataset import folder_images
 from pointsam.files import refuse_existing, sha256_of
@@ -80,10 +80,12 @@ def run(args: argparse.Namespace) -> int:
     """Label."""
     if not args.resume:
         refuse_existing(args.output)
-    refuse_other_stretch(args.images, args.adapter)
-    data = read_clicks(args, args.images)
+    choice = ModelChoice.parse(args)
+    refuse_other_stretch(args.images, choice)
+    data = read_clicks(parse_clicks(args), args.images)
     data = readable_images(data, args.images, skip_broken=args.skip_broken)
-    model = open_model(args)
+    predictor = choice.open()
+    model = predictor.model
     accepted = label_clicks(
         model,
         data,
@@ -91,12 +93,12 @@ def run(args: argparse.Namespace) -> int:
         args.output,
         key={
             "sources": {args.points.name: sha256_of(args.points)},
-            "base": base_hash(model) if args.adapter is None else None,
+            "base": base_hash(model) if choice.adapter is None else None,
             "adapter": adapter_hash(model),
         },
         readings=dict(args.reading),
         closer=args.closer,
-        precision=args.precision,
+        precision=predictor.precision,
     )
     print(
         f"labels: {args.output / LABELS_NAME}: {accepted} of {data.instance_count} accepted; "

@@ -83,6 +83,9 @@ Example:
 PROGRESS_FORMS = ("bar", "json", "none")
 """As in pointsam.progress, whose imports ``--help`` does without."""
 
+_FORMER_FLAGS = {"--least-": "--min-", "--most-": "--max-"}
+"""Beginnings of flags; the former spelling is taken for one more version."""
+
 _USER_FAULTS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 _CANNOT_WRITE = {errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EFBIG, errno.EMFILE}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
@@ -117,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     SIGTERM. Any other
     exception is a fault of this package and keeps its traceback.
     """
-    words = sys.argv[1:] if argv is None else list(argv)
+    words = [_present_flag(word) for word in (sys.argv[1:] if argv is None else argv)]
     logging.basicConfig(format="pointsam: %(levelname)s: %(message)s")
     logging.getLogger("pointsam").setLevel(logging.INFO)
     for library in _CHATTERERS:
@@ -241,6 +244,14 @@ def _ask_for_large_pages() -> None:
     Source: PyTorch, c10/core/alignment and CPUAllocator (``THP_MEM_ALLOC_ENABLE``).
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
+
+def _present_flag(word: str) -> str:
+    """Give today's spelling of a flag that was called otherwise in the version before."""
+    for former, present in _FORMER_FLAGS.items():
+        if word.startswith(former):
+            return present + word.removeprefix(former)
+    return word
 
 
 def _overview() -> str:

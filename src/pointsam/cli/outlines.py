@@ -1,23 +1,45 @@
 """What ``predict`` asks about polygons, and how it is understood."""
 
 import argparse
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pointsam.errors import InputError
+from pointsam.cli.arguments import refuse_options
 from pointsam.prediction.images.label_files import LABEL_FILES, labelled_images
 from pointsam.prediction.polygons import PolygonRules
 from pointsam.progress import Bar
 
-SHAPE_DEFAULTS = {
-    "simplify": None,
-    "regularise": False,
-    "smooth": False,
-    "min_area": 0.0,
-    "min_hole": 0.0,
-}
-"""Of the options that shape polygons, by their name when parsed."""
+SHAPE_OPTIONS = ("simplify", "regularise", "smooth", "min_area", "min_hole")
+"""The options that shape polygons, by their name among the arguments."""
+
+
+@dataclass(frozen=True)
+class OutlineChoice:
+    """How polygons are drawn, and in which further files."""
+
+    rules: PolygonRules
+    also: tuple[str, ...]
+    """Formats of label tools, of images alone."""
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace, *, on_map: bool) -> "OutlineChoice":
+        """Read the arguments of `add_outline_arguments`.
+
+        Args:
+            args: parsed.
+            on_map: the image is a scene, whose polygons are written in any case.
+
+        Raises:
+            InputError: rules that cannot be, or options that would say nothing.
+        """
+        if on_map:
+            refuse_options(args, ("also",), "images without a place on a map")
+        elif args.also is None:
+            refuse_options(args, SHAPE_OPTIONS, "scenes and the formats of --also")
+        given = {name: getattr(args, name) for name in SHAPE_OPTIONS}
+        rules = {name: value for name, value in given.items() if value is not None}
+        return cls(PolygonRules(**rules), args.also or ())
 
 
 def add_outline_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,54 +59,30 @@ def add_outline_arguments(parser: argparse.ArgumentParser) -> None:
         help="buildings: edges at right angles, where that keeps the shape",
     )
     outlines.add_argument("--smooth", action="store_true", help="round corners: water, trees")
-    outlines.add_argument(
-        "--min-area", type=float, default=0.0, metavar="AREA", help="leave out smaller parts"
-    )
-    outlines.add_argument(
-        "--min-hole", type=float, default=0.0, metavar="AREA", help="fill smaller holes"
-    )
+    outlines.add_argument("--min-area", type=float, metavar="AREA", help="leave out smaller parts")
+    outlines.add_argument("--min-hole", type=float, metavar="AREA", help="fill smaller holes")
     outlines.add_argument(
         "--also",
         type=_formats,
-        default=(),
         metavar="FORMAT,...",
         help=f"of images: masks as files of label tools, too: {', '.join(LABEL_FILES)}",
     )
 
 
-def outline_rules(args: argparse.Namespace) -> PolygonRules:
-    """Give what was asked for.
-
-    Raises:
-        InputError: rules that cannot be.
-    """
-    return PolygonRules(**{name: getattr(args, name) for name in SHAPE_DEFAULTS})
-
-
-def write_label_files(args: argparse.Namespace, content: dict[str, Any], folder: Path) -> None:
+def write_label_files(choice: OutlineChoice, content: dict[str, Any], folder: Path) -> None:
     """Write the masks of images in the formats of the label tools that were asked for."""
-    if not args.also:
+    if not choice.also:
         return
     images = list(
         Bar(
-            labelled_images(content, outline_rules(args)),
+            labelled_images(content, choice.rules),
             total=len(content["images"]),
             desc="outlines",
             unit="image",
         )
     )
-    for name in args.also:
+    for name in choice.also:
         LABEL_FILES[name](images, folder / name)
-
-
-def told_of_all(args: argparse.Namespace, *, base: str) -> dict[str, str]:
-    """Give the fields that all polygons of a scene share."""
-    return {
-        "scene": args.image.name,
-        "model": base,
-        "adapter": args.adapter.resolve().name if args.adapter else "",
-        "version": f"pointsam {version('pointsam')}",
-    }
 
 
 def _length(text: str) -> float | Literal["auto"]:
@@ -106,16 +104,3 @@ def _formats(text: str) -> tuple[str, ...]:
             f"{unknown[0]!r} is no format of label files: give {', '.join(LABEL_FILES)}"
         )
     return names
-
-
-def refuse_idle_rules(args: argparse.Namespace) -> None:
-    """Refuse rules for polygons where none are written.
-
-    Raises:
-        InputError: some were given, and no format with polygons.
-    """
-    if not args.also and not outline_rules(args).idle:
-        raise InputError(
-            "--simplify, --regularise, --smooth, --min-area and --min-hole shape polygons: for "
-            f"images give --also, too ({', '.join(LABEL_FILES)})."
-        )

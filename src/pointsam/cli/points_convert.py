@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pointsam.cli.click_files import add_click_arguments, open_clicks, say
+from pointsam.cli.click_files import add_click_arguments, parse_clicks, say
 from pointsam.data.clicks.writers import write_clicks
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing_file
@@ -41,7 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Read, then write."""
     refuse_existing_file(args.output)
-    data = open_clicks(args, args.input).read(args.images)
+    data = parse_clicks(args, args.input).read(args.images)
     background = sum(len(image.background_points) for image in data.images)
     if not data.instance_count and not background:
         raise InputError(f"{args.input} holds no clicks: is it the right file, exported whole?")

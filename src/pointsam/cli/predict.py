@@ -2,41 +2,56 @@
 
 import argparse
 import json
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from pointsam.cli.arguments import (
+    ModelChoice,
     add_model_arguments,
     add_skip_broken,
-    open_model,
     readable_images,
     refuse_options,
 )
-from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, open_clicks, read_clicks
+from pointsam.cli.click_files import (
+    CLICK_FILE_OPTIONS,
+    POINTS_HELP,
+    add_click_arguments,
+    parse_clicks,
+    read_clicks,
+)
 from pointsam.cli.clicks import click, clicked_image
 from pointsam.cli.display import refuse_other_stretch
-from pointsam.cli.outlines import (
-    add_outline_arguments,
-    refuse_idle_rules,
-    write_label_files,
-)
+from pointsam.cli.outlines import OutlineChoice, add_outline_arguments, write_label_files
 from pointsam.cli.predict_automatic import (
-    EVERYTHING_DEFAULTS,
+    AUTOMATIC_OPTIONS,
     add_automatic_arguments,
-    everything,
-    read_images,
+    listed_images,
+    parse_automatic,
 )
-from pointsam.cli.predict_scene import SCENE_DEFAULTS, add_scene_arguments, is_scene, run_scene
+from pointsam.cli.predict_scene import (
+    SCENE_OPTIONS,
+    Prompt,
+    SceneChoice,
+    add_scene_arguments,
+    is_scene,
+    predict_scene,
+)
 from pointsam.cli.shrinking import tell_shrunk
+from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.images import read_image
-from pointsam.data.records import Dataset
+from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.figures import save_picture
 from pointsam.files import new_folder, refuse_existing
 from pointsam.models.calibration import Calibration
+from pointsam.prediction.automatic import AutomaticSettings
+from pointsam.prediction.images.automatic import load_prototypes, predict_automatic
 from pointsam.prediction.images.clicked import (
+    ImagePrediction,
     coco_annotations,
     coco_image,
     draw_figure,
@@ -46,6 +61,9 @@ from pointsam.prediction.images.clicked import (
 )
 from pointsam.progress import Bar
 from pointsam.training.settings import TeacherSettings
+
+CLICK_OPTIONS = ("joint", "with_boxes")
+"""Options that are for clicks alone, not for a grid."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -113,77 +131,151 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     add_skip_broken(files)
 
 
+@dataclass(frozen=True)
+class PredictFiles:
+    """Which images are segmented, from which prompts, and where the masks go."""
+
+    image: Path | None
+    """One image or scene; None where a folder is given."""
+    images: Path | None
+    """A folder of images; None where one image is given."""
+    prompt: Prompt
+    output: Path
+    skip_broken: bool
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace) -> "PredictFiles":
+        """Read the arguments.
+
+        Raises:
+            InputError: options that would say nothing for these prompts.
+        """
+        if args.grid is None:
+            refuse_options(args, AUTOMATIC_OPTIONS, "--grid")
+        else:
+            refuse_options(args, CLICK_OPTIONS, "clicks")
+        if args.with_boxes and (args.points is None or args.joint):
+            raise InputError("--with-boxes takes the boxes of a point file, and not --joint.")
+        image = args.image or args.scene
+        if args.point is not None and image is None:
+            raise InputError("--point is a click on one image: give --image FILE.")
+        if image is not None:
+            refuse_options(args, ("skip_broken",), "--images DIR")
+        if args.points is None:
+            refuse_options(args, CLICK_FILE_OPTIONS, "--points FILE")
+        prompt: Prompt
+        if args.points is not None:
+            prompt = parse_clicks(args)
+        else:
+            prompt = parse_automatic(args) if args.point is None else tuple(args.point)
+        return cls(image, args.images, prompt, args.output, args.skip_broken)
+
+
 def run(args: argparse.Namespace) -> int:
     """Predict."""
-    args.image = args.image or args.scene
-    clicks = open_clicks(args) if args.points is not None else None
-    if args.grid is None:
-        refuse_options(args, EVERYTHING_DEFAULTS, "--grid")
-    if args.with_boxes and (args.points is None or args.joint):
-        raise InputError("--with-boxes takes the boxes of a point file, and not --joint.")
-    if args.image is not None and (args.window is not None or is_scene(args.image, clicks)):
-        if args.joint or args.skip_broken or args.with_boxes:
-            raise InputError("--joint, --skip-broken and --with-boxes are not for scenes.")
-        refuse_options(args, {"also": ()}, "images")
-        return run_scene(args, clicks)
-    refuse_options(args, SCENE_DEFAULTS, "rasters with a place on a map")
-    refuse_idle_rules(args)
-    refuse_existing(args.output)
-    read = read_images if args.grid is not None else _read_data
-    return _segment(args, *read(args))
-
-
-def _segment(args: argparse.Namespace, data: Dataset, folder: Path) -> int:
-    """Segment images that have points, and write what was found."""
-    refuse_other_stretch(folder, args.adapter)
-    usual = TeacherSettings()
-    joint = Calibration(usual.iou_threshold, usual.max_negatives) if args.joint else None
-    model = open_model(args)
-    tell_shrunk(data.images, side=model.side)
-    clicked = partial(
-        predict_image,
-        model,
-        joint=joint,
-        precision=args.precision,
-        with_boxes=args.with_boxes,
+    files = PredictFiles.parse(args)
+    model = ModelChoice.parse(args)
+    if files.image is not None and (args.window is not None or is_scene(files.image, files.prompt)):
+        refuse_options(args, CLICK_OPTIONS, "images without a place on a map")
+        scene = SceneChoice.parse(args, image=files.image, prompt=files.prompt)
+        return predict_scene(scene, model)
+    refuse_options(args, SCENE_OPTIONS, "rasters with a place on a map")
+    outlines = OutlineChoice.parse(args, on_map=False)
+    refuse_existing(files.output)
+    data, folder = _read(files)
+    refuse_other_stretch(folder, model)
+    found = _segment_images(
+        model, files.prompt, data, folder, joint=args.joint, with_boxes=args.with_boxes
     )
-    segment = clicked if args.grid is None else everything(args, model)
+    count = _write(found, data, files.output, outlines)
+    print(f"{count} masks in {len(data.images)} images: {files.output}")
+    return 0
+
+
+def _read(files: PredictFiles) -> tuple[Dataset, Path]:
+    """Read the points of the images that have any, and name the images' folder.
+
+    Raises:
+        FileNotFoundError: there is no such image, folder or point file.
+        InputError: no image has points, or an image cannot be used.
+    """
+    if isinstance(files.prompt, AutomaticSettings):
+        data, folder = listed_images(files.image, files.images, skip_broken=files.skip_broken)
+    else:
+        data, folder = _clicked(files)
+    return readable_images(data, folder, skip_broken=files.skip_broken), folder
+
+
+def _segment_images(
+    choice: ModelChoice,
+    prompt: Prompt,
+    data: Dataset,
+    folder: Path,
+    *,
+    joint: bool,
+    with_boxes: bool,
+) -> Iterator[ImagePrediction]:
+    """Segment image after image; the model is loaded before the first."""
+    predictor = choice.open()
+    model = predictor.model
+    tell_shrunk(data.images, side=model.side)
+    segment: Callable[[ImageRecord, Path], ImagePrediction]
+    if isinstance(prompt, AutomaticSettings):
+        segment = partial(
+            predict_automatic,
+            model,
+            settings=prompt,
+            ids=count(1),
+            prototypes=load_prototypes(choice.adapter) if choice.adapter else None,
+            precision=predictor.precision,
+        )
+    else:
+        usual = TeacherSettings()
+        segment = partial(
+            predict_image,
+            model,
+            joint=Calibration(usual.iou_threshold, usual.max_negatives) if joint else None,
+            precision=predictor.precision,
+            with_boxes=with_boxes,
+        )
+    return (segment(record, folder) for record in data.images)
+
+
+def _write(
+    found: Iterable[ImagePrediction], data: Dataset, folder: Path, outlines: OutlineChoice
+) -> int:
+    """Write masks, label images and figures into a new folder, and count the masks."""
     content: dict[str, list[dict[str, Any]]] = {
         "images": [coco_image(record) for record in data.images],
         "categories": [{"id": i, "name": name} for i, name in enumerate(data.categories, start=1)],
         "annotations": [],
     }
-    with new_folder(args.output) as output:
-        named = zip(data.images, output_names(data.images), strict=True)
-        for record, name in Bar(named, total=len(data.images), desc="segmenting", unit="image"):
-            found = segment(record, folder)
-            content["annotations"] += coco_annotations(found, categories=data.categories)
-            write_labels(found.labels, output / "labels" / name)
-            save_picture(draw_figure(found), output / "figures" / name)
+    with new_folder(folder) as output:
+        named = zip(found, output_names(data.images), strict=True)
+        for masks, name in Bar(named, total=len(data.images), desc="segmenting", unit="image"):
+            content["annotations"] += coco_annotations(masks, categories=data.categories)
+            write_labels(masks.labels, output / "labels" / name)
+            save_picture(draw_figure(masks), output / "figures" / name)
         (output / "predictions.json").write_text(json.dumps(content))
-        write_label_files(args, content, output)
-    print(f"{len(content['annotations'])} masks in {len(data.images)} images: {args.output}")
-    return 0
+        write_label_files(outlines, content, output)
+    return len(content["annotations"])
 
 
-def _read_data(args: argparse.Namespace) -> tuple[Dataset, Path]:
-    """Read the points of the images that have any, and name the images' folder.
-
-    Raises:
-        InputError: an option is missing, no image has points, or an image cannot be used.
-    """
-    if args.point is not None:
-        if args.image is None:
-            raise InputError("--point is a click on one image: give --image FILE.")
-        size = read_image(args.image).shape
-        record = clicked_image(args.image, (size[0], size[1]), args.point)
-        data, folder = Dataset((record,), ("object",)), args.image.parent
-    elif args.image is not None:
-        data, folder = read_clicks(args, args.image), args.image.parent
+def _clicked(files: PredictFiles) -> tuple[Dataset, Path]:
+    """Read the images that have points, and name their folder."""
+    folder = files.images if files.image is None else files.image.parent
+    assert folder is not None
+    if isinstance(files.prompt, tuple) and files.image is not None:
+        size = read_image(files.image).shape
+        record = clicked_image(files.image, (size[0], size[1]), files.prompt)
+        data = Dataset((record,), ("object",))
     else:
-        data, folder = read_clicks(args, args.images), args.images
+        assert isinstance(files.prompt, ClickFile)
+        data = read_clicks(files.prompt, files.image or files.images)
     with_points = tuple(record for record in data.images if record.instances)
     if not with_points:
-        raise InputError(f"{args.points} has no image with points: there is nothing to segment.")
-    data = replace(data, images=with_points)
-    return readable_images(data, folder, skip_broken=args.skip_broken), folder
+        assert isinstance(files.prompt, ClickFile)
+        raise InputError(
+            f"{files.prompt.path} has no image with points: there is nothing to segment."
+        )
+    return replace(data, images=with_points), folder

@@ -2,30 +2,19 @@
 
 import argparse
 import sys
-from collections.abc import Callable
-from functools import partial
-from itertools import count
 from pathlib import Path
 
 from PIL import Image
 
-from pointsam.cli.arguments import readable_images
 from pointsam.data.rasters.images import image_size
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
-from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.automatic import ANYTHING, AutomaticSettings
-from pointsam.prediction.images.automatic import load_prototypes, predict_automatic
-from pointsam.prediction.images.clicked import ImagePrediction
 
-FACTORS = ("iou", "stability", "similarity")
-EVERYTHING_DEFAULTS = {
-    "min_iou": 0.7,
-    "min_stability": 0.85,
-    "max_overlap": 0.7,
-    "rank_by": FACTORS,
-}
-"""Of the options below, by their name among the arguments."""
+AUTOMATIC_OPTIONS = ("min_iou", "min_stability", "max_overlap", "rank_by")
+"""The options below, by their name among the arguments."""
+
+USUAL = AutomaticSettings()
 
 
 def add_automatic_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,46 +25,53 @@ def add_automatic_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--min-iou",
         type=float,
-        default=EVERYTHING_DEFAULTS["min_iou"],
         metavar="SHARE",
-        help="of SAM's own estimate of a mask's IoU (default: %(default)s)",
+        help=f"of SAM's own estimate of a mask's IoU (default: {USUAL.min_iou})",
     )
     group.add_argument(
         "--min-stability",
         type=float,
-        default=EVERYTHING_DEFAULTS["min_stability"],
         metavar="SHARE",
-        help="IoU of a mask at a higher and a lower threshold (default: %(default)s)",
+        help=f"IoU of a mask at a higher and a lower threshold (default: {USUAL.min_stability})",
     )
     group.add_argument(
         "--max-overlap",
         type=float,
-        default=EVERYTHING_DEFAULTS["max_overlap"],
         metavar="IOU",
-        help="of two masks above which one is a duplicate (default: %(default)s)",
+        help=f"of two masks above which NMS removes one (default: {USUAL.max_overlap})",
     )
     group.add_argument(
         "--rank-by",
-        choices=FACTORS,
+        choices=USUAL.rank_by,
         nargs="+",
-        default=FACTORS,
         help="similarity is that to the adapter's target prototypes (default: all three)",
     )
 
 
-def read_images(args: argparse.Namespace) -> tuple[Dataset, Path]:
+def listed_images(
+    image: Path | None, images: Path | None, *, skip_broken: bool
+) -> tuple[Dataset, Path]:
     """List one image, or those of a folder, with no instances.
+
+    Args:
+        image: one; None for a folder.
+        images: a folder.
+        skip_broken: leave out files that cannot be read, and name them on the error stream.
+
+    Returns:
+        The images, and the folder they are in.
 
     Raises:
         FileNotFoundError: there is no such image or folder.
         InputError: the folder holds no image that can be read.
     """
-    folder: Path = args.images if args.image is None else args.image.parent
-    if args.image is None and not folder.is_dir():
+    folder = images if image is None else image.parent
+    assert folder is not None
+    if image is None and not folder.is_dir():
         raise FileNotFoundError(f"no image folder {folder}.")
     endings = Image.registered_extensions()
     listed = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings)
-    files = listed if args.image is None else [args.image]
+    files = listed if image is None else [image]
     if not files:
         raise InputError(f"{folder} holds no images.")
     records = []
@@ -83,39 +79,19 @@ def read_images(args: argparse.Namespace) -> tuple[Dataset, Path]:
         try:
             records.append(ImageRecord(number, path.name, image_size(path)))
         except InputError as error:
-            if not args.skip_broken:
+            if not skip_broken:
                 raise
             print(f"pointsam: skipped: {error}", file=sys.stderr)
-    data = Dataset(tuple(records), (ANYTHING,))
-    return readable_images(data, folder, skip_broken=args.skip_broken), folder
+    return Dataset(tuple(records), (ANYTHING,)), folder
 
 
-def everything(
-    args: argparse.Namespace, model: Segmenter
-) -> Callable[[ImageRecord, Path], ImagePrediction]:
-    """Give what segments one image as the arguments say."""
-    if args.joint:
-        raise InputError("--joint goes with clicks, not with --grid.")
-    return partial(
-        predict_automatic,
-        model,
-        settings=automatic_settings(args),
-        ids=count(1),
-        prototypes=load_prototypes(args.adapter) if args.adapter else None,
-        precision=args.precision,
-    )
-
-
-def automatic_settings(args: argparse.Namespace) -> AutomaticSettings:
-    """Read which masks are kept.
+def parse_automatic(args: argparse.Namespace) -> AutomaticSettings:
+    """Read which masks of a grid are kept.
 
     Raises:
         InputError: a limit that cannot be.
     """
-    return AutomaticSettings(
-        grid=args.grid,
-        min_iou=args.min_iou,
-        min_stability=args.min_stability,
-        max_overlap=args.max_overlap,
-        rank_by=tuple(args.rank_by),
-    )
+    given = {name: getattr(args, name) for name in ("grid", *AUTOMATIC_OPTIONS)}
+    if args.rank_by is not None:
+        given["rank_by"] = tuple(args.rank_by)
+    return AutomaticSettings(**{name: value for name, value in given.items() if value is not None})

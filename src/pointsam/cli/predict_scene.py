@@ -2,43 +2,97 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
-from pointsam.cli.arguments import open_model
+from pointsam.cli.arguments import ModelChoice, refuse_options
 from pointsam.cli.click_files import say
-from pointsam.cli.clicks import clicked_image
+from pointsam.cli.clicks import Click, clicked_image
 from pointsam.cli.display import add_display_arguments
-from pointsam.cli.outlines import outline_rules, told_of_all
-from pointsam.cli.predict_automatic import automatic_settings
+from pointsam.cli.outlines import OutlineChoice
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
-from pointsam.data.rasters.scene_points import scene_points
+from pointsam.data.rasters.scene_points import ScenePoints, scene_points
 from pointsam.data.rasters.stretching import Stretch, stretch_from
-from pointsam.data.records import ImageRecord
 from pointsam.data.scene_dataset import fitting_window, read_scene_points
 from pointsam.errors import InputError
-from pointsam.models.adapters.card import AdapterCard, read_card
+from pointsam.models.adapters.card import AdapterCard
+from pointsam.prediction.automatic import AutomaticSettings
 from pointsam.prediction.images.automatic import load_prototypes
-from pointsam.prediction.predictor import usual_base
+from pointsam.prediction.polygons import PolygonRules
 from pointsam.prediction.scenes.automatic import SceneAutomatic
+from pointsam.prediction.scenes.objects import LARGEST_WINDOW
 from pointsam.prediction.scenes.run import SceneRun, SceneSettings, SceneSummary, Shard
 from pointsam.prediction.scenes.writers import FORMATS, USUAL, scene_formats
 from pointsam.progress import Bar
 
-SCENE_DEFAULTS = {
-    "window": None,
-    "largest_window": 8192,
-    "bands": None,
-    "stretch": None,
-    "allow_overlap": False,
-    "format": None,
-    "shapefile": False,
-    "style": False,
-    "shard": None,
-    "resume": False,
-}
-"""Of the options below, by their name among the arguments."""
+SCENE_OPTIONS = (
+    "window",
+    "largest_window",
+    "bands",
+    "stretch",
+    "allow_overlap",
+    "format",
+    "shapefile",
+    "style",
+    "shard",
+    "resume",
+)
+"""The options below, by their name among the arguments."""
+
+Prompt = ClickFile | tuple[Click, ...] | AutomaticSettings
+"""What the model is asked with: a file of clicks, clicks of the command line, or a grid."""
+
+Shown = tuple[tuple[int, int, int] | None, Stretch | tuple[float, float] | None]
+"""Bands and stretch of a scene, as `open_scene` takes them."""
+
+
+@dataclass(frozen=True)
+class SceneChoice:
+    """A scene, what is asked about it, and how it is run."""
+
+    image: Path
+    prompt: Prompt
+    bands: tuple[int, int, int] | None
+    stretch: tuple[float, float] | None
+    window: int | None
+    """Side of a window in scene pixels; None for the one that fits the model."""
+    largest_window: int
+    allow_overlap: bool
+    formats: tuple[str, ...]
+    style: bool
+    """Keep the style in the GeoPackage, too."""
+    rules: PolygonRules
+    shard: Shard
+    resume: bool
+    output: Path
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace, *, image: Path, prompt: Prompt) -> "SceneChoice":
+        """Read the arguments of `add_scene_arguments`.
+
+        Raises:
+            InputError: a shard that cannot be, or options that would say nothing.
+        """
+        if isinstance(prompt, AutomaticSettings):
+            refuse_options(args, ("largest_window",), "clicks")
+        largest = LARGEST_WINDOW if args.largest_window is None else args.largest_window
+        return cls(
+            image=image,
+            prompt=prompt,
+            bands=args.bands,
+            stretch=args.stretch,
+            window=args.window,
+            largest_window=largest,
+            allow_overlap=args.allow_overlap,
+            formats=parse_formats(args),
+            style=args.style,
+            rules=OutlineChoice.parse(args, on_map=True).rules,
+            shard=_shard(args.shard),
+            resume=args.resume,
+            output=args.output,
+        )
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,8 +112,7 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         "--largest-window",
         type=int,
         metavar="PX",
-        default=SCENE_DEFAULTS["largest_window"],
-        help="widest view an object that is cut by its window may get (default: %(default)s)",
+        help=f"widest view an object that is cut by its window may get (default: {LARGEST_WINDOW})",
     )
     add_display_arguments(
         scene,
@@ -98,99 +151,113 @@ def _add_outputs(scene: "argparse._ArgumentGroup") -> None:
     )
 
 
-def is_scene(image: Path, clicks: ClickFile | None) -> bool:
+def is_scene(image: Path, prompt: Prompt) -> bool:
     """Say whether an image belongs on a map, or its points come from one."""
-    return (clicks is not None and clicks.on_map) or georeferenced(image)
+    return (isinstance(prompt, ClickFile) and prompt.on_map) or georeferenced(image)
 
 
-def run_scene(args: argparse.Namespace, clicks: ClickFile | None) -> int:
-    """Segment a scene; reads image, points, output, the model's arguments and the above."""
-    shard, rules, formats = _shard(args.shard), outline_rules(args), _formats(args)
-    card = read_card(args.adapter) if args.adapter else None
-    bands, stretch = displayed(args, card)
-    with open_scene(args.image, bands=bands, stretch=stretch) as scene:
-        prompts = (
-            scene_points(_record(args, clicks, scene), scene.grid)
-            if args.grid is None
-            else _automatic(args)
-        )
-        if clicks is not None:
-            say(clicks.dropped, clicks.notes)
-        model = open_model(args)
-        window = (
-            args.window
-            if args.window is not None
-            else fitting_window(card.ground_size if card else None, scene, side=model.side)
-        )
+def predict_scene(asked: SceneChoice, choice: ModelChoice) -> int:
+    """Segment a scene, or the share of its windows that was asked for, and say what was found.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        InputError: a file that cannot be read, or an output that is of another run.
+    """
+    card = choice.card
+    bands, stretch = displayed(asked.bands, asked.stretch, card)
+    with open_scene(asked.image, bands=bands, stretch=stretch) as scene:
+        prompts = _prompts(asked, scene, choice.adapter)
+        predictor = choice.open()
+        model = predictor.model
+        window = asked.window
+        if window is None:
+            window = fitting_window(card.ground_size if card else None, scene, side=model.side)
         if window != model.side:
             print(f"windows of {window} px, shown as {model.side} px to the model")
-        settings = SceneSettings(window, args.largest_window, args.precision)
+        settings = SceneSettings(window, asked.largest_window, predictor.precision)
         run = SceneRun(model, scene, prompts, settings)
-        todo = run.windows[shard.number - 1 :: shard.of]
-        for _ in Bar(
-            run.segment(args.output, shard=shard, resume=args.resume),
-            total=len(todo),
-            unit="window",
-        ):
-            pass
-        missing = run.missing(args.output)
-        if missing:
-            print(
-                f"shard {shard.number}/{shard.of} is done; {len(missing)} of {len(run.windows)} "
-                f"windows are left to the others. Then: pointsam predict ... --resume"
-            )
+        if not _segment(run, asked):
             return 0
         summary = run.finish(
-            args.output,
-            allow_overlap=args.allow_overlap,
-            formats=formats,
-            rules=rules,
-            style=args.style,
-            told=told_of_all(args, base=args.model or usual_base(args.adapter)),
+            asked.output,
+            allow_overlap=asked.allow_overlap,
+            formats=asked.formats,
+            rules=asked.rules,
+            style=asked.style,
+            told=_told_of_all(asked.image, choice),
         )
-    _report(summary, args.output, formats)
+    _report(summary, asked.output, asked.formats)
     return 0
 
 
-def _formats(args: argparse.Namespace) -> tuple[str, ...]:
-    """Give the formats that are asked for; ``--shapefile`` is the old way to add one."""
-    names = USUAL if args.format is None else scene_formats(args.format)
-    return tuple(dict.fromkeys((*names, "shp"))) if args.shapefile else names
+def _told_of_all(image: Path, choice: ModelChoice) -> dict[str, str]:
+    """Give the fields that all polygons of a scene share."""
+    return {
+        "scene": image.name,
+        "model": choice.base,
+        "adapter": choice.adapter.resolve().name if choice.adapter else "",
+        "version": f"pointsam {version('pointsam')}",
+    }
 
 
-def _record(args: argparse.Namespace, clicks: ClickFile | None, scene: Scene) -> ImageRecord:
-    """Read the clicks on a scene: those of the command line, or those of a file."""
-    if clicks is None:
-        return clicked_image(args.image, scene.size, args.point)
-    return read_scene_points(clicks, scene)
+def _segment(run: SceneRun, asked: SceneChoice) -> bool:
+    """Do the windows of one shard, and say whether all windows of the scene are done."""
+    shard = asked.shard
+    todo = run.windows[shard.number - 1 :: shard.of]
+    windows = run.segment(asked.output, shard=shard, resume=asked.resume)
+    for _ in Bar(windows, desc="segmenting", total=len(todo), unit="window"):
+        pass
+    missing = run.missing(asked.output)
+    if missing:
+        print(
+            f"shard {shard.number}/{shard.of} is done; {len(missing)} of {len(run.windows)} "
+            f"windows are left to the others. Then: pointsam predict ... --resume"
+        )
+    return not missing
+
+
+def _prompts(
+    asked: SceneChoice, scene: Scene, adapter: Path | None
+) -> ScenePoints | SceneAutomatic:
+    """Read the clicks on a scene, or say which masks of a grid are kept."""
+    if isinstance(asked.prompt, AutomaticSettings):
+        return SceneAutomatic(asked.prompt, load_prototypes(adapter) if adapter else None)
+    if isinstance(asked.prompt, tuple):
+        record = clicked_image(asked.image, scene.size, asked.prompt)
+    else:
+        record = read_scene_points(asked.prompt, scene)
+        say(asked.prompt.dropped, asked.prompt.notes)
+    return scene_points(record, scene.grid)
 
 
 def displayed(
-    args: argparse.Namespace, card: AdapterCard | None
-) -> tuple[tuple[int, int, int] | None, Stretch | tuple[float, float] | None]:
+    bands: tuple[int, int, int] | None,
+    stretch: tuple[float, float] | None,
+    card: AdapterCard | None,
+) -> Shown:
     """Say how the scene is shown: as asked for, and else as the adapter's training was.
 
     Raises:
         InputError: other bands than the training's, which had a stretch of its own for each.
     """
     if card is None or card.stretch is None:
-        return args.bands, args.stretch
+        return bands, stretch
     trained = stretch_from(card.stretch)
-    bands = args.bands or trained.bands
-    if args.stretch is not None:
-        return bands, args.stretch
-    if bands != trained.bands and len({*trained.low}) + len({*trained.high}) > 2:
+    shown = bands or trained.bands
+    if stretch is not None:
+        return shown, stretch
+    if shown != trained.bands and len({*trained.low}) + len({*trained.high}) > 2:
         raise InputError(
             f"the adapter was trained on bands {trained.bands}, each with a stretch of its own: "
-            f"for --bands {args.bands} give --stretch LOW,HIGH too."
+            f"for --bands {bands} give --stretch LOW,HIGH too."
         )
-    return None, replace(trained, bands=bands)
+    return None, replace(trained, bands=shown)
 
 
-def _automatic(args: argparse.Namespace) -> SceneAutomatic:
-    """Give what is kept of a scene that nobody has clicked on."""
-    prototypes = load_prototypes(args.adapter) if args.adapter else None
-    return SceneAutomatic(automatic_settings(args), prototypes)
+def parse_formats(args: argparse.Namespace) -> tuple[str, ...]:
+    """Give the formats that are asked for; ``--shapefile`` is the old way to add one."""
+    names = USUAL if args.format is None else scene_formats(args.format)
+    return tuple(dict.fromkeys((*names, "shp"))) if args.shapefile else names
 
 
 def _report(summary: SceneSummary, output: Path, formats: Sequence[str]) -> None:

@@ -3,13 +3,15 @@
 import argparse
 import socket
 import sys
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from pointsam.cli.arguments import add_model_arguments, chosen_device, open_predictor
+from pointsam.cli.arguments import ModelChoice, add_model_arguments
 from pointsam.data.clicks.formats import read_clicks
 from pointsam.errors import InputError
-from pointsam.prediction.predictor import Predictor, load, usual_base
+from pointsam.models.adapters.card import read_card
+from pointsam.prediction.predictor import Predictor, load
 from pointsam.server.adapting import Adapting, RunOptions
 from pointsam.server.application import make_application
 from pointsam.server.pictures import find_pictures
@@ -62,92 +64,122 @@ def add_serving_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
 
 
+@dataclass(frozen=True)
+class Serving:
+    """What is served, where, and to whom."""
+
+    images: Path
+    points: Path | None
+    """Clicks to begin with."""
+    project: Path
+    host: str
+    port: int
+    token: str | None
+    origins: frozenset[str]
+    page: bool
+    """Serve the page, not the interface alone."""
+    browser: bool
+    """Open the page in a browser."""
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace, *, page: bool) -> "Serving":
+        """Read the arguments.
+
+        Raises:
+            InputError: a token that cannot be, or an open address without one.
+        """
+        token = args.token
+        if token is not None and len(token) < MIN_TOKEN:
+            raise InputError(f"--token has {len(token)} characters: give {MIN_TOKEN} or more.")
+        if token is not None and not token.replace("-", "").replace("_", "").isalnum():
+            raise InputError(
+                "--token: give letters, digits, - and _ alone; it is part of addresses."
+            )
+        if not _is_loopback(args.host) and token is None:
+            raise InputError(
+                f"--host {args.host} lets everybody on the network reach this server: give --token "
+                "SECRET too. Whoever has the secret sees and changes the clicks; without HTTPS, "
+                "others on the way can read it."
+            )
+        images = args.images.resolve()
+        return cls(
+            images=args.images,
+            points=args.points,
+            project=args.project or images.with_name(f"{images.name}.pointsam"),
+            host=args.host,
+            port=args.port,
+            token=token,
+            origins=frozenset(origin.rstrip("/") for origin in args.allow_origin),
+            page=page,
+            browser=page and not args.no_browser,
+        )
+
+
 def run_server(args: argparse.Namespace, *, page: bool) -> int:
     """Open the project, load the model and serve until interrupted."""
-    if args.token is not None and len(args.token) < MIN_TOKEN:
-        raise InputError(f"--token has {len(args.token)} characters: give {MIN_TOKEN} or more.")
-    if args.token is not None and not args.token.replace("-", "").replace("_", "").isalnum():
-        raise InputError("--token: give letters, digits, - and _ alone; it is part of addresses.")
-    if not _is_loopback(args.host) and args.token is None:
-        raise InputError(
-            f"--host {args.host} lets everybody on the network reach this server: give --token "
-            "SECRET too. Whoever has the secret sees and changes the clicks; without HTTPS, others "
-            "on the way can read it."
-        )
-    pictures = find_pictures(args.images)
-    listener = listen(args.host, args.port)
-    project = Project(_project_folder(args), pictures)
+    asked, choice = Serving.parse(args, page=page), ModelChoice.parse(args)
+    pictures = find_pictures(asked.images)
+    listener = listen(asked.host, asked.port)
+    project = Project(asked.project, pictures)
     try:
         for fault in project.faults:
             print(f"pointsam: {fault}", file=sys.stderr)
-        _take_points_in(project, args)
-        return _serve(args, project, listener, page=page)
+        if asked.points is not None:
+            _take_points_in(project, asked.points, asked.images)
+        _serve(asked, choice, project, listener)
     finally:
         listener.close()
         project.close()
+    return 0
 
 
-def _serve(
-    args: argparse.Namespace, project: Project, listener: socket.socket, *, page: bool
-) -> int:
-
+def _serve(asked: Serving, choice: ModelChoice, project: Project, listener: socket.socket) -> None:
+    """Load the model, with the last adapter of the project, and serve."""
     port = listener.getsockname()[1]
-    access = _access(args, port)
-    if args.adapter is None and project.settings.adapter is not None:
+    access = _access(asked, port)
+    if choice.adapter is None and project.settings.adapter is not None:
         found = project.folder / project.settings.adapter
-        args.adapter = found if found.is_dir() else None
-    predictor = open_predictor(args)
-    base = args.model or usual_base(args.adapter)
-    session = Session(project, predictor, model_name=base)
-    session.adapter = args.adapter
+        if found.is_dir():
+            choice = replace(choice, adapter=found, card=read_card(found))
+    predictor = choice.open()
+    session = Session(project, predictor, model_name=choice.base)
+    session.adapter = choice.adapter
     options = RunOptions(
-        args.images, base, chosen_device(args.device), args.precision, args.threads
+        asked.images, choice.base, choice.device, predictor.precision, choice.threads
     )
-    adapting = Adapting(session, options, partial(_load_adapter, args, base))
-    shown = "127.0.0.1" if args.host in ALL else args.host
+    adapting = Adapting(session, options, partial(_load_adapter, choice))
+    shown = "127.0.0.1" if asked.host in ALL else asked.host
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/{access.secret}/"
     print(f"{len(project.pictures)} images; everything is saved in {project.folder}")
-    print(f"{'open' if page else 'interface:'} {address}", flush=True)
+    print(f"{'open' if asked.page else 'interface:'} {address}", flush=True)
     try:
-        opened = address if page and not args.no_browser else None
-        serve(make_application(adapting, access, page=page), listener, address=opened)
+        application = make_application(adapting, access, page=asked.page)
+        serve(application, listener, address=address if asked.browser else None)
     except KeyboardInterrupt:
         pass
     finally:
         adapting.close()
         session.close()
     print(f"stopped; all clicks are in {project.folder}")
-    return 0
 
 
-def _load_adapter(args: argparse.Namespace, base: str, folder: Path) -> Predictor:
+def _load_adapter(choice: ModelChoice, folder: Path) -> Predictor:
     """Load the base with an adapter that the page has trained."""
-    return load(base, adapter=folder, device=chosen_device(args.device), precision=args.precision)
+    return load(choice.base, adapter=folder, device=choice.device, precision=choice.precision)
 
 
-def _access(args: argparse.Namespace, port: int) -> Access:
+def _access(asked: Serving, port: int) -> Access:
     """Say who may ask: at an address of this machine alone, only under its own names."""
-    hosts = own_hosts(port) if _is_loopback(args.host) else frozenset[str]()
-    origins = frozenset(origin.rstrip("/") for origin in args.allow_origin)
-    return Access(args.token or new_secret(), hosts, origins)
+    hosts = own_hosts(port) if _is_loopback(asked.host) else frozenset[str]()
+    return Access(asked.token or new_secret(), hosts, asked.origins)
 
 
 def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-def _project_folder(args: argparse.Namespace) -> Path:
-    if args.project is not None:
-        folder: Path = args.project
-        return folder
-    images: Path = args.images.resolve()
-    return images.with_name(f"{images.name}.pointsam")
-
-
-def _take_points_in(project: Project, args: argparse.Namespace) -> None:
+def _take_points_in(project: Project, points: Path, images: Path) -> None:
     """Take the clicks of a file in, and say what came of it."""
-    if args.points is None:
-        return
-    folder = args.images if args.images.is_dir() else args.images.parent
-    data = read_clicks(args.points, images=folder, negative="background")
-    print(f"{args.points}: {project.take_in(data)}")
+    folder = images if images.is_dir() else images.parent
+    data = read_clicks(points, images=folder, negative="background")
+    print(f"{points}: {project.take_in(data)}")

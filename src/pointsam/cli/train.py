@@ -2,56 +2,40 @@
 
 import argparse
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pointsam.cli.arguments import (
+    CacheChoice,
     add_cache_arguments,
     chosen_device,
-    open_cache,
     readable_images,
+    refuse_threads,
     set_threads,
 )
-from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, read_clicks
+from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, read_clicks
 from pointsam.cli.shrinking import tell_shrunk
-from pointsam.cli.train_labels import add_label_arguments, labelled
+from pointsam.cli.train_labels import LabelChoice, add_label_arguments, labelled
 from pointsam.cli.train_scene import (
+    SceneTraining,
     add_scene_arguments,
-    on_scenes,
     scene_inputs,
     show_chips,
     show_held_out,
 )
+from pointsam.cli.train_settings import add_settings, parse_settings
+from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.coco.annotations import pair, read_coco
 from pointsam.data.dataset import folder_images, hash_of_images
 from pointsam.data.rasters.stretching import FILE_NAME, read_stretch
-from pointsam.errors import InputError, in_words
+from pointsam.errors import InputError
 from pointsam.files import refuse_existing, sha256_of
 from pointsam.training.collapse_monitor import RunCollapsedError
 from pointsam.training.ranks import RankLostError, Ranks, device_of_rank, joined_ranks
 from pointsam.training.run import RunInputs, run_training, settle
 from pointsam.training.settings import TrainSettings, merged, read_settings, train_settings
 from pointsam.training.starting import start_from
-
-SETTING_FLAGS = {
-    "regime": "regime",
-    "seed": "seed",
-    "precision": "precision",
-    "model": "model.name",
-    "side": "model.side",
-    "adapt": "model.adapt",
-    "rank": "model.rank",
-    "first_block": "model.first_block",
-    "checkpointing": "model.checkpointing",
-    "chunk_size": "model.chunk_size",
-    "batch_size": "data.batch_size",
-    "epochs": "schedule.epochs",
-    "lr": "schedule.lr",
-}
-"""Flags that are short for a setting."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -70,7 +54,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         ),
     )
     _add_files(parser.add_argument_group("files"))
-    _add_settings(parser.add_argument_group("settings"))
+    add_settings(parser.add_argument_group("settings"))
     add_label_arguments(parser)
     add_scene_arguments(parser)
     _add_machine(parser.add_argument_group("machine"))
@@ -96,47 +80,6 @@ def _add_files(files: "argparse._ArgumentGroup") -> None:
     files.add_argument("--config", type=Path, help="YAML of settings; flags go over it")
     files.add_argument(
         "--skip-broken", action="store_true", help="leave images out that cannot be read"
-    )
-
-
-def _add_settings(settings: "argparse._ArgumentGroup") -> None:
-    settings.add_argument(
-        "--regime",
-        choices=["labels", "pointsam", "self-training", "supervised"],
-        help="labels, unless given: masks are made of all clicks first, and learned then; pointsam "
-        "and self-training: a teacher makes them in each step; supervised: of --annotations",
-    )
-    settings.add_argument(
-        "--model",
-        help="base model: a name ('pointsam models' lists them), a folder or a checkpoint file",
-    )
-    settings.add_argument("--side", type=int, help="side of the model's input, in pixels")
-    settings.add_argument("--epochs", type=float, help="passes over the images, e.g. 0.5")
-    settings.add_argument("--lr", type=float, help="learning rate")
-    settings.add_argument("--batch-size", type=int, help="images in one step, over all processes")
-    settings.add_argument(
-        "--adapt",
-        nargs="+",
-        choices=["query-value", "attention", "mlp", "decoder"],
-        help="layers that LoRA changes: in the encoder the queries and values (if not given), all "
-        "of attention, or the MLPs; the mask decoder",
-    )
-    settings.add_argument("--rank", type=int, help="LoRA rank of each adapted layer")
-    settings.add_argument("--first-block", type=int, help="first adapted block of the encoder")
-    settings.add_argument("--seed", type=int)
-    settings.add_argument(
-        "--precision",
-        choices=["auto", "float32", "bfloat16", "float16"],
-        help="auto, if not given: bfloat16 where the machine multiplies it; a resumed run keeps "
-        "what it began with",
-    )
-    settings.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="STAGE.NAME=VALUE",
-        help="any other setting, e.g. teacher.max_negatives=0 (repeatable)",
     )
 
 
@@ -166,6 +109,67 @@ def _add_machine(machine: "argparse._ArgumentGroup") -> None:
     )
 
 
+@dataclass(frozen=True)
+class Training:
+    """What is trained on, how, and where the adapter goes."""
+
+    images: Path
+    points: ClickFile
+    annotations: Path | None
+    scenes: SceneTraining | None
+    """How scenes are cut; None where the images are a folder of pictures."""
+    labels: LabelChoice
+    start_from: Path | None
+    """Adapter to train on from."""
+    config: Path | None
+    flags: dict[str, Any]
+    """Settings of the command line, which go over those of `config`."""
+    output: Path
+    skip_broken: bool
+    threads: int | None
+    cache: CacheChoice | None
+    resume: bool
+    save_every: int
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace) -> "Training":
+        """Read the arguments.
+
+        Raises:
+            InputError: a number that cannot be, or an option that would say nothing.
+        """
+        if args.save_every < 1:
+            raise InputError(f"--save-every {args.save_every}: give at least 1 step.")
+        refuse_threads(args.threads)
+        points = parse_clicks(args)
+        return cls(
+            images=args.images,
+            points=points,
+            annotations=args.annotations,
+            scenes=SceneTraining.parse(args, on_map=points.on_map),
+            labels=LabelChoice.parse(args),
+            start_from=args.start_from,
+            config=args.config,
+            flags=parse_settings(args),
+            output=args.output,
+            skip_broken=args.skip_broken,
+            threads=args.threads,
+            cache=CacheChoice.parse(args, precision="float16"),
+            resume=args.resume,
+            save_every=args.save_every,
+        )
+
+    def settings(self, usual: dict[str, Any]) -> TrainSettings:
+        """Lay the command line over the file, and both over what is usual.
+
+        Raises:
+            InputError: an unknown setting, or a value that cannot be.
+        """
+        read = read_settings(self.config) if self.config else {"regime": "labels"}
+        values = merged(merged(usual, read), self.flags)
+        return train_settings(values, source=str(self.config or "settings"))
+
+
 def run(args: argparse.Namespace) -> int:
     """Train, alone or with the other processes that torchrun started."""
     if not args.patience > 0:
@@ -173,36 +177,30 @@ def run(args: argparse.Namespace) -> int:
     device = device_of_rank(chosen_device(args.device))
     try:
         with joined_ranks(device, timeout=args.patience) as ranks:
-            return _train(args, device, ranks)
+            with ranks.agreeing():
+                asked = Training.parse(args)
+            return _train(asked, device, ranks)
     except RankLostError as error:
         print(f"pointsam: stopped: {error}.", file=sys.stderr)
         return 1
 
 
-def _train(args: argparse.Namespace, device: str, ranks: Ranks) -> int:
-
-    if args.save_every < 1:
-        raise InputError(f"--save-every {args.save_every}: give at least 1 step.")
-    set_threads(args.threads)
+def _train(asked: Training, device: str, ranks: Ranks) -> int:
+    set_threads(asked.threads)
     with ranks.agreeing():
-        if not args.resume:
-            refuse_existing(args.output)  # before every image is looked at
-        start = start_from(args.start_from) if args.start_from else None
-        values = _settings(args, {} if start is None else start.settings())
-        settings = train_settings(values, source=str(args.config or "settings"))
-        given = scene_inputs(args, settings) if on_scenes(args) else _folder_inputs(args, settings)
-    inputs = replace(given, device=device, cache=open_cache(args), ranks=ranks, start=start)
-    if ranks.first and on_scenes(args):
+        if not asked.resume:
+            refuse_existing(asked.output)  # before every image is looked at
+        start = start_from(asked.start_from) if asked.start_from else None
+        settings = asked.settings({} if start is None else start.settings())
+        given = _inputs(asked, settings)
+    cache = None if asked.cache is None else asked.cache.open()
+    inputs = replace(given, device=device, cache=cache, ranks=ranks, start=start)
+    if ranks.first and asked.scenes is not None:
         show_chips(inputs)
-    settings = settle(inputs, settings, resume=args.resume)
-    inputs = labelled(args, inputs, settings)
+    settings = settle(inputs, settings, resume=asked.resume)
+    inputs = labelled(asked.labels, inputs, settings)
     try:
-        held_out = run_training(
-            inputs,
-            settings,
-            resume=args.resume,
-            save_every=args.save_every,
-        )
+        held_out = run_training(inputs, settings, resume=asked.resume, save_every=asked.save_every)
     except RunCollapsedError as error:
         if ranks.first:
             print(f"pointsam: stopped: {error}", file=sys.stderr)
@@ -210,56 +208,34 @@ def _train(args: argparse.Namespace, device: str, ranks: Ranks) -> int:
     if held_out is not None:
         show_held_out(held_out)
     if ranks.first:
-        print(f"adapter: {args.output}")
+        print(f"adapter: {asked.output}")
     return 0
 
 
-def _settings(args: argparse.Namespace, usual: dict[str, Any]) -> dict[str, Any]:
-    """Lay flags over ``--set`` over the file."""
-    written = read_settings(args.config) if args.config else {"regime": "labels"}
-    values = merged(usual, written)
-    given = [text.partition("=") for text in args.overrides]
-    for name, equals, value in given:
-        if not equals:
-            raise InputError(f"--set {name} has no value: write STAGE.NAME=VALUE.")
-        try:
-            read = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise InputError(f"--set {name}={value} is not YAML ({in_words(error)}).") from error
-        values = merged(values, _nested(name, read))
-    for flag, name in SETTING_FLAGS.items():
-        value = getattr(args, flag)
-        if value is not None:
-            values = merged(values, _nested(name, value))
-    return values
+def _inputs(asked: Training, settings: TrainSettings) -> RunInputs:
+    """Read what is trained on."""
+    if asked.scenes is None:
+        return _folder_inputs(asked, settings)
+    return scene_inputs(asked.images, asked.points, asked.scenes, settings, output=asked.output)
 
 
-def _nested(name: str, value: Any) -> dict[str, Any]:
-    """Turn ``a.b`` and a value into ``{a: {b: value}}``."""
-    for part in reversed(name.split(".")):
-        value = {part: value}
-    nested: dict[str, Any] = value
-    return nested
-
-
-def _folder_inputs(args: argparse.Namespace, settings: TrainSettings) -> RunInputs:
+def _folder_inputs(asked: Training, settings: TrainSettings) -> RunInputs:
     """Read the points, and the masks where the regime learns from them; check every image."""
-    for option in ("window", "bands", "stretch"):
-        if getattr(args, option) is not None:
-            raise InputError(f"--{option} is for scenes: give --images SCENE.tif, or leave it out.")
-    data, files = read_clicks(args, args.images), [args.points]
+    data, files = read_clicks(asked.points, asked.images), [asked.points.path]
     if settings.regime == "supervised":
-        if args.annotations is None:
+        if asked.annotations is None:
             raise InputError("--regime supervised learns from masks: give --annotations FILE.")
-        data, files = pair(read_coco(args.annotations), data), [*files, args.annotations]
-    stretch = args.images / FILE_NAME
-    data = readable_images(data, args.images, skip_broken=args.skip_broken)
+        data, files = pair(read_coco(asked.annotations), data), [*files, asked.annotations]
+    elif asked.annotations is not None:
+        raise InputError("--annotations: for --regime supervised alone; leave it out here.")
+    stretch = asked.images / FILE_NAME
+    data = readable_images(data, asked.images, skip_broken=asked.skip_broken)
     tell_shrunk(data.images, side=settings.model.side)
     return RunInputs(
         data=data,
-        images=folder_images(args.images),
+        images=folder_images(asked.images),
         sources={path.name: sha256_of(path) for path in files}
-        | {"images": hash_of_images(data, args.images)},
-        output=args.output,
+        | {"images": hash_of_images(data, asked.images)},
+        output=asked.output,
         stretch=read_stretch(stretch) if stretch.is_file() else None,
     )

@@ -1,10 +1,12 @@
 """``pointsam train`` on labels: masks made of all clicks first, or given."""
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 from pointsam.cli.label import reading
 from pointsam.errors import InputError
+from pointsam.labelling.consensus import Reading
 from pointsam.training.label_stage import on_labels, with_labels
 from pointsam.training.run import RunInputs
 from pointsam.training.settings import TrainSettings
@@ -30,19 +32,37 @@ def add_label_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def labelled(args: argparse.Namespace, inputs: RunInputs, settings: TrainSettings) -> RunInputs:
+@dataclass(frozen=True)
+class LabelChoice:
+    """Labels that were given, or how they are made."""
+
+    file: Path | None
+    readings: dict[str, Reading]
+    """By class."""
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace) -> "LabelChoice":
+        """Read the arguments of `add_label_arguments`.
+
+        Raises:
+            InputError: labels that are made, and how to make them.
+        """
+        if args.labels is not None and args.reading:
+            raise InputError("--reading says how to label, and --labels are made: leave one out.")
+        return cls(args.labels, dict(args.reading))
+
+
+def labelled(choice: LabelChoice, inputs: RunInputs, settings: TrainSettings) -> RunInputs:
     """Add the labels that were given, or make them; other regimes need none.
 
     Raises:
         InputError: labels of other clicks, or an option that would say nothing.
     """
     if settings.regime != "labels":
-        if args.labels is not None or args.reading:
+        if choice != LabelChoice(None, {}):
             raise InputError("--labels and --reading are for --regime labels alone.")
         return inputs
-    if args.labels is not None and args.reading:
-        raise InputError("--reading says how to label, and --labels are made: leave one out.")
     with inputs.ranks.agreeing():
-        if args.labels is not None:
-            return on_labels(inputs, args.labels)
-        return with_labels(inputs, settings, readings=dict(args.reading))
+        if choice.file is not None:
+            return on_labels(inputs, choice.file)
+        return with_labels(inputs, settings, readings=choice.readings)

@@ -2,13 +2,15 @@
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from pointsam.cli.click_files import open_clicks, say
-from pointsam.cli.display import add_display_arguments, described
+from pointsam.cli.arguments import refuse_options
+from pointsam.cli.click_files import say
+from pointsam.cli.display import add_display_arguments, described, found_stretch
+from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.images import list_images
 from pointsam.data.rasters.scene import georeferenced
-from pointsam.data.rasters.stretching import Stretch, find_stretch
 from pointsam.data.records import Dataset
 from pointsam.data.scene_dataset import SceneChips, click_on, cut, hold_out
 from pointsam.errors import InputError
@@ -17,6 +19,15 @@ from pointsam.files import sha256_of
 from pointsam.progress import Bar
 from pointsam.training.run import RunInputs
 from pointsam.training.settings import TrainSettings
+
+SCENE_OPTIONS = ("window", "bands", "stretch", "hold_out")
+"""The options below, by their name among the arguments."""
+
+IMAGE_OPTIONS = ("annotations", "skip_broken")
+"""Options for a folder of images alone."""
+
+USUAL_HELD_OUT = 0.2
+"""Share of the objects."""
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,51 +50,87 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
     scene.add_argument(
         "--hold-out",
         type=float,
-        default=0.2,
         metavar="SHARE",
-        help="of the objects, at one end of the area, to compare with at the end (default: 0.2)",
+        help="of the objects, at one end of the area, to compare with at the end "
+        f"(default: {USUAL_HELD_OUT})",
     )
 
 
-def on_scenes(args: argparse.Namespace) -> bool:
-    """Say whether the images are scenes."""
-    return args.images.is_file() or open_clicks(args).on_map
+@dataclass(frozen=True)
+class SceneTraining:
+    """How scenes become what is trained on."""
+
+    window: int | None
+    """Side of a window in scene pixels; None for the side of the model's input."""
+    bands: tuple[int, int, int] | None
+    stretch: tuple[float, float] | None
+    hold_out: float
+    """Share of the objects to compare with at the end."""
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace, *, on_map: bool) -> "SceneTraining | None":
+        """Read the arguments of `add_scene_arguments`; None where the images are no scenes.
+
+        Args:
+            args: parsed.
+            on_map: the clicks are on a map.
+
+        Raises:
+            InputError: a share that cannot be, or options that would say nothing.
+        """
+        if not (args.images.is_file() or on_map):
+            refuse_options(args, SCENE_OPTIONS, "scenes")
+            return None
+        refuse_options(args, IMAGE_OPTIONS, "folders of images")
+        hold_out = USUAL_HELD_OUT if args.hold_out is None else args.hold_out
+        if not 0 <= hold_out < 1:
+            raise InputError(f"--hold-out {hold_out:g}: give a share from 0 to below 1.")
+        return cls(args.window, args.bands, args.stretch, hold_out)
 
 
-def scene_inputs(args: argparse.Namespace, settings: TrainSettings) -> RunInputs:
+def scene_inputs(
+    images: Path,
+    points: ClickFile,
+    asked: SceneTraining,
+    settings: TrainSettings,
+    *,
+    output: Path,
+) -> RunInputs:
     """Lay chips around the clicks, and hold those of one end of the area out.
+
+    Args:
+        images: one scene, or a folder of scenes.
+        points: clicks on their map.
+        asked: how scenes are cut and shown.
+        settings: of the training.
+        output: new adapter folder.
 
     Raises:
         FileNotFoundError: no scene or no points.
-        InputError: masks are asked for, a scene or the points cannot be used, a bad share.
+        InputError: masks are asked for, or a scene or the points cannot be used.
     """
     if settings.regime == "supervised":
         raise InputError(
             "--regime supervised learns from masks of images: cut scene and polygons into chips "
             "with 'pointsam data convert polygons'."
         )
-    if args.annotations is not None or args.skip_broken:
-        raise InputError("--annotations and --skip-broken are not for scenes.")
-    if not 0 <= args.hold_out < 1:
-        raise InputError(f"--hold-out {args.hold_out:g}: give a share from 0 to below 1.")
-    clicks = open_clicks(args)
-    paths, side = _scene_paths(args.images, on_map=clicks.on_map), settings.model.side
-    stretch = _stretch(args, paths)
-    scenes, ground_size = click_on(paths, clicks, side=side, window=args.window, stretch=stretch)
-    say(clicks.dropped, clicks.notes)
-    kept, held = hold_out(scenes, args.hold_out, seed=settings.seed)
+    paths, side = _scene_paths(images, on_map=points.on_map), settings.model.side
+    stretch = found_stretch(paths, bands=asked.bands, values=asked.stretch)
+    scenes, ground_size = click_on(paths, points, side=side, window=asked.window, stretch=stretch)
+    say(points.dropped, points.notes)
+    kept, held = hold_out(scenes, asked.hold_out, seed=settings.seed)
     records, chips = cut(kept, side=side, stretch=stretch, neighbours=True)
     held_records, held_chips = cut(held, side=side, stretch=stretch, neighbours=False)
-    images = SceneChips({**chips.chips, **held_chips.chips}, stretch)
+    shown = SceneChips({**chips.chips, **held_chips.chips}, stretch)
     for record in Bar((*records, *held_records), desc="checking chips", delay=2, leave=False):
-        images(record)  # before hours are spent on some of them
+        shown(record)  # before hours are spent on some of them
     classes = sorted({one.category for scene in scenes for one in scene.points.objects})
     return RunInputs(
         data=Dataset(records, tuple(classes)),
-        images=images,
-        sources={args.points.name: sha256_of(args.points)}
+        images=shown,
+        sources={points.path.name: sha256_of(points.path)}
         | {path.name: sha256_of(path) for path in paths},
-        output=args.output,
+        output=output,
         held_out=held_records,
         ground_size=ground_size,
         stretch=stretch,
@@ -140,9 +187,3 @@ def _scene_paths(images: Path, *, on_map: bool) -> list[Path]:
     if not placed:
         raise InputError(f"no image of {images} has a place on a map.")
     return placed
-
-
-def _stretch(args: argparse.Namespace, paths: list[Path]) -> Stretch:
-
-    found = find_stretch(paths, bands=args.bands)
-    return found.between(*args.stretch) if args.stretch else found

@@ -17,7 +17,7 @@ from pointsam.errors import InputError
 from pointsam.frames import ModelFrame, on_image
 from pointsam.masks import masks_in_image
 from pointsam.models.adapters.by_name import find_adapter
-from pointsam.models.adapters.card import read_card
+from pointsam.models.adapters.card import AdapterCard, read_card
 from pointsam.models.adapters.lora import Adapter
 from pointsam.models.encoding import Precision, PrecisionChoice, choose_precision, encode_image
 from pointsam.models.loading.checkpoints import EMBEDDED, load_adapter, load_segmenter
@@ -194,6 +194,7 @@ def load(
     side: int | None = None,
     device: str = "cpu",
     precision: PrecisionChoice = "auto",
+    card: AdapterCard | None = None,
 ) -> Predictor:
     """Load a model, and an adapter on it, ready to predict.
 
@@ -205,19 +206,23 @@ def load(
         device: ``cpu``, ``cuda``, ``cuda:1``, ...
         precision: of the encoder: ``float32``, ``bfloat16``, or ``auto``, which is bfloat16 where
             the device multiplies it.
+        card: of the adapter, where it has been read already.
 
     Raises:
         FileNotFoundError: no such model or adapter.
         InputError: damaged files, or an adapter of another base.
     """
     folder = None if adapter is None else find_adapter(adapter)
-    fitting = read_card(folder).side if folder is not None else USUAL_SIDE
-    base = usual_base(folder) if name is None else name
-    model = load_segmenter(base, side=fitting if side is None else side, device=device)
+    if folder is not None and card is None:
+        card = read_card(folder)
+    base, fitting = (EMBEDDED, USUAL_SIDE) if card is None else (card.base, card.side)
+    model = load_segmenter(
+        base if name is None else name, side=fitting if side is None else side, device=device
+    )
     chosen = choose_precision(precision, device=device)
     if folder is None:
         return Predictor(model, precision=chosen)
-    return Predictor(model.eval(), load_adapter(model, folder), precision=chosen)
+    return Predictor(model.eval(), load_adapter(model, folder, card=card), precision=chosen)
 
 
 def usual_base(adapter: Path | None) -> str:

@@ -11,7 +11,7 @@ from torch import nn
 
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing_file, replacing, sha256_of
-from pointsam.models.adapters.card import read_card
+from pointsam.models.adapters.card import AdapterCard, read_card
 from pointsam.models.adapters.lora import Adapter
 from pointsam.models.adapters.saved import load_adapter_weights
 from pointsam.models.families.mobile_sam import MobileSam
@@ -60,14 +60,19 @@ def load_segmenter(name: str, *, side: int = 1024, device: str = "cpu") -> Segme
     return model
 
 
-def load_adapter(model: Segmenter, folder: Path) -> Adapter:
+def load_adapter(model: Segmenter, folder: Path, *, card: AdapterCard | None = None) -> Adapter:
     """Put a saved adapter on `model`, after a look at whether it was made for it.
+
+    Args:
+        model: without an adapter.
+        folder: that ``pointsam train`` wrote.
+        card: of the folder, where it has been read already.
 
     Raises:
         FileNotFoundError: `folder` holds no adapter.
         InputError: the adapter was made for another base model, is damaged or holds NaN.
     """
-    card = read_card(folder)
+    card = card or read_card(folder)
     found = base_hash(model)
     if (card.family, card.base_hash) != (model.family, found):
         raise InputError(

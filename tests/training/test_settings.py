@@ -1,0 +1,28 @@
+import pytest
+
+from pointsam.errors import InputError
+from pointsam.training.settings import train_settings
+
+
+@pytest.mark.parametrize(
+    ("stage", "former", "present", "value"),
+    [
+        ("data", "most_instances", "max_instances", 7),
+        ("teacher", "least_iou_prediction", "min_iou_prediction", 0.25),
+        ("teacher", "most_negatives", "max_negatives", 3),
+        ("prototypes", "least_clusters", "min_clusters", 5),
+    ],
+)
+def test_a_setting_is_known_by_its_former_name(stage, former, present, value):
+    settings = train_settings({stage: {former: value}}, source="test")
+    assert getattr(getattr(settings, stage), present) == value
+
+
+def test_the_collapse_monitor_is_known_as_watch():
+    settings = train_settings({"watch": {"least_agreement": 0.125}}, source="test")
+    assert settings.monitor.min_agreement == 0.125
+
+
+def test_both_names_of_a_setting_are_refused():
+    with pytest.raises(InputError, match="unknown setting data"):
+        train_settings({"data": {"most_instances": 7, "max_instances": 8}}, source="test")
