@@ -64,13 +64,7 @@ CANDIDATES = {"low_res_logits", "iou_prediction", "logits"}
 """Names of tensors that have, inside the models, an axis of candidates."""
 MAX_FUNCTION = 40
 """Lines of a function, its docstring not counted."""
-STILL_LONG = {
-    "_segment",
-    "add_parser",
-    "demonstrate",
-    "run",
-    "run_scene",
-}
+STILL_LONG = {"add_parser", "run"}
 
 
 HALVES = {  # files whose halves are not half pixels
