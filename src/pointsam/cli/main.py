@@ -39,7 +39,7 @@ COMMANDS = {
     },
     "Use": {
         "predict": "Segment the objects you clicked on, in images or georeferenced scenes",
-        "label": "Turn clicks into masks that agree with each other, without training",
+        "label": "Turn clicks into instance masks, without training",
         "boxes": "Turn masks into oriented boxes and score them",
         "figure": "Draw masks before and after adaptation",
     },

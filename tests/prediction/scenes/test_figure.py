@@ -193,11 +193,11 @@ def test_the_command_draws_a_part_and_says_what_it_cannot(files, tmp_path, capsy
         "exists already": [*asked, *window, *out],
         "give --window X,Y,W,H or --around": [*asked, *other],
         "goes with --masks": [*asked[:3], *window, *other],
-        "--skip-broken goes with --images": [*asked, *window, "--skip-broken", *other],
+        "--skip-broken: for --images alone": [*asked, *window, "--skip-broken", *other],
         "is one .png file": [*asked, *window, "-o", str(tmp_path / "a")],
         "no file of polygons": [*asked[:4], str(tmp_path / "none.gpkg"), *window, *other],
         "give --images DIR and --points FILE, or --scene": ["figure", *points, *other],
-        "--window goes with --scene": ["figure", "--images", ".", *points, *window, *other],
+        "--window: for --scene alone": ["figure", "--images", ".", *points, *window, *other],
         "width and height are at least 1": [*asked, "--window", "0,0,0,5", *other],
     }
     for message, arguments in refused.items():
