@@ -93,19 +93,16 @@ def test_names_that_would_meet_carry_the_id(drawn, small_model, tmp_path):
     assert names == ["1_1.png", "1_2.png"]
 
 
-def test_sub_folders_are_kept_and_never_left(drawn, small_model, tmp_path):
+def test_sub_folders_are_kept_and_never_left(drawn, small_model, tmp_path, capsys):
     (drawn.images / "sub").mkdir()
     (drawn.images / "1.jpg").rename(drawn.images / "sub" / "1.jpg")
-    (drawn.images / "2.jpg").rename(drawn.images.parent / "2.jpg")
-
-    def move(content):
-        content["images"][0]["file_name"] = "sub/1.jpg"
-        content["images"][1]["file_name"] = "../2.jpg"
-
-    drawn.change(move)
+    drawn.change(lambda content: content["images"][0].update(file_name="sub/1.jpg"))
     assert run(tmp_path / "out", "--images", drawn.images, "--points", drawn.points) == 0
     assert (tmp_path / "out" / "labels" / "sub" / "1.png").is_file()
-    assert (tmp_path / "out" / "labels" / "2.png").is_file()
+    (drawn.images / "2.jpg").rename(drawn.images.parent / "2.jpg")
+    drawn.change(lambda content: content["images"][1].update(file_name="../2.jpg"))
+    assert run(tmp_path / "away", "--images", drawn.images, "--points", drawn.points) == 2
+    assert "'../2.jpg' leads out of the folder" in capsys.readouterr().err
 
 
 def test_broken_images_are_skipped_and_listed(drawn, small_model, tmp_path, capsys):

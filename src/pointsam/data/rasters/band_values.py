@@ -49,6 +49,8 @@ def natural_range(raster: rasterio.DatasetReader, bands: Sequence[int]) -> tuple
     """
     if not bands_exist(raster, bands) or {raster.dtypes[band - 1] for band in bands} != {"uint8"}:
         return None
+    if any(raster.colorinterp[band - 1] == ColorInterp.palette for band in bands):
+        return (0, 255)  # the bits count colours there, not brightness
     bits = {int(raster.tags(band, ns="IMAGE_STRUCTURE").get("NBITS", 8)) for band in bands}
     return (0, 2 ** max(bits) - 1)
 

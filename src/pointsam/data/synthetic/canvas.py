@@ -188,8 +188,8 @@ class Canvas:
         limit = np.array([self.size[1] * FINE, self.size[0] * FINE])
         left, top = np.floor(fine.min(axis=0)).astype(int).clip(0, limit)
         right, bottom = np.ceil(fine.max(axis=0)).astype(int).clip((left, top), limit)
-        x = pixel_middles(left, right)[None, :]
-        y = pixel_middles(top, bottom)[:, None]
+        x = pixel_middles(int(left), int(right))[None, :]
+        y = pixel_middles(int(top), int(bottom))[:, None]
         inside = np.zeros((bottom - top, right - left), dtype=bool)
         # A middle is inside if a ray to its right crosses an odd number of edges.
         for (x0, y0), (x1, y1) in zip(fine, np.roll(fine, -1, axis=0), strict=True):
