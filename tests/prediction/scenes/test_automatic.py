@@ -47,7 +47,7 @@ def test_each_object_is_found_once_and_no_ground(tmp_path):
     assert (summary.objects, summary.empty, summary.cut) == (3, 0, 0)
     _, _, _, columns = pyogrio.raw.read(tmp_path / "out" / "instances.gpkg")
     truth = sorted((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in BOXES)
-    assert sorted(columns[5].tolist()) == pytest.approx(truth, rel=0.35)
+    assert sorted(columns[6].tolist()) == pytest.approx(truth, rel=0.35)
     assert columns[0].tolist() == columns[1].tolist() == [1, 2, 3]
 
 

@@ -77,7 +77,7 @@ def test_a_run_finds_every_object(path, tmp_path):
     _, summary = _run(path, tmp_path / "out")
     assert summary.objects == len(BOXES)
     assert (summary.empty, summary.cut, summary.outside) == (0, 0, 0)
-    _, _, (instances, ids, classes, _, square_metres, pixels, *_), labels, _ = _outputs(
+    _, _, (instances, ids, classes, _, square_metres, _, pixels, *_), labels, _ = _outputs(
         tmp_path / "out"
     )
     assert instances == list(range(1, len(BOXES) + 1))
@@ -171,7 +171,7 @@ def test_outputs_that_are_written_again_are_named(path, tmp_path):
     _, first = _run(path, tmp_path / "out")
     _, again = _run(path, tmp_path / "out", resume=True)
     assert first.replaced == ()
-    assert again.replaced == ("instances.gpkg", "instances.geojson", "instances.tif")
+    assert {"instances.gpkg", "instances.geojson", "instances.tif"} < set(again.replaced)
 
 
 @pytest.mark.parametrize(("number", "of"), [(0, 2), (3, 2), (1, 0)])

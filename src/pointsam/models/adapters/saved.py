@@ -74,12 +74,28 @@ def own_config(model: Segmenter, modules: Sequence[AdaptedModule], path: Path) -
         if name in _SAYS_NOTHING or not value:
             continue
         meant = ours.get(name)
-        same = set(value) == set(meant or ()) if name == "target_modules" else value == meant
+        same = _names_them(value, modules) if name == "target_modules" else value == meant
         if not same:
             raise InputError(
                 f"{path} has {name} {value!r}, which no adapter made here has: it is not loaded."
             )
     return config
+
+
+def _names_them(named: Any, modules: Sequence[AdaptedModule]) -> bool:
+    """Say whether names are those of the adapted layers, or ends of them: peft shortens long lists.
+
+    Which layers carry weights is not read from here but from the card.
+    """
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        return False
+    return all(any(_ends(module.name, name) for module in modules) for name in named) and all(
+        any(_ends(module.name, name) for name in named) for module in modules
+    )
+
+
+def _ends(whole: str, end: str) -> bool:
+    return whole == end or whole.endswith(f".{end}")
 
 
 def _read_config(path: Path) -> dict[str, Any]:
