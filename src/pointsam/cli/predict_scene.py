@@ -12,6 +12,7 @@ from pointsam.cli.clicks import Click, clicked_image
 from pointsam.cli.display import add_display_arguments
 from pointsam.cli.outlines import OutlineChoice
 from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.rasters.data_under_clicks import with_data
 from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
 from pointsam.data.rasters.scene_points import ScenePoints, scene_points
 from pointsam.data.rasters.stretching import Stretch, stretch_from
@@ -227,7 +228,7 @@ def _prompts(
     else:
         record = read_scene_points(asked.prompt, scene)
         say(asked.prompt.dropped, asked.prompt.notes)
-    return scene_points(record, scene.grid)
+    return with_data(scene_points(record, scene.grid), scene)
 
 
 def displayed(
