@@ -26,10 +26,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "label",
         help="turn clicks into masks that agree with each other",
         description=(
-            "Turn clicks into masks that agree with each other, without training. Each click has "
-            "several candidate masks, from the whole image and from closer looks; of them that is "
-            "chosen with which the masks of a class agree in size and shape, and which no other "
-            "click contradicts. "
+            "Turn clicks into instance masks, without training. Each click has several candidate "
+            "masks, from the whole image and from closer looks; of them that is chosen with which "
+            "the masks of a class agree in size and shape, and which no other click contradicts. "
             "The output folder holds labels.json (COCO masks under the ids of the clicks, each "
             "with its trust and what speaks against it) and sheet.png (the most doubtful labels, "
             "worst first)."

@@ -202,7 +202,7 @@ def _write_decoder(
             key: inputs[key].repeat_interleave(2, dim=0)
             for key in ("point_coords", "point_labels", "mask_input")
         }
-        objects = torch.export.Dim("objects", min=1)
+        objects = torch.export.Dim.DYNAMIC
         dynamic = {key: {0: objects, 1: points} for key in dynamic}
         dynamic["mask_input"] = {0: objects}
     _write(form.decoder(copy.deepcopy(model)), inputs, form.outputs, path, dynamic=dynamic)
