@@ -96,7 +96,7 @@ def test_label_tools_get_the_adapted_models_masks(family, tmp_path):
     assert ((other > 0) != (wanted > 0)).mean() > 0.02
 
 
-def test_sam2_answers_several_objects_at_its_own_side(tmp_path):
+def test_sam2_answers_each_object_at_its_own_side(tmp_path):
     model = adapted("sam2")
     files = export_onnx(model, tmp_path / "out", name="roofs")
     assert yaml.safe_load(files.description.read_text())["type"] == "segment_anything_2"
@@ -112,22 +112,24 @@ def test_sam2_answers_several_objects_at_its_own_side(tmp_path):
     image = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
     pixels = model.normalise([torch.from_numpy(image.transpose(2, 0, 1).copy())])
     fine, middle, coarse = encoder.run(None, {"image": pixels.numpy()})
-    points = np.array([[[30, 40]], [[90, 100]], [[60, 20]]], dtype=np.float32)
-    found, rating = run(
-        decoder,
-        {
-            "image_embed": coarse, "high_res_feats_0": fine, "high_res_feats_1": middle,
-            "point_coords": points, "point_labels": np.ones((3, 1), dtype=np.float32),
-            "mask_input": np.zeros((3, 1, SIDE // 4, SIDE // 4), dtype=np.float32),
-            "has_mask_input": np.zeros(1, dtype=np.float32),
-        },
-    )  # fmt: skip
     with torch.no_grad():
         embedding = model.encode_adapted(model.encode_frozen(pixels))
-        rows = Prompts.from_rows([[(x, y, 1)] for [[x, y]] in points.tolist()])
-        wanted = model.decode(embedding, rows)
-    np.testing.assert_allclose(found, wanted.low_res_logits.numpy(), atol=1e-3)
-    np.testing.assert_allclose(rating, wanted.iou_prediction.numpy(), atol=1e-3)
+    for clicks in ([[30, 40]], [[90, 100], [60, 20]]):
+        points = np.array([clicks], dtype=np.float32)
+        found, rating = run(
+            decoder,
+            {
+                "image_embed": coarse, "high_res_feats_0": fine, "high_res_feats_1": middle,
+                "point_coords": points, "point_labels": np.ones(points.shape[:2], np.float32),
+                "mask_input": np.zeros((1, 1, SIDE // 4, SIDE // 4), dtype=np.float32),
+                "has_mask_input": np.zeros(1, dtype=np.float32),
+            },
+        )  # fmt: skip
+        with torch.no_grad():
+            rows = Prompts.from_rows([[(x, y, 1) for x, y in clicks]])
+            wanted = model.decode(embedding, rows)
+        np.testing.assert_allclose(found, wanted.low_res_logits.numpy(), atol=1e-3)
+        np.testing.assert_allclose(rating, wanted.iou_prediction.numpy(), atol=1e-3)
 
 
 @torch.no_grad()

@@ -197,14 +197,6 @@ def _write_decoder(
     dynamic: dict[str, dict[int, Any]] = {"point_coords": {1: points}, "point_labels": {1: points}}
     if form.asks_size:
         inputs["orig_im_size"] = torch.tensor([float(length) for length in TOOL_SIZE])
-    else:  # several objects at once
-        inputs |= {
-            key: inputs[key].repeat_interleave(2, dim=0)
-            for key in ("point_coords", "point_labels", "mask_input")
-        }
-        objects = torch.export.Dim.DYNAMIC
-        dynamic = {key: {0: objects, 1: points} for key in dynamic}
-        dynamic["mask_input"] = {0: objects}
     _write(form.decoder(copy.deepcopy(model)), inputs, form.outputs, path, dynamic=dynamic)
 
 
