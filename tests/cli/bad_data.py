@@ -179,8 +179,6 @@ SCENES = [
      "cannot be moved from EPSG:4326 to EPSG:32632"),
     ("a click's label of 2", SCENE, vector("clicks.gpkg", [HERE], label=[2]),
      "clicks.gpkg: feature 1 has label 2, expected 1 (on"),
-    ("an object without a click", SCENE, vector("clicks.gpkg", [HERE], label=[0], instance=[7]),
-     "no object of scene.tif has a point"),
     ("GeoJSON that is none", "predict scene.tif --points c.geojson --output out --side 128",
      holds("c.geojson", "[1]"), "c.geojson is no vector file of points"),
     ("points for polygons", POLYGONS, vector("roofs.gpkg", [HERE]), "expected polygons"),

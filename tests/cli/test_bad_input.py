@@ -168,9 +168,9 @@ def test_a_model_that_is_not_there(command, refused):
 def test_an_adapter_is_used(command, drawn, small_model, tmp_path):
     folder = save_adapter(tmp_path / "adapter", seed=0)
     run = [*arguments(command, drawn, tmp_path / "out")[:-2], "--adapter", str(folder)]
-    with patch.object(card, "yaml", wraps=card.yaml) as yaml:
+    with patch.object(card, "read_yaml", wraps=card.read_yaml) as read:
         assert main(run) == 0
-    assert yaml.safe_load.call_count == 1  # the card is read once a command
+    assert read.call_count == 1  # the card is read once a command
     if command == "evaluate":
         content = json.loads((tmp_path / "out" / "scores.json").read_text())
         assert content["settings"]["side"] == SIDE

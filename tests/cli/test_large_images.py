@@ -48,4 +48,4 @@ def test_masks_of_images_are_written_for_label_tools(large, tmp_path, capsys):
     assert len(shapes) == len(lines)
     capsys.readouterr()
     assert main([*command, str(tmp_path / "b"), "--simplify", "auto"]) == 2
-    assert "give --also" in capsys.readouterr().err
+    assert "--simplify: for scenes and the formats of --also alone" in capsys.readouterr().err

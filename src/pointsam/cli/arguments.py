@@ -269,20 +269,22 @@ def refuse_options(args: argparse.Namespace, names: Iterable[str], what: str) ->
     """Refuse options that would say nothing for the input at hand.
 
     Args:
-        args: parsed. An option that was not given is None, False, an empty list or ``auto``: what
-            is usual is filled in after this check, so that even the usual value is refused.
+        args: parsed. An option that was not given is None, False or an empty list, device and
+            precision are ``auto``: what is usual is filled in after this check, so that even the
+            usual value is refused.
         names: in `args`, of the options that are for `what` alone.
         what: they are for.
 
     Raises:
         InputError: one of them was given.
     """
-    given = [name for name in names if _given(getattr(args, name))]
+    given = [name for name in names if _given(name, getattr(args, name))]
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise InputError(f"{flags}: for {what} alone; leave it out here.")
 
 
-def _given(value: object) -> bool:
-    """Say whether an option was given; 0 is a value."""
-    return value is not None and value is not False and value not in ([], (), "auto")
+def _given(name: str, value: object) -> bool:
+    """Say whether an option was given; 0 is a value, and so is ``--simplify auto``."""
+    usual = "auto" if name in ("device", "precision") else None
+    return value is not None and value is not False and value not in ([], (), usual)
