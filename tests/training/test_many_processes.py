@@ -95,6 +95,9 @@ class Agreeable(Ranks):
     def agreeing(self):
         return nullcontext()
 
+    def tell(self, value):
+        return value
+
 
 def test_more_processes_than_images_in_a_step_are_refused(tmp_path):
     data, images, _ = write_dataset(tmp_path)

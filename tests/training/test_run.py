@@ -171,8 +171,14 @@ def test_supervised_run_learns_the_drawn_masks(tmp_path):
 
 def test_state_survives_a_truncated_file(inputs):
     run_training(inputs, settings())
+    weights = (inputs.output / "adapter_model.safetensors").read_bytes()
     path = inputs.output / "state.pt"
     path.write_bytes(path.read_bytes()[:1000])
+    run_training(inputs, settings(), resume=True)  # from the state before
+    assert (inputs.output / "adapter_model.safetensors").read_bytes() == weights
+    for name in ("state.pt", "state.previous.pt"):
+        path = inputs.output / name
+        path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError, match="damaged"):
         run_training(inputs, settings(), resume=True)
 
