@@ -26,3 +26,12 @@ def test_the_collapse_monitor_is_known_as_watch():
 def test_both_names_of_a_setting_are_refused():
     with pytest.raises(InputError, match="unknown setting data"):
         train_settings({"data": {"most_instances": 7, "max_instances": 8}}, source="test")
+
+
+def test_passes_that_are_named_are_meant_where_images_are_few():
+    usual = train_settings({"regime": "labels"}, source="test")
+    named = train_settings({"regime": "labels", "schedule": {"epochs": 1}}, source="test")
+    both = {"regime": "labels", "schedule": {"epochs": 1, "min_steps": 7}}
+    assert usual.schedule.min_steps == 100
+    assert named.schedule.min_steps == 1
+    assert train_settings(both, source="test").schedule.min_steps == 7

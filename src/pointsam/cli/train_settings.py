@@ -39,7 +39,7 @@ def add_settings(settings: "argparse._ArgumentGroup") -> None:
         help="base model: a name ('pointsam models' lists them), a folder or a checkpoint file",
     )
     settings.add_argument("--side", type=int, help="side of the model's input, in pixels")
-    settings.add_argument("--epochs", type=float, help="passes over the images, e.g. 0.5")
+    settings.add_argument("--epochs", type=float, help="passes over the images, as few as named")
     settings.add_argument("--lr", type=float, help="learning rate")
     settings.add_argument("--batch-size", type=int, help="images in one step, over all processes")
     settings.add_argument(

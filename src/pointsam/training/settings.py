@@ -11,7 +11,7 @@ from pointsam.files import read_yaml, replacing
 from pointsam.models.encoding import PrecisionChoice
 from pointsam.models.segmenter import QUERY_VALUE, LayerKind
 from pointsam.training.losses import LOSS_TERMS
-from pointsam.training.recipes import LABELS_RECIPE
+from pointsam.training.recipes import labels_recipe
 
 Regime = Literal["labels", "pointsam", "self-training", "supervised"]
 ANNOTATED_REGIMES: tuple[Regime, ...] = ("labels", "supervised")
@@ -191,8 +191,7 @@ class TrainSettings(Settings):
         Training on labels has a recipe of its own, which what is given goes over.
         """
         if isinstance(given, dict) and given.get("regime") == "labels":
-            usual = {k: v for k, v in LABELS_RECIPE.items() if isinstance(given.get(k, {}), dict)}
-            return merged(usual, given)
+            return merged(labels_recipe(given), given)
         if isinstance(given, dict) and given.get("regime", "pointsam") != "pointsam":
             fixed = {
                 "teacher": {"weights": "frozen", "max_negatives": 0},
