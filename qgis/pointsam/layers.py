@@ -23,7 +23,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QVariant
 
-from .compat import OVERWRITE_FILE, POINT, POINT_GEOMETRY, WRITER_OK
+from .compat import LINE_GEOMETRY, OVERWRITE_FILE, POINT, POLYGON_GEOMETRY, WRITER_OK
 
 CLICKS_NAME = "clicks.gpkg"
 FIELDS = ("label", "class", "instance")
@@ -126,7 +126,8 @@ def write_clicks(
     Raises:
         LayerError: no points, a field that is not there, or a file that cannot be written.
     """
-    if QgsWkbTypes.geometryType(source.wkbType()) != POINT_GEOMETRY:
+    # A file without features often says of no geometry what it is.
+    if QgsWkbTypes.geometryType(source.wkbType()) in (LINE_GEOMETRY, POLYGON_GEOMETRY):
         kind = QgsWkbTypes.displayString(source.wkbType())
         raise LayerError(f"the layer {name} holds {kind}, not points: choose a point layer.")
     places = field_places(source.fields(), fields, name=name)

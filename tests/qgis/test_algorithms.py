@@ -144,7 +144,7 @@ def test_adapt_then_segment_alike_then_boxes_and_scores(qgis, scene, tmp_path):
     qgis("run", "pointsam:adapt", **inputs, EPOCHS=1, THREADS=1, OUTPUT=adapter)
     assert (adapter / "adapter_model.safetensors").is_file()
     said = qgis(
-        "run", "pointsam:segmentalike", RASTER=raster, GRID=6, ADAPTER=adapter, OUTPUT=found
+        "run", "pointsam:segmentalike", RASTER=raster, GRID=16, ADAPTER=adapter, OUTPUT=found
     )
     assert "base_hash" in said  # the adapter's card is shown
     shapes, _ = read(found)
