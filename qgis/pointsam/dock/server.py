@@ -32,7 +32,7 @@ class LiveServer:
 
     def __init__(self, command: Path, raster: str, project: Path, *, adapter: str = "") -> None:
         self._arguments = [
-            str(command), "serve", raster, "--port", "0", "--token", secrets.token_urlsafe(24),
+            str(command), "serve", raster, "--port", "0", "--token", secrets.token_hex(24),
             "--project", str(project), *(["--adapter", adapter] if adapter else []),
         ]  # fmt: skip
         self._process: subprocess.Popen[str] | None = None
