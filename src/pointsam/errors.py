@@ -35,8 +35,8 @@ _LONGEST = 300
 
 
 def in_words(error: Exception) -> str:
-    """Say another library's error on one line, for the brackets of one of ours."""
-    # rasterio says of what GDAL said only that it did.
+    """Put another library's error on one line, to be quoted in a message of this package."""
+    # rasterio's own message only points to GDAL's, which is its cause.
     told = error.__cause__ if "See previous exception" in str(error) else error
     text = " ".join(str(told).split())
     if isinstance(error, KeyError):

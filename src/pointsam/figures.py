@@ -101,7 +101,7 @@ def stack(rows: Sequence[Picture]) -> Picture:
 
 
 def save_picture(picture: Picture, path: Path) -> None:
-    """Write a PNG, or whatever the name's suffix says, whole or not at all."""
+    """Write a picture in the format of the name's suffix; a failed write leaves no file."""
     with replacing(path) as temporary:
         Image.fromarray(picture).save(temporary)
 

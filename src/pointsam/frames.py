@@ -1,8 +1,9 @@
 """Where a point or a pixel lies: in the image, model, embedding and low-res frames.
 
-Two ways of counting meet here and nowhere else. Points of this project are counted from pixel
-*middles*: an integer is the index of a pixel, and the first pixel reaches from -0.5 to 0.5. Maps,
-boxes and most tools count from pixel *edges*: there the first pixel reaches from 0 to 1.
+There are two ways of counting, and only this file converts between them. Points of this project are
+counted from pixel *middles*: an integer is the index of a pixel, and the first pixel reaches from
+-0.5 to 0.5. Maps, boxes and most tools count from pixel *edges*: there the first pixel reaches from
+0 to 1.
 """
 
 from dataclasses import dataclass

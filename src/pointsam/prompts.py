@@ -110,9 +110,9 @@ def calibrate_negatives(
 ) -> Prompts:
     """Give each instance, as negatives, positive points of the masks it runs into.
 
-    Two instances cannot own one pixel: where two predicted masks overlap, each one's
-    positive points say where the other must stop. Only the nearest of them are lent: SAM was
-    trained on a handful of points, and a mask with dozens of negatives withers.
+    Two instances cannot own one pixel: where two predicted masks overlap, each one's positive
+    points say where the other must stop. Only the nearest of them are used: SAM was trained on a
+    handful of points, and a mask with dozens of negatives shrinks.
 
     Args:
         prompts: what the annotator gave; its points come first in the result, unchanged.
@@ -135,7 +135,7 @@ def calibrate_negatives(
         candidates = positive_points[rival[owner]]
         mine = own_points[own_labels == POSITIVE]
         if len(candidates) and len(mine):
-            # Stable: of two points equally near, the first instance's is lent.
+            # Stable: of two points equally near, the first instance's is used.
             nearness = torch.cdist(candidates, mine).amin(dim=1).argsort(stable=True)
             candidates = candidates[nearness[:max_negatives]]
         borrowed = own_labels.new_full((len(candidates),), NEGATIVE)

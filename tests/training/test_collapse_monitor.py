@@ -82,6 +82,6 @@ def test_measurement_by_hand():
     assert found.agreement == pytest.approx((0.5 + 1.0 + 0.5) / 3)
 
 
-def test_nothing_believed_has_no_area():
+def test_nothing_accepted_has_no_area():
     found = measure([label(2, 4, accepted=False)], [label(2, 4)], device="cpu")
     assert (found.count, found.share, found.median_area, found.area_change) == (0, 0.0, 0.0, 1.0)

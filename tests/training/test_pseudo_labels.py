@@ -23,17 +23,17 @@ def clicks(*points):
     return Prompts.from_rows([[(4.0 * x, 4.0 * y, 1)] for x, y in points])
 
 
-def test_mask_that_holds_its_click_and_no_other_is_believed():
+def test_mask_that_holds_its_click_and_no_other_is_accepted():
     masks = torch.stack([square(0, 0, 4), square(8, 8, 4)])
     assert agree_with_clicks(masks, clicks((1, 1), (9, 9))).tolist() == [True, True]
 
 
-def test_mask_that_floods_its_neighbour_is_not_believed():
+def test_mask_that_floods_its_neighbour_is_not_accepted():
     masks = torch.stack([square(0, 0, 12), square(8, 8, 4)])
     assert agree_with_clicks(masks, clicks((1, 1), (9, 9))).tolist() == [False, True]
 
 
-def test_mask_away_from_its_click_is_not_believed():
+def test_mask_away_from_its_click_is_not_accepted():
     masks = torch.stack([square(4, 4, 4), square(8, 8, 4)])
     assert agree_with_clicks(masks, clicks((1, 1), (9, 9))).tolist() == [False, True]
 

@@ -140,7 +140,7 @@ def test_nothing_below_the_first_adapted_block_keeps_a_graph():
     assert not any(tensor.requires_grad for tensor in stem.tensors)
 
 
-def test_a_step_that_believes_nothing_has_zero_gradient():
+def test_a_step_that_accepts_nothing_has_zero_gradient():
     built = make(regime="pointsam", teacher={"min_iou_prediction": 1.0})
     report = built.step([without_masks(view(1, 3))], measured=False)
     assert report.accepted == 0

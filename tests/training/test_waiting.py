@@ -34,7 +34,7 @@ def trusting(monkeypatch):
 
 
 @pytest.mark.parametrize("family", ["mobile_sam", "sam", "sam_hq", "sam2"])
-def test_a_step_waits_for_rivals_and_for_what_is_believed_and_for_nothing_else(trusting, family):
+def test_a_step_waits_for_rivals_and_for_what_is_accepted_and_for_nothing_else(trusting, family):
     built = trainer(small_segmenter(family), trusting)
     stir(built)
     built.regularizer.push(torch.randn(4, 256))

@@ -30,12 +30,12 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSample:
-    """A weak and a strong view of one image: one geometry, two looks."""
+    """A weak and a strong view of one image: the same geometry, other colours."""
 
     sample: Sample
     """The weak view: flipped or not. Its prompts are flipped with it."""
     strong_pixels: UInt8[Tensor, "3 height width"]
-    """The weak view with other colours; every object lies where it lay."""
+    """The weak view with other colours; objects keep their places."""
     view: int
     """Number of this view in the image's pool."""
     low_res_masks: Bool[Tensor, "instances rows cols"] | None = None

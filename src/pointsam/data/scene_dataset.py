@@ -141,7 +141,7 @@ def map_places(
 def hold_out(
     scenes: Sequence[ClickedScene], share: float, *, seed: int
 ) -> tuple[list[ClickedScene], list[ClickedScene]]:
-    """Hold the objects at one end of the area out, so that no neighbour tells of them.
+    """Hold out the objects at one end of the area, so that none of their neighbours is trained on.
 
     Args:
         scenes: with all their clicks.

@@ -1,8 +1,8 @@
-"""Features on disk: what the frozen part of an encoder gave is computed once.
+"""Features on disk: the output of an encoder's frozen part is computed once and kept.
 
-An entry is named by everything that decides its numbers: the weights, where the encoder is cut,
-the precision, and the very pixels that went in. So nothing in the cache can be stale: another
-image, side, seed, view or augmentation is another name.
+An entry is named by everything that decides its numbers: the weights, where the encoder is cut, the
+precision, and the very pixels that went in. An entry is therefore never stale: another image, side,
+seed, view or augmentation has another name.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from pointsam.files import replacing
 SUFFIX = ".features"
 
 _UNCOUNTED = 0.05
-"""Share of the room that a process fills before it looks what others have written."""
+"""Share of the allowed size that a process writes before it counts what others have written."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class KeptEmbeddings:
 
 
 def _checksum(tensors: Sequence[Tensor]) -> str:
-    """Sum up the stored bytes: a torn page or a flipped bit gives another."""
+    """Give a checksum of the stored bytes, which any damage changes."""
     digest = hashlib.blake2b(digest_size=8)
     for tensor in tensors:
         digest.update(tensor.view(torch.uint8).numpy().tobytes())

@@ -77,7 +77,7 @@ class Session:
             object_id: of the object.
             points: all its clicks.
             category: its class.
-            seen: the clicks that whoever asks believes it has.
+            seen: the clicks that the client shows.
 
         Raises:
             InputError: an unknown image, object or class, or bad clicks.

@@ -1,4 +1,4 @@
-"""What a mask is told it did wrong: focal, Dice and IoU-head error, one value an instance.
+"""Losses of masks: focal, Dice and IoU-head error, one value for each instance.
 
 All take low-res logits (or any other frame, as long as the three maps agree) and look only at
 ``valid`` pixels, the image without its padding. They give one value an instance, unweighted, so

@@ -65,7 +65,7 @@ class Ranks:
             return values
         values = values.clone()
         if values.is_cuda:
-            # Who waits on a GPU for a lost process waits long; on the CPU it is noticed.
+            # The CPU notices a lost process at once; a GPU would wait for it for long.
             self.wait()
         with self._noticing():
             dist.all_reduce(values)
@@ -231,8 +231,8 @@ def joined_ranks(device: str, *, timeout: float) -> Iterator[Ranks]:
         # A launcher ends the rest when one process leaves, so all leave together.
         ranks.wait()
     except RankLostError:
-        # Nothing is left but to say so, and nothing shall cut that short: no signal, and no
-        # farewell to a group that has lost a member.
+        # The error must reach the user. Signals are ignored, and the group is not taken down: that
+        # would wait for the lost process.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise
     except BaseException:

@@ -1,4 +1,4 @@
-"""Clicks as other tools keep them, one by one, gathered to instances of images."""
+"""Single clicks, as other tools keep them, gathered to instances of images."""
 
 import math
 from collections import Counter

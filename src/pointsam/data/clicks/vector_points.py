@@ -19,7 +19,7 @@ INSTANCE, LABEL, CLASSES = "instance", "label", ("class", "category")
 
 
 ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb", ".kml", ".gml", ".gpx", ".zip")
-"""Of vector files: believed where the content of a file says nothing."""
+"""Of vector files: used where the content of a file says nothing."""
 
 
 def holds_vector(content: Content) -> bool:

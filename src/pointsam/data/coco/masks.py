@@ -88,7 +88,7 @@ def _runs_of(
     polygons = [[float(number) for number in polygon] for polygon in segmentation if polygon]
     if any(len(polygon) < 6 or len(polygon) % 2 for polygon in polygons):
         raise ValueError("a polygon needs x and y of at least three corners")
-    # The library computes with 32-bit integers and neither checks nor survives more.
+    # The library computes with 32-bit integers without a check, and crashes on larger ones.
     reach = 2 * max(size)
     if not all(-reach <= number <= reach for polygon in polygons for number in polygon):
         raise ValueError(f"a corner is no number or far off the image of {list(size)} px")

@@ -1,4 +1,4 @@
-"""Images from disk, as 8-bit RGB; what cannot be read is said, never guessed."""
+"""Images from disk, as 8-bit RGB; an image that cannot be read raises an error."""
 
 import unicodedata
 import warnings

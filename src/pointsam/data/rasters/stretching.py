@@ -50,7 +50,7 @@ class Stretch:
     high: tuple[float, float, float]
     """Values shown as 255."""
     kind: str | None = field(default=None, compare=False)
-    """What the values are (`kind_of`); None where nobody has looked."""
+    """What the values are (`kind_of`); None where that was not checked."""
 
     def __post_init__(self) -> None:
         pairs = zip(self.low, self.high, strict=True)
@@ -82,7 +82,7 @@ def plain_stretch(bands: tuple[int, int, int], low: float, high: float) -> Stret
 
 
 def write_stretch(stretch: Stretch, path: Path) -> None:
-    """Save a stretch, for the images of later."""
+    """Save a stretch, so that later images are shown alike."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(plain_form(stretch), indent=1))
 

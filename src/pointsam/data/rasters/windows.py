@@ -28,7 +28,8 @@ SNAP = 8
 share one, and each is still centred to a sixteenth of the side."""
 
 _PHASE_SLACK = 1e-3
-"""Of a pixel. Corners are whole pixels in most grids; rounding must not tip them to and fro."""
+"""Of a pixel. Corners are whole pixels in most grids, and rounding must not move them to a
+neighbour."""
 
 
 @dataclass(frozen=True)

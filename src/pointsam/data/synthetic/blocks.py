@@ -1,4 +1,4 @@
-"""What stands in a block of a drawn scene: row houses, moored ships, tanks, courts."""
+"""The objects in a block of a drawn scene: row houses, moored ships, tanks, courts."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ FLOORS: tuple[Colour, ...] = ((0.25, 0.42, 0.55), (0.30, 0.50, 0.35), (0.62, 0.3
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Room for one kind of thing."""
+    """A part of the scene for objects of one kind."""
 
     canvas: Canvas
     place: Place

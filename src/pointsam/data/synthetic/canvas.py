@@ -103,7 +103,7 @@ class Canvas:
         Args:
             size: height and width of the image, in pixels.
             ground: its mean colour.
-            draw: where all chance comes from.
+            draw: gives all random numbers.
         """
         self.size = size
         self.draw = draw

@@ -1,8 +1,8 @@
 """Drawn scenes: row houses, tanks, moored ships and courts, for the demo and the tests.
 
-Seen from above, similar things stand wall to wall: what one click is taken for too much of, and
-what the neighbours' clicks put right. Everything comes from a seed; nothing is learned from the
-drawn masks.
+Similar objects touch each other: from one click a model often segments the neighbours too, and the
+neighbours' clicks correct that. Everything comes from a seed; nothing is learned from the drawn
+masks.
 """
 
 import json
@@ -83,7 +83,7 @@ def draw_scene(seed: int, index: int, *, size: int = 512) -> Scene:
 
 
 def _block(canvas: Canvas, across: Pair, down: Pair, sun: Pair) -> Block:
-    """Give the room between two roads, a little turned, and half the time by a right angle."""
+    """Give the block between two roads, slightly turned; in half of all draws by 90 degrees more."""
     middle = (sum(across) / 2, sum(down) / 2)
     width, height = (across[1] - across[0]) * USED, (down[1] - down[0]) * USED
     angle = canvas.draw.real(-0.2, 0.2)
@@ -98,7 +98,7 @@ def _draw_road(canvas: Canvas, ends: Corners) -> None:
 
 
 def _draw_trees(canvas: Canvas, sun: Pair) -> None:
-    """Scatter crowns over the ground; what is drawn later covers them."""
+    """Draw tree crowns over the ground; later objects cover them."""
     draw, (height, width) = canvas.draw, canvas.size
     for _ in range(draw.whole(20, 40)):
         place = Place(draw.real(0, width), draw.real(0, height), 0)
@@ -112,7 +112,7 @@ def _draw_trees(canvas: Canvas, sun: Pair) -> None:
 
 @dataclass(frozen=True)
 class SceneFiles:
-    """One part of a drawn set, as any user's data set would lie on disk."""
+    """One part of a drawn set, in files like those of a user's data set."""
 
     images: Path
     annotations: Path

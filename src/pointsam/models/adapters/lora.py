@@ -84,7 +84,7 @@ class Adapter:
         """Write ``adapter_config.json`` and ``adapter_model.safetensors`` as peft does."""
         # Without the flag peft asks the hub about a vocabulary that SAM does not have.
         self._peft.save_pretrained(str(folder), save_embedding_layers=False)
-        # peft's card is a form about language models; the folder's pointsam.yaml says more.
+        # peft's model card is made for language models; the folder's pointsam.yaml says more.
         (folder / "README.md").unlink(missing_ok=True)
 
     def merge(self) -> Segmenter:
@@ -109,7 +109,7 @@ def adapter_hash(model: Segmenter) -> str | None:
 
 
 class AdapterAverage:
-    """A slow average of an adapter that is being trained: it forgets the noise of single steps."""
+    """A slow average of an adapter in training: the noise of single steps averages out."""
 
     def __init__(self, adapter: Adapter, *, decay: float) -> None:
         """Start at the adapter's present weights.
@@ -207,7 +207,7 @@ def _peft_rank(model: Segmenter, module: AdaptedModule, rank: int) -> int:
 
 @contextmanager
 def peft_on_newer_transformers() -> Iterator[None]:
-    """Hush the one warning about a name that peft still asks the library's models for."""
+    """Silence the one warning about a name that peft still asks the library's models for."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         yield

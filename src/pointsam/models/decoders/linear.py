@@ -24,8 +24,8 @@ def decoder_linears(mask_decoder: nn.Module) -> Iterator[str]:
 def effective_weight(layer: nn.Module) -> Float[Tensor, "rows columns"]:
     """Give the weight that a linear layer multiplies by: with its adapter, where one is on.
 
-    peft's ``weight`` is that of the base alone: who multiplies by it leaves the adapter out.
-    Gradient flows to the adapter.
+    peft's ``weight`` is the base weight alone: a product with it leaves the adapter out. Gradient
+    flows to the adapter.
     """
     weight = layer.weight
     assert isinstance(weight, Tensor)

@@ -1,6 +1,7 @@
 """From cells and mask tokens to mask logits, as matrix products on cells.
 
-The finer pixels of a cell stay beside it; only what comes out last is put back in order.
+The finer pixels of a cell are extra axes of that cell; only the final logits are rearranged to a
+map.
 
 Source: segment_anything, modeling/mask_decoder.py, for what is computed.
 """
@@ -18,7 +19,7 @@ from pointsam.models.decoders.library_types import MaskDecoder
 def mask_kernels(
     mask_tokens: Float[Tensor, "instances masks channels"], heads: Iterable[torch.nn.Module]
 ) -> Float[Tensor, "instances masks channels_out"]:
-    """Turn each mask's token into the weights its pixels are projected on."""
+    """Turn each mask's token into weights: the logit of a pixel is its product with them."""
     tokens = mask_tokens.unbind(1)
     return torch.stack([head(token) for head, token in zip(heads, tokens, strict=True)], dim=1)
 
@@ -29,7 +30,7 @@ def upscale(
     *,
     skips: tuple[Tensor, Tensor] | None = None,
 ) -> Float[Tensor, "instances pixels channels_out"]:
-    """Make sixteen finer pixels of every cell, which stay beside it until `in_order`.
+    """Make sixteen finer pixels of every cell, as extra axes that `in_order` turns into a map.
 
     A transposed convolution whose kernel equals its stride is one matrix product a cell.
 
@@ -52,7 +53,7 @@ def upscale(
 def in_order(
     values: Float[Tensor, "instances pixels channels"],
 ) -> Float[Tensor, "instances channels rows cols"]:
-    """Put the pixels that stand beside their cell where they lie in the map."""
+    """Rearrange the finer pixels of all cells to one map."""
     size = int((values.shape[1] // 16) ** 0.5)
     # cells are (row, col); then (dy, dx) of the first convolution, then of the second
     cells = values.unflatten(1, (size, size, 2, 2, 2, 2))
@@ -64,7 +65,7 @@ def in_order(
 def beside_cells(
     values: Float[Tensor, "channels rows cols"], *, finer: int
 ) -> Float[Tensor, "cells *finer channels"]:
-    """Stand the pixels of a finer map beside their cell, as `upscale` makes them.
+    """Make the pixels of a finer map extra axes of their cell, as `upscale` does.
 
     Args:
         values: a map with ``2 ** finer`` pixels along each side of a cell.

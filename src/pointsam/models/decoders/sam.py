@@ -94,7 +94,7 @@ def attend(
     boxes: Float[Tensor, "instances 4"] | None,
     output: Float[Tensor, "outputs channels"],
 ) -> tuple[Float[Tensor, "instances tokens channels"], Float[Tensor, "instances cells channels"]]:
-    """Let the family's output tokens and the prompts meet the image; output tokens come first."""
+    """Run the transformer on output tokens, prompts and image; output tokens come first."""
     prompts = _embed_prompts(prompt_encoder, points, labels, boxes=boxes)
     tokens = torch.cat([output.expand(len(prompts), -1, -1), prompts.to(output.dtype)], dim=1)
     return _two_way(mask_decoder, tokens, terms)
@@ -189,7 +189,7 @@ def _heads(attention: Attention, projected: Tensor) -> Tensor:
 def _fold(
     attention: Attention, tokens: Tensor, weight: Float[Tensor, "inner channels"]
 ) -> Float[Tensor, "instances heads_tokens channels"]:
-    """Push the tokens' heads back through the projection of the other side."""
+    """Multiply the tokens' heads by the projection of the other side."""
     per_head = weight.unflatten(0, (attention.num_attention_heads, -1))
     return torch.einsum("nhtd,hdc->nhtc", tokens, per_head).flatten(1, 2)
 

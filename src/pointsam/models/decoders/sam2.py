@@ -15,7 +15,7 @@ from pointsam.models.segmenter import Embedding, ImageTerms, MaskLogits
 
 
 def skip_terms(embedding: Embedding) -> tuple[Tensor, Tensor]:
-    """Stand the maps of stride 8 and 4 of one image beside the cells of stride 16."""
+    """Make the pixels of the maps of stride 8 and 4 extra axes of the cells of stride 16."""
     fine, middle = embedding.extras
     return beside_cells(middle[0], finer=1), beside_cells(fine[0], finer=2)
 

@@ -61,7 +61,7 @@ class Sam2(LibrarySegmenter):
         return Embedding(image, (decoder.conv_s0(fine), decoder.conv_s1(middle)))
 
     def own_terms(self, embedding: Embedding) -> tuple[Tensor, ...]:
-        """Stand the finer maps beside the cells."""
+        """Make the pixels of the finer maps extra axes of their cells."""
         return skip_terms(embedding)
 
     def query_value(self, name: str, block: nn.Module) -> Iterator[AdaptedModule]:

@@ -1,4 +1,4 @@
-"""SAM 3's tracker behind the contract: what of SAM 3 answers clicks and boxes in one image.
+"""SAM 3's tracker behind the contract: it segments one image from clicks and boxes.
 
 The library's Sam3TrackerModel adds SAM 2's mark of an image without memory to a level of the
 pyramid that it then leaves out, so that no image carries it; this does the same.
@@ -62,7 +62,7 @@ class Sam3Tracker(LibrarySegmenter):
         return Embedding(coarse.to(self.dtype), extras)
 
     def own_terms(self, embedding: Embedding) -> tuple[Tensor, ...]:
-        """Stand the finer maps beside the cells."""
+        """Make the pixels of the finer maps extra axes of their cells."""
         return skip_terms(embedding)
 
     def query_value(self, name: str, block: nn.Module) -> Iterator[AdaptedModule]:

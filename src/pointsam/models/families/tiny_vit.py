@@ -164,7 +164,7 @@ class ConvBlock(nn.Module):
         self.conv3 = MapConv(inner, channels, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Widen, look around, narrow, add."""
+        """Apply the widening, depthwise and narrowing convolutions, and add the input."""
         inner = F.gelu(self.conv2(F.gelu(self.conv1(features))))
         return F.gelu(features + self.conv3(inner))
 
@@ -181,7 +181,7 @@ class Merging(nn.Module):
         self.conv3 = MapConv(out_channels, out_channels, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Project, shrink, mix."""
+        """Apply three convolutions; the second shrinks the map where the stride says so."""
         merged: Tensor = self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(features)))))
         return merged
 
@@ -196,7 +196,7 @@ class AttentionBlock(nn.Module):
         self.mlp = Mlp(channels)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Attend, convolve, mix; attention and MLP are residual, the convolution is not."""
+        """Apply attention, convolution and MLP; all but the convolution are residual."""
         features = features + self.attn(features)
         features = self.local_conv(features)
         mixed: Tensor = features + self.mlp(features)
@@ -250,7 +250,7 @@ class WindowAttention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Norm, widen four times, narrow."""
+    """A layer norm and an MLP that is four times as wide inside."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

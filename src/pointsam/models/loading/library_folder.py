@@ -50,7 +50,7 @@ def load_folder(folder: Path, *, side: int, name: str) -> Segmenter:
             )
     except UnpicklingError as error:
         raise InputError(f"{folder} holds no weights that can be read safely.") from error
-    except Exception as error:  # whatever a wrong configuration makes the library stumble over
+    except Exception as error:  # a wrong configuration can raise anything in the library
         reason = in_words(error)
         raise InputError(f"{folder} holds no weights that can be read safely ({reason}).") from (
             error

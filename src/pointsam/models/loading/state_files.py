@@ -48,7 +48,7 @@ def read_tensors(path: Path) -> Any:
     except UnpicklingError:
         # torch's own text tells the user to switch the safety off.
         reason = "it holds code or is none"
-    except Exception as error:  # whatever a damaged file makes torch stumble over
+    except Exception as error:  # a damaged file can raise anything in torch
         reason = in_words(error)
     raise InputError(
         f"{path} is no checkpoint that can be read safely ({reason}): give a file of plain "

@@ -42,7 +42,7 @@ def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
         try:
             refuse_existing(folder)
         except InputError:
-            # Shards that begin together meet here: some write the same, others find it written.
+            # Shards may begin together: each of them writes the same content or finds it written.
             fresh = _unbegun(folder)
             if not fresh and not (resume and path.is_file()):
                 raise
