@@ -83,7 +83,7 @@ def draw_scene(seed: int, index: int, *, size: int = 512) -> Scene:
 
 
 def _block(canvas: Canvas, across: Pair, down: Pair, sun: Pair) -> Block:
-    """Give the block between two roads, slightly turned; in half of all draws by 90 degrees more."""
+    """Give the block between two roads, slightly turned, and by 90 degrees more half the time."""
     middle = (sum(across) / 2, sum(down) / 2)
     width, height = (across[1] - across[0]) * USED, (down[1] - down[0]) * USED
     angle = canvas.draw.real(-0.2, 0.2)
