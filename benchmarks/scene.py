@@ -37,7 +37,7 @@ def main():
     args = arguments()
     args.work.mkdir(parents=True, exist_ok=True)
     print(f"command: {' '.join(sys.argv)}")
-    print(f"machine: {platform.CPU() or platform.machine()}, {os.cpu_count()} cores, "
+    print(f"machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
           f"{args.threads} threads, load {os.getloadavg()[0]:.1f}; seed {args.seed}")  # fmt: skip
     scene, padded = args.work / "scene.tif", args.work / "padded.tif"
     clicks = args.work / "clicks.gpkg"
