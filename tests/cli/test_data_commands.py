@@ -2,7 +2,10 @@ import json
 
 import numpy as np
 import pytest
+import shapely
 from PIL import Image
+from rasterio.errors import NotGeoreferencedWarning
+from tests.cli.good_inputs import CORNER, picture, save_raster, save_vector
 
 from pointsam.cli.main import main
 from pointsam.data.coco.annotations import pair, read_coco, read_points
@@ -102,6 +105,76 @@ def test_what_is_odd_but_harmless_is_noted(made, capsys):
 def test_points_alone_are_checked(made, capsys):
     assert main(["data", "check", "--points", str(made / "points.json")]) == 0
     assert "4 instances" in capsys.readouterr().out
+
+
+@pytest.fixture
+def scene(tmp_path):
+    """A scene of 96 x 80 px of 1 m, without data in its last ten columns."""
+    pixels = np.moveaxis(picture(), -1, 0).copy()
+    pixels[:, :, -10:] = 255
+    save_raster(tmp_path / "scene.tif", pixels, nodata=255)
+    return tmp_path
+
+
+def check_scene(folder, clicks="clicks.gpkg", *more, name="scene.tif"):
+    images = ["--images", str(folder / name), *more]
+    return main(["data", "check", "--points", str(folder / clicks), *images])
+
+
+def test_clicks_on_a_scene_are_counted_and_the_odd_ones_named(scene, capsys):
+    pixels = [(22, 20), (60, 50), (60.5, 50), (90, 5), (-4, 5), (3, 70)]
+    places = [shapely.Point(CORNER[0] + x, CORNER[1] - y) for x, y in pixels]
+    fields = {
+        "class": ["tank", "ship", "ship", "tank", "tank", "tank"],
+        "label": [1, 1, 1, 1, 1, 0],
+    }
+    save_vector(scene / "clicks.gpkg", places, **fields)
+    assert check_scene(scene) == 0
+    lines = capsys.readouterr().out.splitlines()
+    notes = [line for line in lines if line.startswith("note: ")]
+    for part in (
+        "scene.tif: 80 x 96 px (height x width), 1 m a pixel, EPSG:32632",
+        "clicks.gpkg: 6 clicks, 5 objects",
+        "categories: tank 3, ship 2",
+        "background points, of no instance: 1",
+        "object 4 (tank) is clicked at (500090, 5499995), where the scene has no data",
+        "object 5 (tank) is clicked at (499996, 5499995), off the scene",
+        "instances 2 and 3 of scene.tif are clicked at one place",
+    ):
+        assert sum(part in line for line in lines) == 1, part
+    assert len(notes) == 3
+    assert lines[-1] == "sound"
+
+
+def test_clicks_of_another_scene_are_a_fault(scene, capsys):
+    save_vector(scene / "clicks.gpkg", [shapely.Point(CORNER[0] + 900, CORNER[1])])
+    assert check_scene(scene) == 1
+    out = capsys.readouterr().out
+    assert "FAULT: " in out
+    assert "none of the 1 objects has a positive point on" in out
+
+
+def test_clicks_with_a_place_on_a_scene_without_one_are_a_fault(scene, capsys):
+    save_vector(scene / "clicks.gpkg", [shapely.Point(9, 50)], crs="EPSG:4326")
+    with pytest.warns(NotGeoreferencedWarning):
+        save_raster(scene / "plain.tif", np.zeros((3, 80, 96), np.uint8), crs=None, transform=None)
+    assert check_scene(scene, name="plain.tif") == 1
+    assert "no coordinate system" in capsys.readouterr().out
+
+
+def test_a_scene_of_deep_pixels_needs_no_stretch_to_be_checked(scene, capsys):
+    save_raster(scene / "deep.tif", np.full((4, 80, 96), 3000, np.uint16))
+    save_vector(scene / "clicks.gpkg", [shapely.Point(CORNER[0] + 9, CORNER[1] - 9)])
+    assert check_scene(scene, name="deep.tif") == 0
+    assert capsys.readouterr().out.endswith("sound\n")
+
+
+def test_a_scene_is_checked_without_what_is_for_folders(scene, capsys):
+    save_vector(scene / "clicks.gpkg", [shapely.Point(CORNER[0] + 9, CORNER[1] - 9)])
+    assert check_scene(scene, "clicks.gpkg", "--sheet", "s.png") == 2
+    assert "--sheet: for a folder of images alone" in capsys.readouterr().err
+    assert main(["data", "check", "--annotations", "m.json", "--images", __file__]) == 2
+    assert "is one file: give the clicks on it with --points FILE" in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_json_is_one_fault(made, capsys):

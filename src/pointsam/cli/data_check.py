@@ -23,6 +23,7 @@ from pointsam.data.prepare.checking import (
     check_points,
     looks_of,
 )
+from pointsam.data.prepare.checking_scenes import check_scene_points
 from pointsam.data.prepare.contact_sheet import draw_sheet
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
@@ -38,7 +39,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="say what a data set holds and what is wrong with it",
         description=(
             "Say what a data set holds and all that is wrong with it, by file and id. "
-            "With --images, every image is read, and images that show the same thing are noted. "
+            "With --images DIR, every image is read, and those that show the same thing are noted. "
+            "With --images SCENE.tif, of any size, the clicks are looked for on its map: those off "
+            "the scene, on no data or at one place are named. "
             "Exit status 0 if it is sound, 1 if it has faults."
         ),
         epilog=(
@@ -50,7 +53,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--points", type=Path, metavar="FILE", help=POINTS_HELP)
     add_click_arguments(parser)
     parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="folder the file names are in; all are read"
+        "--images",
+        type=Path,
+        metavar="DIR|FILE",
+        help="folder the file names are in, all are read; or the one scene that was clicked in",
     )
     parser.add_argument(
         "--across",
@@ -96,8 +102,15 @@ class Check:
             raise InputError("--across and --sheet look at images: give --images DIR.")
         if args.across is None:
             refuse_options(args, ("across_images",), "--across FILE")
-        if args.images is not None and not args.images.is_dir():
-            raise FileNotFoundError(f"no image folder {args.images}.")
+        if args.images is not None and args.images.is_file():
+            if args.annotations or args.points is None:
+                raise InputError(
+                    f"{args.images} is one file: give the clicks on it with --points FILE alone, "
+                    "or a folder of images."
+                )
+            refuse_options(args, ("across", "sheet"), "a folder of images")
+        elif args.images is not None and not args.images.is_dir():
+            raise FileNotFoundError(f"no scene or image folder {args.images}.")
         if args.sheet is not None:
             if args.sheet.suffix.lower() != ".png":
                 raise InputError(f"--sheet {args.sheet}: a sheet is one .png file.")
@@ -113,6 +126,9 @@ def run(args: argparse.Namespace) -> int:
     """Check, then print facts, notes and faults."""
     asked = Check.parse(args)
     report = Report()
+    if asked.images is not None and asked.points is not None and asked.images.is_file():
+        check_scene_points(asked.points, asked.images, report)
+        return _end(report, asked)
     masks = check_annotations(asked.annotations, report) if asked.annotations else None
     points = (
         check_points(asked.points, masks, report, images=asked.images) if asked.points else None
@@ -124,13 +140,19 @@ def run(args: argparse.Namespace) -> int:
         if asked.across is not None and asked.across_images is not None:
             others = _looks_across(asked.across, asked.across_images, report)
         check_likeness(looks, others, report)
+    status = _end(report, asked)
+    if not status and asked.sheet is not None and asked.images is not None:
+        _draw(masks, points, asked.images, asked.sheet)
+    return status
+
+
+def _end(report: Report, asked: Check) -> int:
+    """Print the report, and give the exit status."""
     _print(report)
     count = len(report.faults)
     if count:
         print(f"{count} fault{'s' if count > 1 else ''}" + (", no sheet" if asked.sheet else ""))
         return 1
-    if asked.sheet is not None and asked.images is not None:
-        _draw(masks, points, asked.images, asked.sheet)
     print("sound")
     return 0
 

@@ -82,19 +82,7 @@ def check_points(
     report.notes.extend((*data.dropped, *data.notes))
     for image in data.images:
         report.notes.extend(f"{path}: {line}" for line in clicked_twice(image))
-    report.facts.extend(_facts(path, data))
-    kinds = Counter(
-        (sum(p[2] == POSITIVE for p in i.points), sum(p[2] != POSITIVE for p in i.points))
-        for image in data.images
-        for i in image.instances
-    )
-    report.facts.extend(
-        f"points: {positives} on and {negatives} off the object: {count} instances"
-        for (positives, negatives), count in sorted(kinds.items())
-    )
-    background = sum(len(image.background_points) for image in data.images)
-    if background:
-        report.facts.append(f"background points, of no instance: {background}")
+    report.facts.extend((*_facts(path, data), *_kinds(data)))
     if masks is not None:
         _compare(path, masks, data, report)
     return data
@@ -151,8 +139,31 @@ def _facts(path: Path, data: Dataset) -> Iterator[str]:
             f"sizes: {min(heights)} x {min(widths)} to {max(heights)} x {max(widths)} px "
             "(height x width)"
         )
+    yield _classes(data)
+
+
+def click_facts(data: Dataset) -> Iterator[str]:
+    """Count the objects of each class, the points on and off them, and background clicks."""
+    yield _classes(data)
+    yield from _kinds(data)
+
+
+def _classes(data: Dataset) -> str:
     counts = Counter(i.category for image in data.images for i in image.instances)
-    yield "categories: " + ", ".join(f"{name} {counts[name]}" for name in data.categories)
+    return "categories: " + ", ".join(f"{name} {counts[name]}" for name in data.categories)
+
+
+def _kinds(data: Dataset) -> Iterator[str]:
+    kinds = Counter(
+        (sum(p[2] == POSITIVE for p in i.points), sum(p[2] != POSITIVE for p in i.points))
+        for image in data.images
+        for i in image.instances
+    )
+    for (positives, negatives), count in sorted(kinds.items()):
+        yield f"points: {positives} on and {negatives} off the object: {count} instances"
+    background = sum(len(image.background_points) for image in data.images)
+    if background:
+        yield f"background points, of no instance: {background}"
 
 
 def _twice(image: ImageRecord) -> Iterator[str]:
@@ -182,14 +193,15 @@ def clicked_twice(image: ImageRecord) -> Iterator[str]:
     for (first, second), at in sorted(pairs.items()):
         if first != second:
             x, y = values[at, :2].tolist()
-            one, other = (_called(image.instances[place]) for place in (first, second))
+            one, other = (called(image.instances[place]) for place in (first, second))
             yield (
                 f"instances {one} and {other} of {image.file_name} are clicked at one place, "
                 f"({x:g}, {y:g}): one object twice?"
             )
 
 
-def _called(instance: InstanceRecord) -> str:
+def called(instance: InstanceRecord) -> str:
+    """Give the name that the user knows an object by."""
     return instance.key or str(instance.id)
 
 
