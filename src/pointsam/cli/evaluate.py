@@ -3,7 +3,7 @@
 import argparse
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "--points NWPU_points_val_1.json --adapter runs/nwpu --output scores"
         ),
     )
-    files = parser.add_argument_group("files")
+    _add_files(parser.add_argument_group("files"))
+    add_model_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_files(files: "argparse._ArgumentGroup") -> None:
     files.add_argument(
         "--images", type=Path, metavar="DIR", help="folder the file names are in; not for --masks"
     )
@@ -103,8 +108,45 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="new folder for the scores",
     )
     add_skip_broken(files)
-    add_model_arguments(parser)
-    parser.set_defaults(run=run)
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A model that is scored, on which images and clicks, and where the scores go."""
+
+    model: ModelChoice
+    images: Path
+    annotations: Path
+    points: Mapping[str, ClickFile]
+    """By the folder of their scores, inside the output folder."""
+    with_boxes: bool
+    skip_broken: bool
+    output: Path
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace) -> "Scoring":
+        """Read the arguments.
+
+        Raises:
+            FileNotFoundError: no such file of clicks.
+            InputError: something is missing, or cannot be.
+        """
+        if args.images is None or not args.points:
+            raise InputError("a model is scored on images and clicks: give --images and --points.")
+        model = ModelChoice.parse(args)
+        refuse_existing(args.output)
+        refuse_other_stretch(args.images, model)
+        folders = _folders(args.points)
+        clicks = [parse_clicks(args, path) for path in args.points]
+        return cls(
+            model=model,
+            images=args.images,
+            annotations=args.annotations,
+            points=dict(zip(folders, clicks, strict=True)),
+            with_boxes=args.with_boxes,
+            skip_broken=args.skip_broken,
+            output=args.output,
+        )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -113,52 +155,51 @@ def run(args: argparse.Namespace) -> int:
         refuse_options(args, MODEL_OPTIONS, "scores of a model")
         refuse_existing(args.output)
         return _score_given(args.annotations, args.masks, args.output)
-    if args.images is None or not args.points:
-        raise InputError("a model is scored on images and clicks: give --images and --points.")
-    choice = ModelChoice.parse(args)
-    refuse_existing(args.output)
-    refuse_other_stretch(args.images, choice)
-    folders = _folders(args.points)
-    clicks = [parse_clicks(args, path) for path in args.points]
-    datasets = _read_data(args.annotations, clicks, args.images, skip_broken=args.skip_broken)
+    asked = Scoring.parse(args)
+    datasets = _read_data(asked)
+    predictor = asked.model.open()
+    results = _score(asked, datasets, predictor)
+    _write(asked, datasets, results, predictor)
+    print_table([one.path.name for one in asked.points.values()], results)
+    dropped = sum(len(data.dropped) for data in datasets)
+    listed = f" ({dropped} things were dropped: scores.json names them)" if dropped else ""
+    print(f"scores: {asked.output}{listed}")
+    return 0
+
+
+def _score(asked: Scoring, datasets: Sequence[Dataset], predictor: Predictor) -> list[Scores]:
+    """Score the model on every file of clicks, in one pass over the images."""
     rows = paired_records(datasets)
-    predictor = choice.open()
-    model = predictor.model
-    scored = list(
-        Bar(
-            evaluate(
-                model,
-                rows,
-                args.images,
-                precision=predictor.precision,
-                with_boxes=args.with_boxes,
-            ),
-            total=len(rows),
-            desc="evaluating",
-            unit="image",
-        )
+    scored = evaluate(
+        predictor.model,
+        rows,
+        asked.images,
+        precision=predictor.precision,
+        with_boxes=asked.with_boxes,
     )
-    files = {"annotations": args.annotations}
-    if choice.adapter is not None:
-        files["adapter"] = choice.adapter / "adapter_model.safetensors"
-    results = [Scores(tuple(images)) for images in zip(*scored, strict=True)]
-    with new_folder(args.output) as output:
-        for folder, points, data, scores in zip(
-            folders, args.points, datasets, results, strict=True
+    images = list(Bar(scored, total=len(rows), desc="evaluating", unit="image"))
+    return [Scores(tuple(of_one)) for of_one in zip(*images, strict=True)]
+
+
+def _write(
+    asked: Scoring, datasets: Sequence[Dataset], results: Sequence[Scores], predictor: Predictor
+) -> None:
+    """Write the scores of every file of clicks, with what they were made of."""
+    files = {"annotations": asked.annotations}
+    if asked.model.adapter is not None:
+        files["adapter"] = asked.model.adapter / "adapter_model.safetensors"
+    with new_folder(asked.output) as output:
+        for (folder, clicks), data, scores in zip(
+            asked.points.items(), datasets, results, strict=True
         ):
             (output / folder).mkdir(exist_ok=True)
             origin = {
-                "settings": _settings(choice, predictor, with_boxes=args.with_boxes),
-                "inputs": _inputs(files | {"points": points}),
+                "settings": _settings(asked.model, predictor, with_boxes=asked.with_boxes),
+                "inputs": _inputs(files | {"points": clicks.path}),
                 "dropped": list(data.dropped),
                 "versions": _versions(),
             }
             write_scores(scores, output / folder, origin)
-    print_table([path.name for path in args.points], results)
-    dropped = sum(len(data.dropped) for data in datasets)
-    listed = f" ({dropped} things were dropped: scores.json names them)" if dropped else ""
-    print(f"scores: {args.output}{listed}")
-    return 0
 
 
 def _score_given(annotations: Path, masks: Path, output: Path) -> int:
@@ -191,17 +232,15 @@ def _folders(points: list[Path]) -> list[str]:
     return names
 
 
-def _read_data(
-    annotations: Path, clicks: Sequence[ClickFile], images: Path, *, skip_broken: bool
-) -> list[Dataset]:
+def _read_data(asked: Scoring) -> list[Dataset]:
     """Read masks and points, pair them, and look at every image once."""
-    masks = read_coco(annotations)
-    datasets = [pair(masks, one.read(images)) for one in clicks]
-    for one, data in zip(clicks, datasets, strict=True):
+    masks = read_coco(asked.annotations)
+    datasets = [pair(masks, one.read(asked.images)) for one in asked.points.values()]
+    for one, data in zip(asked.points.values(), datasets, strict=True):
         say((), [f"{one.path}: {line}" for line in (*data.notes, *_off_their_masks(data))])
     # Images without instances are not scored, so nobody needs to have them.
     scored = replace(masks, images=tuple(i for i in masks.images if i.instances), dropped=())
-    readable = readable_images(scored, images, skip_broken=skip_broken)
+    readable = readable_images(scored, asked.images, skip_broken=asked.skip_broken)
     kept = {image.file_name for image in readable.images}
     return [
         replace(

@@ -46,7 +46,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="PATH",
         help="new folder for ONNX; new .pt, .pth or .safetensors file for a checkpoint",
     )
-    onnx = parser.add_argument_group("ONNX")
+    _add_onnx(parser.add_argument_group("ONNX"))
+    checkpoint = parser.add_argument_group("checkpoint")
+    checkpoint.add_argument(
+        "--memory-from",
+        type=Path,
+        metavar="FILE",
+        help="Meta's file of the same SAM 2, whose weights for videos are written along: SAM 2's "
+        "own loader asks for them",
+    )
+    parser.set_defaults(run=run)
+
+
+def _add_onnx(onnx: "argparse._ArgumentGroup") -> None:
     onnx.add_argument("--name", help="of the model in the label tool; the folder's if not given")
     onnx.add_argument(
         "--weights",
@@ -59,15 +71,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="PX",
         help="side that the model works at inside; the adapter's own, or 1024, if not given",
     )
-    checkpoint = parser.add_argument_group("checkpoint")
-    checkpoint.add_argument(
-        "--memory-from",
-        type=Path,
-        metavar="FILE",
-        help="Meta's file of the same SAM 2, whose weights for videos are written along: SAM 2's "
-        "own loader asks for them",
-    )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -59,7 +59,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "--masks out/instances.gpkg --window 4096,2048,1024,1024 --output part.png"
         ),
     )
-    files = parser.add_argument_group("files")
+    _add_files(parser.add_argument_group("files"))
+    parser.add_argument(
+        "--sheet",
+        type=int,
+        metavar="N",
+        help="one sheet: the N images that gained most, N in the middle, N that gained least",
+    )
+    add_scene_arguments(parser)
+    add_model_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_files(files: "argparse._ArgumentGroup") -> None:
     files.add_argument("--images", type=Path, metavar="DIR", help="folder of images")
     files.add_argument("--points", type=Path, metavar="FILE", help=POINTS_HELP)
     add_click_arguments(files)
@@ -81,15 +93,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="new folder; new .png with --sheet or --scene",
     )
     add_skip_broken(files)
-    parser.add_argument(
-        "--sheet",
-        type=int,
-        metavar="N",
-        help="one sheet: the N images that gained most, N in the middle, N that gained least",
-    )
-    add_scene_arguments(parser)
-    add_model_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "--reading ground_track_field=larger"
         ),
     )
-    files = parser.add_argument_group("files")
+    _add_files(parser.add_argument_group("files"))
+    _add_choice(parser.add_argument_group("choice"))
+    add_model_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_files(files: "argparse._ArgumentGroup") -> None:
     files.add_argument(
         "--images", type=Path, required=True, metavar="DIR", help="folder the file names are in"
     )
@@ -49,7 +55,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     files.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     add_skip_broken(files)
-    choice = parser.add_argument_group("choice")
+
+
+def _add_choice(choice: "argparse._ArgumentGroup") -> None:
     choice.add_argument(
         "--reading",
         action="append",
@@ -64,8 +72,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="store_false",
         help="decode in the whole image alone: a third of the time, worse for small objects",
     )
-    add_model_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def reading(text: str) -> tuple[str, Reading]:

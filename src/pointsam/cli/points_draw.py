@@ -38,23 +38,26 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--negatives", type=int, default=1, metavar="N", help="off each object (default: 1)"
     )
     parser.add_argument("--seed", type=int, default=1337, help="(default: %(default)s)")
-    sloppy = parser.add_argument_group("how the simulated annotator clicks")
-    sloppy.add_argument(
+    _add_annotator(parser.add_argument_group("how the simulated annotator clicks"))
+    parser.set_defaults(run=run)
+
+
+def _add_annotator(annotator: "argparse._ArgumentGroup") -> None:
+    annotator.add_argument(
         "--placement",
         default="uniform",
         help="of the positives: uniform, centre, near-centre or boundary (default: %(default)s)",
     )
-    sloppy.add_argument(
+    annotator.add_argument(
         "--missed", type=float, default=0.0, metavar="SHARE", help="objects without points, 0 to 1"
     )
-    sloppy.add_argument(
+    annotator.add_argument(
         "--misplaced",
         type=float,
         default=0.0,
         metavar="SHARE",
         help="positives that land just off their object, 0 to 1",
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
