@@ -58,6 +58,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="DIR|FILE",
         help="folder the file names are in, all are read; or the one scene that was clicked in",
     )
+    _add_other_split(parser)
+    parser.add_argument(
+        "--sheet", type=Path, metavar="PNG", help="also draw some of the images; with --images"
+    )
+    parser.set_defaults(run=run)
+
+
+def _add_other_split(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--across",
         type=Path,
@@ -70,10 +78,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="DIR",
         help="its folder; that of --images if not given",
     )
-    parser.add_argument(
-        "--sheet", type=Path, metavar="PNG", help="also draw some of the images; with --images"
-    )
-    parser.set_defaults(run=run)
 
 
 @dataclass(frozen=True)
