@@ -124,7 +124,7 @@ VALUES = [
     (PART, "--side 128 --threads 1", "--side, --threads: for --images alone"),
     (PART, "--cache cache", "--cache: for --images alone"),
     (FIGURE, "--only 9.jpg", "--only 9.jpg: points.json lists no such image"),
-    (FIGURE, "--sheet 0", "--sheet N ranks images by gain"),
+    (FIGURE, "--sheet 0", "--sheet N ranks images by IoU"),
     (CHECK, "--sheet sheet.gif", "--sheet sheet.gif: a sheet is one .png file"),
     (CHECK, "--across nowhere.json", "no annotation file nowhere.json"),
     ("data layout", "whu nowhere", "no folder nowhere: give the folder of WHU Building"),

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,12 +50,28 @@ def test_a_sheet_stacks_the_telling_images(files, tmp_path):
         assert picture.height > 2 * 480
 
 
+def test_masks_of_a_file_are_drawn_beside_the_models(files, tmp_path, capsys):
+    labels = files["masks"][1]
+    everything = [*files["data"], *files["masks"], *files["adapter"], "--masks", labels]
+    sheet = ["--sheet", "1", "--rank", "iou", "-o", str(tmp_path / "sheet.png")]
+    assert main(["figure", *everything, *sheet]) == 0
+    with Image.open(tmp_path / "sheet.png") as picture:
+        assert picture.width > 5 * 640
+    others = json.loads(Path(labels).read_text())
+    others["annotations"].pop()
+    (tmp_path / "others.json").write_text(json.dumps(others))
+    given = ["--masks", str(tmp_path / "others.json"), "-o", str(tmp_path / "out")]
+    assert main(["figure", *files["data"], *given]) == 2
+    assert "no mask of object 2 in b.png" in capsys.readouterr().err
+
+
 def test_what_cannot_be_drawn_says_why(files, tmp_path, capsys):
     everything = [*files["data"], *files["masks"], *files["adapter"]]
     refused = {
-        "ranks images by gain": [*files["data"], "--sheet", "1", "-o", str(tmp_path / "a.png")],
+        "ranks images by IoU": [*files["data"], "--sheet", "1", "-o", str(tmp_path / "a.png")],
         "a sheet is one .png": [*everything, "--sheet", "1", "-o", str(tmp_path / "a")],
         "lists no such image": [*everything, "--only", "c.png", "-o", str(tmp_path / "a")],
+        "--rank: for --sheet alone": [*everything, "--rank", "iou", "-o", str(tmp_path / "a")],
         "exists already": [*everything, "-o", str(tmp_path / "images")],
     }
     for message, arguments in refused.items():

@@ -1,6 +1,7 @@
 """``pointsam figure``: images with points, ground truth, direct and adapted masks side by side."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,13 +16,13 @@ from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_cli
 from pointsam.cli.figure_scene import PART_OPTIONS, ScenePart, add_scene_arguments, draw_scene
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.coco.annotations import pair, read_coco
-from pointsam.data.records import Dataset
+from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.figures import save_picture
 from pointsam.files import new_folder, refuse_existing, refuse_existing_file
 from pointsam.prediction.images.clicked import output_names
+from pointsam.prediction.images.comparison import Comparison as ComparedMasks
 from pointsam.prediction.images.comparison import compare, draw_comparison, draw_sheet, telling
-from pointsam.prediction.predictor import Predictor
 from pointsam.progress import Bar
 
 IMAGE_OPTIONS = (
@@ -49,9 +50,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="draw masks before and after adaptation",
         description=(
             "Draw masks before and after adaptation. Panels: the image with its points, ground "
-            "truth if there is any, the direct model, the adapted one; one colour an object, a "
-            "scale bar on georeferenced images. With --scene: a part of a large raster with the "
-            "masks that were found on it."
+            "truth if there is any, the direct model, masks from a file (as of 'pointsam label'), "
+            "the adapted model; one colour an object, a scale bar on georeferenced images. With "
+            "--scene: a part of a large raster with the masks that were found on it."
         ),
         epilog=(
             "example: pointsam figure --images Images --points val_1.json --annotations val.json "
@@ -64,7 +65,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--sheet",
         type=int,
         metavar="N",
-        help="one sheet: the N images that gained most, N in the middle, N that gained least",
+        help="one sheet: the N best images, N in the middle, the N worst",
+    )
+    parser.add_argument(
+        "--rank",
+        choices=("gain", "iou"),
+        help="what --sheet ranks by: what the adapter gained (if not given), or its IoU",
     )
     add_scene_arguments(parser)
     add_model_arguments(parser)
@@ -102,10 +108,14 @@ class Comparison:
     images: Path
     points: ClickFile
     annotations: Path | None
+    masks: Path | None
+    """COCO masks that get a panel of their own."""
     only: tuple[str, ...]
     """Names of the images that are drawn; empty for all."""
     sheet: int | None
     """Images of each kind on one sheet; None for a picture an image."""
+    rank: str
+    """What a sheet ranks by: ``gain`` or ``iou``."""
     output: Path
     skip_broken: bool
 
@@ -118,10 +128,12 @@ class Comparison:
         """
         if args.images is None or args.points is None:
             raise InputError("give --images DIR and --points FILE, or --scene FILE.")
-        refuse_options(args, PART_OPTIONS, "--scene")
+        refuse_options(args, [name for name in PART_OPTIONS if name != "masks"], "--scene")
+        if args.sheet is None:
+            refuse_options(args, ["rank"], "--sheet")
         if args.sheet is not None and (not args.annotations or not args.adapter or args.sheet < 1):
             raise InputError(
-                "--sheet N ranks images by gain: give N >= 1, --annotations and --adapter."
+                "--sheet N ranks images by IoU: give N >= 1, --annotations and --adapter."
             )
         if args.sheet is not None and args.output.suffix != ".png":
             raise InputError(f"--output {args.output}: a sheet is one .png file.")
@@ -129,8 +141,10 @@ class Comparison:
             images=args.images,
             points=parse_clicks(args),
             annotations=args.annotations,
+            masks=args.masks,
             only=tuple(args.only),
             sheet=args.sheet,
+            rank=args.rank or "gain",
             output=args.output,
             skip_broken=args.skip_broken,
         )
@@ -151,33 +165,70 @@ def _draw_images(asked: Comparison, model: ModelChoice) -> None:
     """Draw images of a folder before and after adaptation."""
     (refuse_existing if asked.sheet is None else refuse_existing_file)(asked.output)
     data = _read_data(asked)
+    given = _given_masks(asked.masks, data)
     predictor = model.open()
+
+    def compared(record: ImageRecord) -> ComparedMasks:
+        return compare(predictor, record, asked.images, given=given.get(record.file_name))
+
     if asked.sheet is None:
-        _draw_each(data, asked.images, asked.output, predictor)
+        _draw_each(data, asked.output, compared)
     else:
-        _draw_sheet(data, asked.images, asked.output, predictor, each=asked.sheet)
+        _draw_sheet(data, asked.output, compared, each=asked.sheet, rank=asked.rank)
 
 
-def _draw_each(data: Dataset, images: Path, output: Path, predictor: Predictor) -> None:
+def _draw_each(
+    data: Dataset, output: Path, compared: Callable[[ImageRecord], ComparedMasks]
+) -> None:
     """Draw one picture an image."""
     names = output_names(data.images)
     with new_folder(output) as folder:
         for record, name in Bar(
             zip(data.images, names, strict=True), desc="drawing", total=len(names), unit="image"
         ):
-            save_picture(draw_comparison(compare(predictor, record, images)), folder / name)
+            save_picture(draw_comparison(compared(record)), folder / name)
 
 
 def _draw_sheet(
-    data: Dataset, images: Path, output: Path, predictor: Predictor, *, each: int
+    data: Dataset,
+    output: Path,
+    compared: Callable[[ImageRecord], ComparedMasks],
+    *,
+    each: int,
+    rank: str,
 ) -> None:
-    """Rank all images by gain, and draw the telling ones."""
-    gains = [
-        compare(predictor, record, images).gain
-        for record in Bar(data.images, desc="comparing", unit="image")
-    ]
-    chosen = [data.images[index] for index in telling(gains, each=each)]
-    save_picture(draw_sheet([compare(predictor, record, images) for record in chosen]), output)
+    """Rank all images, and draw the telling ones."""
+    values = []
+    for record in Bar(data.images, desc="comparing", unit="image"):
+        found = compared(record)
+        values.append(found.gain if rank == "gain" else found.adapted_iou or 0)
+    chosen = [data.images[index] for index in telling(values, each=each)]
+    save_picture(draw_sheet([compared(record) for record in chosen]), output)
+
+
+def _given_masks(path: Path | None, data: Dataset) -> dict[str, ImageRecord]:
+    """Read the masks of a file under the ids of the clicks, by image.
+
+    Raises:
+        InputError: a drawn image has an object without a mask there.
+    """
+    if path is None:
+        return {}
+    found = {image.file_name: image for image in read_coco(path).images}
+    given = {}
+    for image in data.images:
+        named = found.get(image.file_name)
+        masks = {i.id: i for i in named.instances} if named is not None else {}
+        missing = [i.id for i in image.instances if i.id not in masks]
+        if missing:
+            raise InputError(
+                f"--masks {path} has no mask of object {missing[0]} in {image.file_name}: give "
+                "masks under the ids of the clicks, as 'pointsam label' writes them."
+            )
+        given[image.file_name] = replace(
+            image, instances=tuple(masks[i.id] for i in image.instances)
+        )
+    return given
 
 
 def _read_data(asked: Comparison) -> Dataset:

@@ -32,7 +32,11 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
     )
     scene.add_argument("--scene", type=Path, metavar="FILE", help="the raster")
     scene.add_argument(
-        "--masks", type=Path, metavar="FILE", help="its polygons, as instances.gpkg of 'predict'"
+        "--masks",
+        type=Path,
+        metavar="FILE",
+        help="its polygons, as instances.gpkg of 'predict'; with --images: COCO masks that get a "
+        "panel, as labels.json of 'label'",
     )
     scene.add_argument(
         "--window",

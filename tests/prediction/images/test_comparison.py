@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -53,6 +55,15 @@ def test_the_gain_is_adapted_less_direct():
     four_panels, height = draw_comparison(found).shape[1], draw_comparison(found).shape[0]
     assert four_panels > 4 * 640
     assert draw_sheet([found, found]).shape[0] > 2 * height
+
+
+def test_masks_from_a_file_get_a_panel_and_an_iou(folder):
+    polygon = [[8.0, 8.0, 24.0, 8.0, 24.0, 16.0, 8.0, 16.0]]
+    half = replace(_record(), instances=(replace(_record().instances[0], segmentation=polygon),))
+    without = compare(Predictor(ColourModel()), _record(), folder)
+    found = compare(Predictor(ColourModel()), _record(), folder, given=half)
+    assert (without.given_iou, found.given_iou) == (None, 0.5)
+    assert draw_comparison(found).shape[1] > draw_comparison(without).shape[1]
 
 
 def test_the_telling_images_are_best_middle_and_worst():

@@ -34,6 +34,8 @@ class Comparison:
     """None without an adapter."""
     metres_per_pixel: float | None
     """None where the image has no place on a map."""
+    given: Masks | None = None
+    """Masks from a file, as labels are; None where there are none."""
 
     @property
     def direct_iou(self) -> float | None:
@@ -44,6 +46,11 @@ class Comparison:
     def adapted_iou(self) -> float | None:
         """Mean IoU of the adapted masks; None without truth or adapter."""
         return None if self.adapted is None else _mean_iou(self.adapted, self.truth)
+
+    @property
+    def given_iou(self) -> float | None:
+        """Mean IoU of the masks from a file; None without them or without truth."""
+        return None if self.given is None else _mean_iou(self.given, self.truth)
 
     @property
     def gain(self) -> float:
@@ -57,13 +64,16 @@ class Comparison:
         return self.adapted_iou - self.direct_iou
 
 
-def compare(predictor: Predictor, record: ImageRecord, folder: Path) -> Comparison:
+def compare(
+    predictor: Predictor, record: ImageRecord, folder: Path, *, given: ImageRecord | None = None
+) -> Comparison:
     """Segment one image with and without the adapter.
 
     Args:
         predictor: with an adapter, or without: then there are direct masks alone.
         record: with points, and masks where there are any.
         folder: that the file name is in.
+        given: the same instances in the same order with masks from a file.
 
     Raises:
         FileNotFoundError: the image is missing.
@@ -83,11 +93,12 @@ def compare(predictor: Predictor, record: ImageRecord, folder: Path) -> Comparis
         direct=direct,
         adapted=adapted,
         metres_per_pixel=metres_per_pixel(folder / record.file_name),
+        given=None if given is None else draw_masks([given])[0].numpy(),
     )
 
 
 def draw_comparison(comparison: Comparison) -> UInt8[np.ndarray, "_ _ 3"]:
-    """Draw the panels: image with points, ground truth, direct, adapted."""
+    """Draw the panels: image with points, ground truth, direct, masks from a file, adapted."""
     prompts = _prompts(comparison.record)
     # Panels are small; the masks of a large image need not be drawn at its full size.
     step = max(1, max(comparison.record.size) // LONGEST_SIDE)
@@ -104,6 +115,7 @@ def draw_comparison(comparison: Comparison) -> UInt8[np.ndarray, "_ _ 3"]:
     rest = [
         ("ground truth", comparison.truth, None),
         ("direct", comparison.direct, comparison.direct_iou),
+        ("labels", comparison.given, comparison.given_iou),
         ("adapted", comparison.adapted, comparison.adapted_iou),
     ]
     panels = [
