@@ -91,7 +91,7 @@ RUNS = [
      "out/state.pt belongs to a run over other images, points or settings"),
     ("a state cut short", f"{TRAIN} --resume",
      lambda: (Path("out").mkdir(), saved("out/state.pt", STATE)(), cut("out/state.pt")()),
-     "out/state.pt is damaged: start anew"),
+     "out/state.pt is damaged: start again"),
     ("another run's windows", f"{SCENE} --resume",
      lambda: (Path("out").mkdir(), holds("out/run.json", {"bands": [1]})()),
      "out is of a run with another"),

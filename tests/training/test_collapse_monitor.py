@@ -31,9 +31,9 @@ def changed(**values):
     ("fault", "message"),
     [
         ({"agreement": 0.1}, "agree with the frozen model's only by IoU 0.10"),
-        ({"area_change": 9.0}, "flood: 9.0 times"),
-        ({"area_change": 0.1}, "wither: 0.10 times"),
-        ({"share": 0.1}, "agree_with_clicks for only 10%"),
+        ({"area_change": 9.0}, "grew to 9.0 times"),
+        ({"area_change": 0.1}, "shrank to 0.10 times"),
+        ({"share": 0.1}, "are accepted for only 10%"),
     ],
 )
 def test_a_window_of_bad_measurements_stops_the_run(fault, message):

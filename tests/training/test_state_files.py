@@ -34,5 +34,5 @@ def test_a_flipped_bit_goes_back_to_the_state_before(path, caplog):
         assert read_state(path)["step"] == 10
     assert "is damaged" in caplog.text
     path.with_name(PREVIOUS_NAME).unlink()
-    with pytest.raises(InputError, match="is damaged: start anew"):
+    with pytest.raises(InputError, match="is damaged: start again"):
         read_state(path)

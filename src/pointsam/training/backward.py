@@ -1,4 +1,4 @@
-"""Back-propagation in chunks: many small graphs, one pass through the encoder."""
+"""Back-propagation in chunks of instances, with one backward pass through the encoder."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,15 @@ TOTAL = "total"
 
 
 class ChunkedBackward:
-    """Gathers the gradient of what the decoder reads of each image, then spends it at once.
+    """Back-propagates each chunk to the image's terms, and all images at once to the encoder.
 
-    A chunk's graph ends at leaves that stand for the image's terms, and at the decoder's own
-    trained weights where there are any; it is freed as soon as its gradient is gathered there.
-    With `split` the gradient of each loss term is kept by itself, so that its share in the whole
-    can be measured; the sum is the same up to rounding. All gradients are those of the losses
-    times `scale`, which keeps those of float16 in range.
+    The decoder reads detached copies of an image's terms (`share`). A chunk's graph ends there,
+    and at the decoder's own trained weights if it has any. `add` adds the chunk's gradient up
+    there and frees its graph; `spend` back-propagates the sums through the encoder.
+
+    With `split`, the gradient of each loss term is kept apart, so that its norm can be measured;
+    the sum is the same up to rounding. All losses are multiplied by `scale`, which keeps float16
+    gradients in range.
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class ChunkedBackward:
         self._direct: dict[str, Tensor] = {}
 
     def share(self, terms: ImageTerms) -> ImageTerms:
-        """Give leaves in place of one image's terms."""
+        """Give detached copies of one image's terms, which gather their gradient."""
         self._roots += [term for term in terms.tensors if term.requires_grad]
         return terms.detached()
 
@@ -53,19 +55,19 @@ class ChunkedBackward:
             _gather(self._own.setdefault(name, {}), gradients[len(live) :], first=0)
 
     def add_direct(self, name: str, loss: Tensor) -> None:
-        """Add a loss that hangs on the encoder's output itself."""
+        """Add a loss that is computed from the encoder's output, without the decoder."""
         if loss.requires_grad:
             self._direct[name] = self._scale * loss
 
     def spend(self, terms: Sequence[str]) -> Float[Tensor, "terms numbers"]:
-        """Give the gradient on the parameters, laid out flat, and free the encoder's graph.
+        """Give the gradient of the parameters in one flat vector, and free the encoder's graph.
 
         Args:
             terms: names of the losses that may have been added.
 
         Returns:
-            One row a term with `split`, else their sum in one row; zeros where nothing was added,
-            so that the rows of several processes can be added up.
+            One row for each term with `split`, else one row with their sum. A term that was not
+            added gives zeros, so that the rows of several processes can be added up.
         """
         rows = {name: self._outputs(name) for name in terms}
         if not self._split:
@@ -103,7 +105,7 @@ class ChunkedBackward:
 
 
 def _gather(into: dict[int, Tensor], gradients: Sequence[Tensor | None], *, first: int) -> None:
-    """Add gradients up, each at its place; None where the loss does not reach."""
+    """Add gradients up, each under its index; skip None, which the loss does not depend on."""
     for index, gradient in enumerate(gradients, start=first):
         if gradient is None:
             continue

@@ -1,7 +1,7 @@
-"""A run that watches itself: pseudo-masks that collapse or flood stop it.
+"""The collapse monitor: it stops a run whose pseudo-masks shrink or grow without bound.
 
-Self-training can eat itself while its loss falls: masks that all shrink, or all grow, agree
-with each other perfectly. What cannot be fooled is the frozen model beside it.
+In self-training the loss can fall while the masks get worse: if teacher and student shrink or grow
+together, they still agree. So the pseudo-masks are compared with those of the frozen model.
 """
 
 from collections import deque
@@ -20,12 +20,12 @@ from pointsam.training.settings import MonitorSettings
 
 
 class RunCollapsedError(RuntimeError):
-    """The pseudo-masks have left the frozen model's so far behind that training on is harm."""
+    """The pseudo-masks differ so much from the frozen model's that more training would harm."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """The teacher's pseudo-masks of one batch beside those of the frozen model."""
+    """Compares the teacher's pseudo-masks of one batch with those of the frozen model."""
 
     count: int
     """Accepted pseudo-masks."""
@@ -46,7 +46,7 @@ def measure(
     device: torch.device | str,
     ranks: Ranks = ALONE,
 ) -> Measurement:
-    """Set the teacher's pseudo-masks beside the frozen model's of the same images.
+    """Compare the teacher's pseudo-masks with the frozen model's of the same images.
 
     The images of all ranks together are measured, and each rank gets the same numbers.
     """
@@ -69,7 +69,7 @@ _NUMBERS = ("area", "accepted", "frozen area", "frozen accepted", "iou")
 
 
 def _beside(label: PseudoLabels, frozen: PseudoLabels) -> Float[Tensor, "instances numbers"]:
-    """Give what is compared of each instance, in the order of _NUMBERS."""
+    """Give the numbers that are compared for each instance, in the order of _NUMBERS."""
     counts = count_pixels(label.masks, frozen.masks)
     columns = (counts.predicted, label.accepted, counts.target, frozen.accepted, counts.iou)
     return torch.stack([column.float() for column in columns], dim=1)
@@ -81,7 +81,7 @@ def _median(areas: Float[Tensor, " instances"]) -> float:
 
 
 class CollapseMonitor:
-    """Judges the last measurements together: one odd image stops nothing."""
+    """Judges the last measurements together, so that one odd image does not stop a run."""
 
     def __init__(self, settings: MonitorSettings) -> None:
         self._settings = settings
@@ -92,14 +92,14 @@ class CollapseMonitor:
         return step % self._settings.interval == 0
 
     def add(self, measurement: Measurement) -> None:
-        """Remember a measurement; the oldest leaves."""
+        """Keep a measurement, and drop the oldest where the window is full."""
         self._recent.append(measurement)
 
     def check(self) -> None:
-        """Judge the medians of the window, once it is full.
+        """Compare the medians of the window with the limits, once the window is full.
 
         Raises:
-            RunCollapsedError: they are beyond the settings' limits.
+            RunCollapsedError: one of them is beyond the limits of the settings.
         """
         if len(self._recent) < self._settings.window:
             return
@@ -110,11 +110,11 @@ class CollapseMonitor:
         if agreement < limits.min_agreement:
             fault = f"agree with the frozen model's only by IoU {agreement:.2f}"
         elif change > limits.max_area_change:
-            fault = f"flood: {change:.1f} times the area of the frozen model's"
+            fault = f"grew to {change:.1f} times the area of the frozen model's"
         elif change < 1 / limits.max_area_change:
-            fault = f"wither: {change:.2f} times the area of the frozen model's"
+            fault = f"shrank to {change:.2f} times the area of the frozen model's"
         elif share < limits.min_share:
-            fault = f"are agree_with_clicks for only {share:.0%} of the instances"
+            fault = f"are accepted for only {share:.0%} of the instances"
         else:
             return
         raise RunCollapsedError(
@@ -124,7 +124,7 @@ class CollapseMonitor:
 
     @property
     def healthy(self) -> bool:
-        """Whether the last measurement by itself is within the limits."""
+        """Whether the last measurement alone is within the limits."""
         if not self._recent:
             return True
         last, limits = self._recent[-1], self._settings
@@ -135,11 +135,11 @@ class CollapseMonitor:
         )
 
     def state(self) -> list[dict[str, float]]:
-        """Give what a resumed run needs."""
+        """Give the measurements that a resumed run needs."""
         return [asdict(m) for m in self._recent]
 
     def load_state(self, state: list[dict[str, float]]) -> None:
-        """Take the measurements of an earlier run up."""
+        """Continue from the measurements of a stopped run."""
         self._recent.clear()
         self._recent.extend(
             Measurement(**{**row, "count": int(row["count"])})  # type: ignore[arg-type]

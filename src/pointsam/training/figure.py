@@ -1,4 +1,4 @@
-"""What teacher and student see after each pass, for the eye."""
+"""A figure of the masks of teacher and student after each pass."""
 
 from pathlib import Path
 

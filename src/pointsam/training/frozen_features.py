@@ -16,16 +16,16 @@ def encoded_frozen_features(
 ) -> FrozenFeatures:
     """Run the frozen part of the encoder on one look of some views."""
     pixels = [view.sample.pixels if look == "weak" else view.strong_pixels for view in views]
-    stem = model.encode_frozen(model.normalise(pixels))
-    # The layout that a cache gives back: another one would round differently.
-    return FrozenFeatures(tuple(tensor.contiguous() for tensor in stem.tensors))
+    features = model.encode_frozen(model.normalise(pixels))
+    # A cache gives contiguous tensors back; another memory layout would round differently.
+    return FrozenFeatures(tuple(tensor.contiguous() for tensor in features.tensors))
 
 
 @dataclass(frozen=True)
 class CachedFrozenFeatures:
-    """Gives frozen_features as they are read back from the cache, also those that were just made.
+    """Gives frozen features as the cache stores them, also those that were just computed.
 
-    So a pass that fills the cache and one that reads it see the same numbers.
+    A pass that fills the cache and one that reads it so get the same numbers.
     """
 
     model: Segmenter
@@ -34,7 +34,7 @@ class CachedFrozenFeatures:
     """Hash of the base model."""
 
     def __call__(self, views: Sequence[TrainingSample], look: Look) -> FrozenFeatures:
-        """Read what is there, encode and store the rest."""
+        """Read the features that are cached; compute and store the others."""
         frozen_features = [self._one(view, look) for view in views]
         device, dtype = self.model.device, self.model.dtype
         return FrozenFeatures(

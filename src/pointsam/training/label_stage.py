@@ -1,4 +1,4 @@
-"""What comes before training on labels: clicks become masks, those masks what a run learns from."""
+"""The stage before training on labels: it makes masks of the clicks, and the run learns them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,8 +32,8 @@ def with_labels(
 ) -> RunInputs:
     """Label the clicks with the frozen model, and give inputs that hold the labels.
 
-    A folder of the same clicks, model and settings is gone on with; where it is whole, nothing is
-    made anew but the choice.
+    A label folder of the same clicks, model and settings is continued. Where it is complete, only
+    the choice among its candidates is made again.
 
     Raises:
         InputError: several processes, which would all label the same; or the folder beside the
@@ -60,7 +60,7 @@ def with_labels(
 
 
 def _refuse_unfit(settings: TrainSettings) -> None:
-    """Refuse an adapter that the model cannot carry before an hour of labelling, not after."""
+    """Refuse an adapter that the model cannot have, before the labelling takes an hour."""
     chosen = settings.model
     model = load_segmenter(chosen.name, side=chosen.side)
     attach_adapter(
@@ -88,12 +88,12 @@ def on_labels(inputs: RunInputs, labels: Path) -> RunInputs:
 
 
 def _accepted(data: Dataset, labels: Path) -> Dataset:
-    """Keep the instances whose masks are trusted, and the images that have one."""
+    """Keep the instances whose masks are accepted, and the images that have one."""
     images = [
         replace(image, instances=tuple(i for i in image.instances if i.weight > 0))
         for image in data.images
     ]
     kept = tuple(image for image in images if image.instances)
     if not kept:
-        raise InputError(f"{labels}: no label is accepted: there is nothing to train on.")
+        raise InputError(f"{labels}: no label is accepted, so there is nothing to train on.")
     return replace(data, images=kept)

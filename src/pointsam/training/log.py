@@ -1,4 +1,4 @@
-"""What a run writes down while it goes on: a CSV, and TensorBoard events where it is installed."""
+"""The log of a run: a CSV, and TensorBoard events where TensorBoard is installed."""
 
 import csv
 import importlib.util
@@ -38,7 +38,7 @@ COLUMNS = (
 
 
 class RunLog:
-    """One row a step; a resumed run cuts off the rows of steps it does again."""
+    """Writes one row for each step; a resumed run removes the rows of steps that it repeats."""
 
     def __init__(self, folder: Path, *, start: int) -> None:
         """Open the log of a run folder at its step `start`."""
@@ -71,7 +71,7 @@ class RunLog:
 
 
 def as_row(progress: Progress) -> dict[str, Any]:
-    """Lay a step out in the log's columns; what was not measured is left out."""
+    """Give a step's values by the log's columns, without those that were not measured."""
     report = progress.report
     row: dict[str, Any] = {
         "step": progress.step,

@@ -43,10 +43,10 @@ def train(
     clip_norm: float | None,
     start: int = 0,
 ) -> Iterator[Progress]:
-    """Train the adapter, one report a step.
+    """Train the adapter, and yield a report after each step.
 
-    A generator: the caller decides when to log, save, draw and stop. The views of the next step
-    are made while the current one runs; every draw is addressed, so this changes none.
+    The caller decides when to log, save, draw and stop. A second thread makes the views of the
+    next step while the current one runs. This changes no result: each draw has its own seed.
 
     Args:
         trainer: with the model, the adapter and the teacher.
@@ -54,11 +54,11 @@ def train(
         views: makes a view of an image.
         schedule: which images and which rate a step has.
         monitor: says which steps are measured, and judges their pseudo-masks.
-        clip_norm: longest gradient; None leaves it as it is.
-        start: first step, where a killed run goes on.
+        clip_norm: a longer gradient is scaled down to this norm; None leaves it as it is.
+        start: first step; above 0 where a stopped run is resumed.
 
     Raises:
-        RunCollapsedError: the pseudo-masks collapsed or flooded.
+        RunCollapsedError: the pseudo-masks shrank or grew beyond the limits.
     """
 
     def load(step: int) -> list[TrainingSample]:
@@ -95,10 +95,10 @@ def make_optimizer(
 def _update(
     trainer: Trainer, optimizer: torch.optim.Optimizer, *, lr: float, clip_norm: float | None
 ) -> bool:
-    """Move the adapter, and its average after it.
+    """Apply the gradient to the adapter, and update the adapter's average.
 
     Returns:
-        False where float16 overflowed: then nothing moves, and the scaler's factor is halved.
+        False where float16 overflowed: then nothing changes, and the scaler's factor is halved.
     """
     scaler = trainer.scaler
     for group in optimizer.param_groups:
@@ -122,11 +122,11 @@ def _update(
 
 
 def _refresh_prototypes(trainer: Trainer, step: int) -> None:
-    """Cluster and match anew where it is due, alike in all processes."""
+    """Cluster and match again where it is due, with the same result in all processes."""
     regularizer = trainer.regularizer
     if regularizer is not None and regularizer.due(step):
         clusters = regularizer.refresh()
-        # Sums on a GPU may differ in their last bit, and then so may the clusters.
+        # Sums on two GPUs may differ in their last bit, and the clusters then differ, too.
         regularizer.clusters = PredictedClusters(
             sums=trainer.ranks.from_first(clusters.sums),
             target_of=trainer.ranks.from_first(clusters.target_of),

@@ -1,9 +1,8 @@
 """Losses of masks: focal, Dice and IoU-head error, one value for each instance.
 
-All take low-res logits (or any other frame, as long as the three maps agree) and look only at
-``valid`` pixels, the image without its padding. They give one value an instance, unweighted, so
-that a caller can decode instances in chunks and add up; how instances and images are averaged
-and weighted is the loop's.
+All take maps of one size, usually in the low-res frame, and read only ``valid`` pixels: the image
+without its padding. Each loss gives one unweighted value for each instance, so that a caller can
+decode instances in chunks and add the values up. The training step averages and weights them.
 """
 
 from collections.abc import Mapping
@@ -37,7 +36,7 @@ def weighted_mask_terms(
     focal_mean: bool,
     of: int,
 ) -> dict[str, Tensor]:
-    """Give what some instances add to each mask term of their image, times its weight.
+    """Give the weighted share of some instances in each mask term of their image.
 
     Dice and the IoU head's error are averaged over the image's instances.
 
@@ -46,11 +45,11 @@ def weighted_mask_terms(
         iou_prediction: SAM's own estimates for them.
         target: their masks.
         valid: pixels that are image and not padding.
-        trust: in each target, by which its instance counts; None where all count alike.
+        trust: factor on the losses of each instance; None where all count alike.
         weights: by the name of a term.
         gamma: of the focal loss.
-        focal_mean: average focal, too; else it is summed.
-        of: instances of the whole image.
+        focal_mean: whether focal is averaged over the instances, too; else it is their sum.
+        of: number of instances of the whole image.
     """
     losses: tuple[Tensor, ...] = (
         focal_loss(mask_logits, target, valid, gamma=gamma),
@@ -107,7 +106,7 @@ def dice_loss(
     `mask_logits`.
 
     Source: Milletari et al., "V-Net" (3DV 2016), with plain sums in the denominator. The
-        released PointSAM code takes one ratio over all instances, which large objects rule.
+        released PointSAM code takes one ratio over all instances, which large objects dominate.
     """
     probability = _computable(mask_logits, valid).sigmoid().where(valid, 0)
     object_share = target.to(probability).where(valid, 0)
@@ -124,9 +123,8 @@ def iou_head_loss(
 ) -> Float[Tensor, " instances"]:
     """Give the squared error of SAM's own estimate of each mask's IoU.
 
-    The truth is measured on the thresholded mask, over the valid pixels, and is a constant:
-    gradient flows to `iou_prediction` alone. Two empty masks have IoU 0, the estimate of a
-    model that found nothing.
+    The true IoU is measured on the thresholded mask, over the valid pixels, and is a constant:
+    gradient flows to `iou_prediction` alone. Two empty masks have IoU 0.
 
     Source: Kirillov et al., "Segment Anything" (ICCV 2023), the mean-squared-error supervision
         of the IoU head.

@@ -1,4 +1,4 @@
-"""What a run takes from the machine it is on: its precision, and how many processes share it."""
+"""Checks of settings that depend on the machine: precision and number of processes."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from pointsam.training.settings import TrainSettings, read_settings, train_setti
 def settle_precision(
     settings: TrainSettings, *, device: str, saved_at: Path | None
 ) -> TrainSettings:
-    """Give the settings with the precision that is taken, where they leave it to the machine.
+    """Give the settings with a fixed precision in place of ``auto``.
 
     Args:
         settings: of the run.
         device: that this process computes on.
-        saved_at: settings of the run to go on with, which keeps its precision on any machine.
+        saved_at: settings file of a resumed run, which keeps its precision on any machine.
     """
     wanted = settings.precision
     if wanted != "auto":
@@ -37,7 +37,7 @@ def refuse_idle_ranks(settings: TrainSettings, ranks: Ranks) -> None:
 
 
 def refuse_slow_float16(settings: TrainSettings, device: str) -> None:
-    """Refuse a precision that a CPU has no arithmetic for."""
+    """Refuse float16 on a CPU."""
     if settings.precision == "float16" and device.startswith("cpu"):
         raise InputError(
             "precision float16 is for GPUs; on a CPU use bfloat16, which needs no loss "

@@ -1,4 +1,4 @@
-"""Clicks anywhere on a label: which pixel of an object was clicked must stop mattering."""
+"""New clicks anywhere on a label, so that the student learns the same mask from any of them."""
 
 import torch
 from jaxtyping import Bool
@@ -8,7 +8,7 @@ from pointsam.frames import LOW_RES_STRIDE, ModelFrame, to_middles
 from pointsam.prompts import NEGATIVE, PADDING, POSITIVE, Prompts
 
 COUNTS = (0.7, 0.85)
-"""Of the draws: one click below the first, two below the second, else three."""
+"""A draw below the first value gives one click, below the second two, else three."""
 WITH_NEGATIVES = 0.7
 """Share of the objects whose new clicks include the background."""
 
@@ -23,14 +23,14 @@ def move_clicks(
     share: float,
     generator: torch.Generator,
 ) -> Prompts:
-    """Click some objects anew: one to three places on the label, some off it.
+    """Replace the clicks of some objects by one to three on the label, and some off it.
 
     Args:
         prompts: the annotator's, in the model frame.
         masks: the labels, in the low-res frame.
         frame: of the image.
-        share: of the objects that are clicked anew; the others keep the annotator's clicks.
-        generator: of the draws; each object takes as many, whatever comes of them.
+        share: of the objects that get new clicks; the others keep the annotator's.
+        generator: of the draws; every object takes the same number of them.
     """
     rows: list[_Row] = []
     for points, labels, mask in zip(prompts.points, prompts.labels, masks, strict=True):
@@ -59,7 +59,7 @@ def _on(cells: Tensor, place: float, frame: ModelFrame) -> tuple[float, float, i
 def _off(
     mask: Bool[Tensor, "rows cols"], places: list[tuple[float, float]], frame: ModelFrame
 ) -> _Row:
-    """Click the image at places in [0, 1); those that are on the label are left out."""
+    """Click the image at places in [0, 1), without those that are on the label."""
     height, width = frame.resized_size
     clicks = []
     for across, down in places:

@@ -1,16 +1,17 @@
 """Prototype-based regularization: the adapted encoder is held to the frozen one's clusters.
 
-Before training, the frozen model's point features are clustered once: the target prototypes.
-While training, recent point features fill a memory bank; its clusters, with the live features
-of the current step put among them, are the predicted prototypes, and each is pulled to the
-target it was paired with.
+Before training, the frozen model's point features are clustered once; the cluster centres are the
+target prototypes. During training, recent point features fill a memory bank, which is clustered
+from time to time. The live features of the current step join the nearest of these clusters. The
+means of the clusters are the predicted prototypes, and the loss pulls each to its paired target.
 
 Source: PointSAM (arXiv:2409.13401), "Prototype-based Regularization". Where we differ from its
-    release: there, features leave autograd before they are clustered and the loss is added up
-    as Python numbers, so it trains nothing; they are read at transposed positions and from the
-    first instance only; and the last FINCH partition, two to five clusters, gives the
-    prototypes. Here the features of the current step stay live, a point is read at row y and
-    column x for every instance, and the coarsest partition of at least eight clusters is taken.
+    release: there, features are detached before they are clustered and the loss is added up
+    as Python numbers, so it trains nothing. Features are read at transposed positions and for
+    the first instance only. The last FINCH partition, of two to five clusters, gives the
+    prototypes. Here the features of the current step keep their gradient, a point is read at
+    row y and column x for every instance, and the coarsest partition of at least eight
+    clusters is taken.
 """
 
 from dataclasses import dataclass
@@ -66,11 +67,11 @@ def target_prototypes(
 def match_prototypes(
     predicted: Float[Tensor, "predicted channels"], target: Float[Tensor, "target channels"]
 ) -> tuple[Int[Tensor, " pairs"], Int[Tensor, " pairs"]]:
-    """Pair prototypes one to one at the least sum of cosine distances.
+    """Pair prototypes one to one so that the sum of cosine distances is smallest.
 
     Returns:
-        Places in `predicted`, rising, and the places in `target` they are paired with; as many
-        pairs as the smaller of the two holds.
+        Indices into `predicted`, rising, and the indices into `target` that they are paired with;
+        as many pairs as the smaller of the two holds.
     """
     rows, cols = linear_sum_assignment(_cosine_distance(predicted, target).detach().cpu().numpy())
     return (
@@ -86,7 +87,7 @@ def _cosine_distance(
 
 
 class MemoryBank:
-    """The latest point features, detached; the oldest leave first."""
+    """Holds the latest point features, detached; new ones replace the oldest."""
 
     def __init__(self, *, capacity: int, like: Float[Tensor, "_ channels"]) -> None:
         """Start empty.
@@ -105,16 +106,16 @@ class MemoryBank:
 
     @property
     def full(self) -> bool:
-        """Whether the next feature would push one out."""
+        """Whether the next feature would replace one."""
         return len(self) == self.capacity
 
     @property
     def features(self) -> Float[Tensor, "stored channels"]:
-        """What is held, oldest first."""
+        """The features, oldest first."""
         return self._features
 
     def push(self, features: Float[Tensor, "new channels"]) -> None:
-        """Add features, the last one newest, and let the oldest go."""
+        """Add features, the last one newest, and drop the oldest beyond the capacity."""
         new = features.detach().to(self._features)
         self._features = torch.cat([self._features, new])[-self.capacity :]
 
@@ -126,7 +127,7 @@ class MemoryBank:
         """Go on from a state of a bank of the same capacity and channels.
 
         Raises:
-            ValueError: the state holds more features, or others, than this bank can.
+            ValueError: the state holds more features, or other channels, than this bank can.
         """
         stored = state["features"]
         if len(stored) > self.capacity or stored.shape[1] != self._features.shape[1]:
@@ -142,16 +143,16 @@ class PredictedClusters:
     """The bank's clusters at the last refresh; constants."""
 
     sums: Float[Tensor, "clusters channels"]
-    """Of the stored features: a mean's direction, and what a live feature is added to."""
+    """Of the stored features of each cluster; a sum has the direction of the mean."""
     target_of: Int[Tensor, " clusters"]
-    """Place of the target prototype a cluster is paired with, -1 where none was left."""
+    """Index of the target prototype that a cluster is paired with; -1 for no target."""
 
 
 class PrototypeRegularizer:
     """Holds the target prototypes, the memory bank and its current clusters.
 
-    Each step: ``refresh()`` where it is ``due``; ``loss(features)`` with the live features, then
-    ``push(features)``.
+    A step calls ``refresh()`` where it is ``due``, then ``loss(features)`` with the live features,
+    then ``push(features)``.
     """
 
     def __init__(
@@ -181,12 +182,12 @@ class PrototypeRegularizer:
         return self.bank.full and (self.clusters is None or step % self.interval == 0)
 
     def push(self, features: Float[Tensor, "live channels"]) -> None:
-        """Remember the features of a step."""
+        """Add the features of a step to the bank."""
         self.bank.push(features)
 
     @torch.no_grad()
     def refresh(self) -> PredictedClusters:
-        """Cluster the bank anew and pair its clusters with the targets; no gradient.
+        """Cluster the bank again and pair its clusters with the targets, without gradient.
 
         Returns:
             The clusters, which `loss` reads from now on.
@@ -209,13 +210,13 @@ class PrototypeRegularizer:
         return self.clusters
 
     def loss(self, live: Float[Tensor, "live channels"]) -> Float[Tensor, ""]:
-        """Mean cosine distance, in [0, 2], of the touched predicted prototypes to their targets.
+        """Give the mean cosine distance, in [0, 2], of predicted prototypes to their targets.
 
         A live feature joins the cluster it is nearest to by cosine; a predicted prototype is
         the mean of a cluster's stored and live features. Only clusters with a live feature and
-        a target count. Cosines see directions alone, so sums stand for means. Gradient flows
-        to `live`; among many stored features a live one moves its prototype little. Zero
-        before the first refresh and where no live feature touches a paired cluster.
+        a target count. A cosine depends on directions alone, so sums are used in place of means.
+        Gradient flows to `live`; a live feature among many stored ones has a small gradient. The
+        loss is zero before the first refresh, and where no live feature joins a paired cluster.
         """
         live = live.to(torch.promote_types(live.dtype, self.target.dtype))
         if self.clusters is None or not len(live):
@@ -225,8 +226,8 @@ class PrototypeRegularizer:
         numbers = torch.arange(len(clusters.sums), device=live.device)
         member = (nearest == numbers[:, None]).to(live)
         touched = (member.sum(dim=1) > 0) & (clusters.target_of >= 0)
-        # All clusters are computed and the touched ones kept: to pick them out, a GPU would have
-        # to be asked how many there are.
+        # All clusters are computed and those without a live feature get weight 0: to select them,
+        # the CPU would have to wait for the GPU to say how many there are.
         sums = clusters.sums.to(live) + member @ live
         target = self.target.to(live)[clusters.target_of.clamp(min=0)]
         distance = (1 - F.cosine_similarity(sums, target, dim=1)).where(touched, 0)

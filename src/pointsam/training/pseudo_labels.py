@@ -1,4 +1,4 @@
-"""The teacher: its masks of the weak view are the student's targets, where they are accepted."""
+"""The teacher: the student learns its masks of the weak view, where they are accepted."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -49,20 +49,22 @@ class Teacher:
         self._choose = choose
 
     @torch.no_grad()
-    def label(self, stem: FrozenFeatures, samples: Sequence[Sample]) -> list[PseudoLabels]:
+    def label(self, features: FrozenFeatures, samples: Sequence[Sample]) -> list[PseudoLabels]:
         """Label the weak views of some images: encode once, decode, calibrate, decode again."""
         with self._weights():
-            return self._label(self._model.encode_adapted(stem), samples)
+            return self._label(self._model.encode_adapted(features), samples)
 
     @torch.no_grad()
-    def label_frozen(self, stem: FrozenFeatures, samples: Sequence[Sample]) -> list[PseudoLabels]:
-        """Label as the frozen SAM would, by the same rules: what a run is monitored against."""
+    def label_frozen(
+        self, features: FrozenFeatures, samples: Sequence[Sample]
+    ) -> list[PseudoLabels]:
+        """Label with the frozen SAM, by the same rules; the collapse monitor compares with it."""
         with self._adapter.disabled():
-            return self._label(self._model.encode_adapted(stem), samples)
+            return self._label(self._model.encode_adapted(features), samples)
 
     @contextmanager
     def _weights(self) -> Iterator[None]:
-        """Put the teacher's adapter on inside the block."""
+        """Use the teacher's adapter weights inside the block."""
         if self._settings.weights == "frozen":
             chosen: AbstractContextManager[None] = self._adapter.disabled()
         elif self._settings.weights == "average":
@@ -73,7 +75,7 @@ class Teacher:
             yield
 
     def _label(self, embedding: Embedding, samples: Sequence[Sample]) -> list[PseudoLabels]:
-        """Decode by the weights that are on: the adapter may change the decoder, too."""
+        """Decode with the weights in use; the adapter may change the decoder, too."""
         settings = self._settings
         calibration = Calibration(settings.iou_threshold, settings.max_negatives)
         labels = []

@@ -1,10 +1,10 @@
-"""The processes of one run: which of them this is, and what they tell each other.
+"""The processes of one run: the rank of this one, and the messages between them.
 
-A run of one process needs no process group: all that is asked here is then answered at once.
+A run of one process makes no process group: every message here then returns its own value.
 
 Gradients are summed by one explicit all-reduce, not by ``DistributedDataParallel``: its hooks wait
 for ``backward()`` to reach each parameter, and a step here never calls it (``backward.py`` asks
-autograd for gradients, in chunks). An adapter is small, so one message a step is little.
+autograd for gradients, in chunks). An adapter is small, so one message for each step costs little.
 """
 
 import os
@@ -32,16 +32,16 @@ from pointsam.errors import InputError
 Value = TypeVar("Value")
 
 LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-"""What ``torchrun`` puts into the environment of each process that it starts."""
+"""Variables that ``torchrun`` sets in the environment of each process."""
 
 
 class RankLostError(RuntimeError):
-    """Another process of the run is gone, or this one was told to stop."""
+    """Another process of the run has ended, or a signal asked this one to stop."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Who this process is among those of the run. Every method is called by all of them."""
+    """The rank of this process in the run. Every process calls every method."""
 
     rank: int = 0
     count: int = 1
@@ -52,7 +52,7 @@ class Ranks:
         return self.rank == 0
 
     def share(self, items: Sequence[Value]) -> list[Value]:
-        """Keep this rank's part of a list: the parts, in the order of ranks, are the list.
+        """Keep this rank's part of a list; the parts of all ranks in order are the list.
 
         Parts differ by one item at most; one is empty where there are fewer items than ranks.
         """
@@ -65,20 +65,20 @@ class Ranks:
             return values
         values = values.clone()
         if values.is_cuda:
-            # The CPU notices a lost process at once; a GPU would wait for it for long.
+            # The CPU notices a lost process at once; a GPU would wait for a long time.
             self.wait()
         with self._noticing():
             dist.all_reduce(values)
         return values
 
     def gather(self, rows: Shaped[Tensor, "own ..."]) -> Shaped[Tensor, "all ..."]:
-        """Join the rows of all ranks, in the order of ranks; they may have different numbers.
+        """Join the rows of all ranks in order; ranks may have different numbers of rows.
 
         Gradient flows to this rank's own rows alone.
         """
         if self.count == 1:
             return rows
-        # The numbers go from CPU to CPU: a GPU does not wait for them.
+        # The numbers of rows go from CPU to CPU, so that no GPU waits for them.
         sizes = [torch.zeros(1, dtype=torch.long) for _ in range(self.count)]
         with self._noticing():
             dist.all_gather(sizes, torch.tensor([len(rows)]))
@@ -97,7 +97,7 @@ class Ranks:
         return self.gather(rows if self.first else rows[:0])
 
     def tell(self, value: Value) -> Value:
-        """Give the first rank's value, which pickle can carry, to all."""
+        """Give the first rank's value to all; pickle must be able to store it."""
         if self.count == 1:
             return value
         box = [value if self.first else None]
@@ -107,19 +107,19 @@ class Ranks:
         return told  # type: ignore[no-any-return]
 
     def wait(self) -> None:
-        """Wait until every rank has come here."""
+        """Wait until every rank has called this."""
         if self.count > 1:
             with self._noticing():
                 dist.all_reduce(torch.zeros(1))
 
     @contextmanager
     def agreeing(self) -> Iterator[None]:
-        """Do in the block what can fail by the user's fault; where one rank fails, all do.
+        """End all ranks where the block raises an InputError in one of them.
 
         Only the first rank prints inside the block. The block itself must not call other ranks.
 
         Raises:
-            InputError: its own fault or that of another, in the first rank.
+            InputError: in the first rank, for its own fault or that of another.
             SystemExit: with status 2, in the others, which leaves the message to the first.
         """
         if self.count == 1:
@@ -138,7 +138,7 @@ class Ranks:
         if not found:
             return
         if not self.first:
-            # A launcher ends the rest when one process leaves: the first must have printed.
+            # A launcher ends all when one process leaves, so the first must have printed before.
             with suppress(RankLostError):
                 self.wait()
             raise SystemExit(2)
@@ -149,7 +149,7 @@ class Ranks:
 
     @contextmanager
     def _noticing(self) -> Iterator[None]:
-        """Turn what the process group raises when a peer is gone into one line."""
+        """Turn the process group's error about a lost process into one line."""
         try:
             yield
         except RuntimeError as error:
@@ -165,7 +165,7 @@ ALONE = Ranks()
 
 
 def launched_ranks() -> Ranks:
-    """Read from the environment who this process is; alone if ``torchrun`` did not start it."""
+    """Read this process's rank from the environment; alone if ``torchrun`` did not start it."""
     if any(name not in os.environ for name in LAUNCHER):
         return ALONE
     return Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
@@ -198,14 +198,14 @@ def device_of_rank(device: str) -> str:
 
 @contextmanager
 def joined_ranks(device: str, *, timeout: float) -> Iterator[Ranks]:
-    """Join the other processes of the run, and leave them together.
+    """Join the other processes of the run, and leave the group at the end of the block.
 
     Args:
         device: that this process computes on; ``cuda`` adds nccl to gloo.
-        timeout: seconds that a process waits for the others before it gives them up.
+        timeout: seconds that a process waits for the others before it gives up.
 
     Raises:
-        RankLostError: also inside the block: another process is gone, or a signal asks to stop.
+        RankLostError: another process has ended, or a signal asks to stop; also in the block.
     """
     ranks = launched_ranks()
     if ranks.count == 1:
@@ -242,7 +242,7 @@ def joined_ranks(device: str, *, timeout: float) -> Iterator[Ranks]:
 
 
 def _leave(before: Any) -> None:
-    """Take the process group down, and the handler of its signal."""
+    """Close the process group, and remove the signal handler."""
     if dist.is_initialized():
         dist.destroy_process_group()
     signal.signal(signal.SIGTERM, before)

@@ -1,4 +1,4 @@
-"""Settings that go together, as measured."""
+"""Settings that were measured together."""
 
 from typing import Any
 
@@ -16,15 +16,14 @@ LABELS_RECIPE: dict[str, Any] = {
     },
     "loss": {"prototype": 0.0, "focal_mean": True},
 }
-"""What the regime ``labels`` is where nothing else is given; measured in docs/results.md."""
+"""Default settings of the regime ``labels``; docs/results.md has the measurements."""
 
 
 def labels_recipe(given: dict[str, Any]) -> dict[str, Any]:
-    """Give the recipe that settings of the regime ``labels`` go over.
+    """Give the defaults of the regime ``labels``, which the user's settings override.
 
-    Stages that are given as no mapping are left out, to be refused as they are. Where the passes
-    are named they are meant, also for few images: the recipe's least steps are for those who name
-    none.
+    A stage that is not given as a mapping is left out here and refused later. Where the user gives
+    the number of passes, it holds for few images, too: the recipe's minimum of steps is left out.
     """
     recipe = {name: v for name, v in LABELS_RECIPE.items() if isinstance(given.get(name, {}), dict)}
     if "epochs" in given.get("schedule", {}) and "schedule" in recipe:

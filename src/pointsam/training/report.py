@@ -1,4 +1,4 @@
-"""What a step saw, and where its seconds went."""
+"""The report of a step: its losses, counts and times."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from pointsam.training.collapse_monitor import Measurement
 
 @dataclass(frozen=True, eq=False)
 class StepReport:
-    """What one step saw, in all processes of the run together.
+    """Losses and counts of one step, over all processes of the run.
 
-    Asking for a number waits for the step to end on a GPU and brings all numbers in one copy.
+    The first read of a number waits until a GPU has done the step, and copies all numbers at once.
     """
 
     terms: tuple[str, ...]
@@ -26,7 +26,7 @@ class StepReport:
     norms: Float[Tensor, " terms"] | None = None
     """Of each term's gradient on the adapter's weights; only at measured steps."""
     monitored: Measurement | None = None
-    """The teacher beside the frozen model; only at measured steps of a run with a teacher."""
+    """Teacher against frozen model; only at measured steps of a run with a teacher."""
 
     @property
     def losses(self) -> dict[str, float]:
@@ -60,7 +60,7 @@ class StepReport:
 class PartTimer:
     """Adds up the wall time of named parts.
 
-    On a GPU, whose work is queued, a part's time is that of queueing it; profile there.
+    A GPU queues its work, so a part's time there is the time to queue it: use a profiler instead.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class PartTimer:
             self._seconds[name] += perf_counter() - start
 
     def take(self) -> dict[str, float]:
-        """Give the seconds since the last call, and begin anew."""
+        """Give the seconds since the last call by part, and start from zero."""
         taken = dict(self._seconds)
         self._seconds.clear()
         return taken

@@ -1,4 +1,4 @@
-"""What a run leaves: an adapter folder that says what it was made of."""
+"""The result of a run: an adapter folder with a card that says how it was made."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ _LIBRARIES = ("pointsam", "torch", "transformers", "peft", "numpy", "pillow")
 
 @dataclass(frozen=True)
 class AdapterWriter:
-    """Writes the state of a run's adapter, as often as wanted, into one folder."""
+    """Writes the adapter of a run into its folder, at any step."""
 
     folder: Path
     card: AdapterCard
@@ -71,11 +71,11 @@ class AdapterWriter:
         return cls(folder, card)
 
     def add_scores(self, scores: Mapping[str, float]) -> None:
-        """Write what a run measured of itself at its end into the card that is there."""
+        """Add the scores that a run measured at its end to its card."""
         read_card(self.folder).model_copy(update={"scores": dict(scores)}).save(self.folder)
 
     def save(self, trainer: Trainer, *, step: int) -> None:
-        """Write the averaged adapter after `step` steps; each file is replaced in one go."""
+        """Write the averaged adapter after `step` steps; each file is replaced atomically."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".adapter.") as name:
             with trainer.adapter.holding(trainer.average.state):
@@ -86,8 +86,8 @@ class AdapterWriter:
                 )
             files = sorted(Path(name).iterdir())
             data = {**self.card.data, "steps": step}
-            # The card goes first and knows the files before and after: a kill between two of
-            # them leaves nothing that looks damaged.
+            # The card is written first, with the hashes of old and new files: a run that is
+            # killed between two files leaves a folder that is still accepted.
             checksums = self._checksums(files)
             card = self.card.model_copy(update={"data": data, "checksums": checksums})
             card.save(self.folder)
@@ -96,7 +96,7 @@ class AdapterWriter:
                     file.replace(temporary)
 
     def _checksums(self, files: Sequence[Path]) -> dict[str, list[str]]:
-        """Give the hashes of new files, and after each that of the file it replaces."""
+        """Give the hash of each new file, followed by that of the file it replaces."""
         found = {}
         for file in files:
             before = self.folder / file.name
@@ -127,7 +127,7 @@ def trainable(data: Dataset) -> list[ImageRecord]:
 def data_key(
     sources: Mapping[str, str], records: Sequence[ImageRecord], settings: TrainSettings
 ) -> dict[str, str]:
-    """Identify, part by part, what a run is over: a state is resumed by its own run alone."""
+    """Hash images, points and settings of a run; only the same run may resume its state."""
     names = [record.file_name for record in records]
     parts = {"list of images": names, "settings": settings.model_dump(mode="json")}
     return dict(sources) | {name: _digest(part) for name, part in parts.items()}

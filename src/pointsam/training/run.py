@@ -1,6 +1,6 @@
-"""A whole training run: from files to an adapter folder, resumable at any moment.
+"""A whole training run: from files to an adapter folder; it can be resumed at any time.
 
-Every process of a run goes through this file; the first alone writes and shows progress.
+Every process of a run calls this; only the first writes files and shows progress.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ SETTINGS_NAME = "settings.yaml"
 
 @dataclass(frozen=True)
 class RunInputs:
-    """What a run reads and where it writes."""
+    """The data that a run reads, and where it writes."""
 
     data: Dataset
     images: ImageSource
@@ -55,13 +55,13 @@ class RunInputs:
     ranks: Ranks = ALONE
     """The processes that share each step's images; `device` is this one's."""
     held_out: Sequence[ImageRecord] = ()
-    """With clicks that are not trained on, from the same source; compared at the end."""
+    """Images with clicks that are not trained on; the end of the run compares on them."""
     ground_size: float | None = None
-    """Metres on the ground of one pixel of the model, where known; the adapter carries it."""
+    """Ground size of a pixel of the model frame, in metres; saved with the adapter."""
     stretch: Stretch | None = None
-    """By which all images are shown, where known; the adapter carries it."""
+    """How values of all images become 8 bits, where known; saved with the adapter."""
     start: Start | None = None
-    """The adapter that the run goes on from; None begins anew."""
+    """The adapter that the run starts from; None makes a new one."""
 
 
 def run_training(
@@ -71,7 +71,7 @@ def run_training(
     resume: bool = False,
     save_every: int = 50,
 ) -> HeldOut | None:
-    """Adapt a model to images with points, and leave an adapter folder.
+    """Adapt a model to images with points, and write an adapter folder.
 
     Args:
         inputs: images, points, output.
@@ -80,13 +80,13 @@ def run_training(
         save_every: optimizer steps between two saved states.
 
     Returns:
-        What was seen on the held-out images, in the first process; None where there are none.
+        The comparison on the held-out images, in the first process; None where there are none.
 
     Raises:
         InputError: the data has nothing to train on, or the output exists.
-        RunCollapsedError: the pseudo-masks collapsed or flooded; the folder holds the last good
+        RunCollapsedError: the pseudo-masks shrank or grew too far; the folder holds the last good
             adapter. Raised in every process.
-        RankLostError: another process of the run is gone; says where to go on.
+        RankLostError: another process of the run has ended; the message says how to resume.
     """
     try:
         settings = settle(inputs, settings, resume=resume)
@@ -109,7 +109,7 @@ def run_training(
 
 
 def _write_down(run: "_Run", start: int, *, save_every: int) -> None:
-    """Train, and keep log, state, adapter and figures."""
+    """Train, and write log, state, adapter and figures."""
     output = run.writer.folder
     log = RunLog(output, start=start)
     bar = Bar(total=run.schedule.steps, initial=start, desc="adapting", unit="step", smoothing=0.1)
@@ -129,7 +129,7 @@ def _write_down(run: "_Run", start: int, *, save_every: int) -> None:
 
 
 def _what_is_left(output: Path) -> str:
-    """Say what a run that broke off has left, and what to do."""
+    """Say what a run that ended early has saved, and how to resume it."""
     path = output / STATE_NAME
     if not path.is_file():
         return f"no state is in {output} here; start the run again, with --resume if there is one"
@@ -139,7 +139,7 @@ def _what_is_left(output: Path) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """The parts of a run, and what it keeps in its folder."""
+    """The parts of a run, and the files that it writes."""
 
     settings: TrainSettings
     """What is written beside the result."""
@@ -149,10 +149,10 @@ class _Run:
     state: TrainState
     writer: AdapterWriter
     key: RunKey
-    """Identifies the data and settings, so that no other run takes the state up."""
+    """Hashes of data and settings, so that no other run resumes the state."""
 
     def begin(self) -> int:
-        """Make the folder, whole or not at all."""
+        """Make the output folder with its first files, or none of it."""
         if not self.state.trainer.ranks.first:
             return 0
         with new_folder(self.writer.folder) as folder:
@@ -162,13 +162,13 @@ class _Run:
         return 0
 
     def save(self, step: int) -> None:
-        """Keep the state, and the adapter where it is a good one."""
+        """Save the state, and the adapter if the monitor finds it healthy."""
         if self.state.monitor.healthy:
             self.writer.save(self.state.trainer, step=step)
         self.state.save(self.writer.folder / STATE_NAME, step=step, data_key=self.key)
 
     def steps(self, start: int) -> Iterator[Progress]:
-        """Train from a step on."""
+        """Train from a step to the end."""
         state = self.state
         return train(
             state.trainer,
@@ -182,7 +182,7 @@ class _Run:
 
 
 def settle(inputs: RunInputs, settings: TrainSettings, *, resume: bool) -> TrainSettings:
-    """Let the first process decide for all what the settings leave to the machine."""
+    """Let the first process fix, for all, the settings that depend on the machine."""
     with inputs.ranks.agreeing():
         if inputs.ranks.first:
             saved_at = inputs.output / SETTINGS_NAME if resume else None
@@ -196,7 +196,7 @@ def _prepare(
     """Load the model, put an adapter on it, and set up all that a run needs.
 
     Returns:
-        The run, and the saved state it is to go on from.
+        The run, and the saved state that it resumes from.
     """
     saved = None
     with inputs.ranks.agreeing():
@@ -239,7 +239,7 @@ def _prepare(
 def _describe(
     inputs: RunInputs, settings: TrainSettings, records: Sequence[ImageRecord], model: Segmenter
 ) -> AdapterWriter:
-    """Fill in the card of the adapter that will be; `model` carries none yet."""
+    """Fill in the card of the adapter before it is made; `model` has none yet."""
     return AdapterWriter.for_run(
         inputs.output,
         model,

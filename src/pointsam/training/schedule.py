@@ -1,4 +1,4 @@
-"""Which images a step sees, and how fast it learns: pure functions of the step."""
+"""The images and the learning rate of a step, as pure functions of its number."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -11,7 +11,7 @@ from pointsam.training.settings import ScheduleSettings
 
 @dataclass(frozen=True)
 class Schedule:
-    """The steps of a run over `images` images; nothing in it depends on what came before."""
+    """The steps of a run over `images` images; no step depends on an earlier one."""
 
     images: int
     batch_size: int
@@ -29,18 +29,18 @@ class Schedule:
         return max(self.settings.min_steps, round(self.settings.epochs * self.steps_per_epoch))
 
     def epoch(self, step: int) -> int:
-        """Number the pass, from 0, that a step belongs to."""
+        """Give the number, from 0, of the pass that a step belongs to."""
         return step // self.steps_per_epoch
 
     def batch(self, step: int) -> list[int]:
-        """Name the images of a step; each pass has an order of its own."""
+        """Give the indices of a step's images; each pass has its own order."""
         generator = addressed_generator(self.seed, "order", self.epoch(step))
         order = torch.randperm(self.images, generator=generator)
         start = step % self.steps_per_epoch * self.batch_size
         return order[start : start + self.batch_size].tolist()
 
     def lr(self, step: int) -> float:
-        """Give the learning rate: linear warm-up, then tenfold falls, or a linear one to zero."""
+        """Give the learning rate: linear warm-up, then tenfold steps or a linear fall to zero."""
         done = (step + 1) / self.steps_per_epoch
         warmup = self.settings.warmup_epochs
         falls = sum(done > epoch for epoch in self.settings.decay_epochs)

@@ -15,11 +15,11 @@ from pointsam.training.recipes import labels_recipe
 
 Regime = Literal["labels", "pointsam", "self-training", "supervised"]
 ANNOTATED_REGIMES: tuple[Regime, ...] = ("labels", "supervised")
-"""Those that learn from masks which are there before, and have no teacher."""
+"""Regimes that learn given masks, without a teacher."""
 
 
 class Settings(BaseModel):
-    """What all stages share: nothing changes after reading, nothing unknown is read."""
+    """Base of all stages: frozen, and an unknown key is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -46,7 +46,7 @@ _FORMER_NAMES = {"least_": "min_", "most_": "max_", "watch": "monitor"}
 
 
 class ModelSettings(Settings):
-    """The base model and what of it is trained."""
+    """The base model, and which of its layers are adapted."""
 
     name: str = Field("mobile_sam", description="name, folder or checkpoint file of the base model")
     side: int = Field(1024, ge=64, description="side of the model's input, in pixels")
@@ -69,7 +69,7 @@ class ModelSettings(Settings):
 
 
 class DataSettings(Settings):
-    """How images become steps."""
+    """Views and batches of the images."""
 
     batch_size: int = Field(1, ge=1, description="images in one optimizer step")
     views: int = Field(4, ge=1, description="pre-drawn weak and strong views of each image")
@@ -98,7 +98,7 @@ class ScheduleSettings(Settings):
         1, ge=1, description="optimizer steps at least, however few images there are"
     )
     clip_norm: float | None = Field(
-        0.2, gt=0, description="longest gradient; one flooded mask is many times a usual step's"
+        0.2, gt=0, description="a longer gradient, as of one bad mask, is scaled to it"
     )
     average_decay: float = Field(
         0.99, ge=0, lt=1, description="of the slow average that is the result; 0: the last state"
@@ -108,8 +108,8 @@ class ScheduleSettings(Settings):
 class TeacherSettings(Settings):
     """Where pseudo-labels come from and which of them are accepted.
 
-    The frozen teacher cannot follow a student astray, so it is the usual one; the paper's is the
-    student itself, ``live``. Measured side by side in docs/results.md.
+    The default teacher is the frozen SAM, which a student that gets worse cannot change. The
+    paper's teacher is the student itself, ``live``. docs/results.md compares them.
     """
 
     weights: Literal["average", "live", "frozen"] = Field(
@@ -117,7 +117,7 @@ class TeacherSettings(Settings):
     )
     iou_threshold: float = Field(0.1, ge=0, le=1, description="masks above this IoU are rivals")
     max_negatives: int = Field(
-        3, ge=0, description="rivals' points lent to an instance; 0 switches calibration off"
+        3, ge=0, description="rivals' points taken as negatives; 0 switches calibration off"
     )
     min_iou_prediction: float = Field(
         0.5, ge=0, le=1, description="masks the teacher itself rates lower are not trained on"
@@ -133,7 +133,7 @@ class LossSettings(Settings):
     prototype: float = Field(0.1, ge=0)
     gamma: float = Field(2.0, ge=0, description="exponent of the focal loss")
     focal_mean: bool = Field(
-        False, description="average it over an image's objects; the published sum favours many"
+        False, description="average focal over an image's objects; the published recipe sums"
     )
 
     @property
@@ -152,7 +152,7 @@ class PrototypeSettings(Settings):
 
 
 class MonitorSettings(Settings):
-    """When a run is measured against the frozen model, and when it is stopped."""
+    """When a run is compared with the frozen model, and when it is stopped."""
 
     interval: int = Field(10, ge=1, description="steps between two measurements")
     window: int = Field(6, ge=2, description="measurements that are judged together")
@@ -186,9 +186,9 @@ class TrainSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _fit_regime(cls, given: Any) -> Any:
-        """Self-training is the frozen SAM's masks: no calibration, no prototypes.
+        """Set the defaults of a regime, which the given values override.
 
-        Training on labels has a recipe of its own, which what is given goes over.
+        Self-training learns the frozen SAM's masks, without calibration and prototypes.
         """
         if isinstance(given, dict) and given.get("regime") == "labels":
             return merged(labels_recipe(given), given)
@@ -197,7 +197,7 @@ class TrainSettings(Settings):
                 "teacher": {"weights": "frozen", "max_negatives": 0},
                 "loss": {"prototype": 0.0},
             }
-            # What is no mapping is left as it is, to be refused.
+            # A value that is no mapping stays, and is refused later.
             usable = {k: v for k, v in fixed.items() if isinstance(given.get(k, {}), dict)}
             return merged(given, usable)
         return given
@@ -213,7 +213,7 @@ def train_settings(values: dict[str, Any], *, source: str) -> TrainSettings:
     """Check settings.
 
     Raises:
-        InputError: a bad value or an unknown key, with what is known and where it came from.
+        InputError: a bad value or an unknown key; the message lists the known ones.
     """
     try:
         return TrainSettings.model_validate(values)
@@ -234,7 +234,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} is not YAML ({in_words(error)}).") from error
     if twice is not None:
-        raise InputError(f"{path} gives {twice} twice: YAML would take the last without a word.")
+        raise InputError(f"{path} gives {twice} twice: remove one of them.")
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -258,10 +258,10 @@ def write_settings(settings: TrainSettings, path: Path) -> None:
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Lay one nested mapping over another.
+    """Give a nested mapping with the values of another over it.
 
     Raises:
-        InputError: a value where the other has a mapping.
+        InputError: one has a value where the other has a mapping.
     """
     result = dict(base)
     for key, value in over.items():

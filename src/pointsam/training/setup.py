@@ -1,4 +1,4 @@
-"""From settings to values: views, target prototypes, teacher, and all that a step needs."""
+"""Makes the parts of a run from its settings: views, prototypes, teacher, trainer."""
 
 import logging
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ def make_views(
         images: gives their pixels.
         settings: of the run.
         stride: of the model's image embedding, in pixels of the model frame.
-        pinned: make them in memory that a GPU can read meanwhile.
+        pinned: put them in page-locked memory, which a GPU reads without waiting.
     """
     return Views(
         records,
@@ -81,7 +81,7 @@ def new_state(
     ranks: Ranks,
     start: Start | None = None,
 ) -> TrainState:
-    """Put an adapter on a model, and make all that changes while the run goes on.
+    """Put an adapter on a model, and make the parts of a run that change from step to step.
 
     Args:
         model: frozen, without an adapter.
@@ -89,9 +89,9 @@ def new_state(
         settings: of the run, its precision settled.
         first_block: of the encoder that the adapter may change.
         frozen_features: gives the frozen part's output.
-        saved: state of the run to go on with; only its prototypes are taken here.
+        saved: state of a resumed run; only its prototypes are read here.
         ranks: the processes of the run.
-        start: the adapter to go on from; a new one is made if None.
+        start: the adapter that the run starts from; None makes a new one.
 
     Raises:
         InputError: an adapter that can't be made or does not fit, or too few points for prototypes.
@@ -122,14 +122,14 @@ def make_trainer(
     target: Float[Tensor, "target channels"] | None,
     ranks: Ranks = ALONE,
 ) -> Trainer:
-    """Put together what a step needs.
+    """Make the trainer of a run.
 
     Args:
         model: with `adapter` on it.
         adapter: that is trained.
         settings: of the run.
         frozen_features: gives the frozen part's output.
-        target: prototypes of the frozen model; None where no term asks for them.
+        target: prototypes of the frozen model; None where no loss term needs them.
         ranks: the processes of the run.
     """
     assert settings.precision != "auto"  # settled before
@@ -178,11 +178,11 @@ def find_prototypes(
 
     Args:
         model: with `adapter` on it.
-        adapter: switched off while the frozen model is looked at.
+        adapter: switched off while the frozen model runs.
         views: of the training images.
         settings: of the run.
         frozen_features: gives the frozen part's output.
-        saved: state of the run to go on with.
+        saved: state of a resumed run.
         ranks: the processes of the run.
 
     Returns:
@@ -210,7 +210,7 @@ def find_prototypes(
 
 
 def _warn_of_idle_bank(views: Views, settings: TrainSettings) -> None:
-    """Say so where the memory bank can't fill: the prototype term would stay zero unnoticed."""
+    """Warn where the memory bank can't fill, since the prototype term then stays zero."""
     instances = sum(min(len(record.instances), views.max_instances) for record in views.records)
     expected = int(instances * settings.schedule.epochs)
     if expected < settings.prototypes.bank:
@@ -244,7 +244,7 @@ def _frozen_prototypes(
     order = order[:images]
     own = ranks.share(order)
     features = []
-    # A rank without an image reads one for the number of channels, and gives none of it.
+    # A rank without an image encodes one to learn the number of channels, and keeps no feature.
     for index in Bar(
         own or order[:1], desc="target prototypes", unit="image", disable=not ranks.first
     ):

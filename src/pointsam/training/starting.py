@@ -1,4 +1,4 @@
-"""Training on from an adapter: the same base, other data if wanted, and a card that says so."""
+"""Training that starts from an adapter, on the same base, with the same or other data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from pointsam.models.segmenter import Segmenter
 from pointsam.training.settings import TrainSettings
 
 KEPT = ("side", "rank", "adapt", "first_block")
-"""Settings of the model that an adapter's folder has fixed, by their name in its card."""
+"""Settings of the model that an adapter fixes, by their name in its card."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """An adapter that a training goes on from."""
+    """The adapter that a run starts from."""
 
     folder: Path
     card: AdapterCard
@@ -28,11 +28,11 @@ class Start:
 
     @property
     def described(self) -> dict[str, str]:
-        """Give what the card of the new adapter says of it."""
+        """Give the entry about it in the card of the new adapter."""
         return {"name": self.folder.resolve().name, "weights": self.weights_hash}
 
     def settings(self) -> dict[str, Any]:
-        """Give the settings that the adapter brings along; others go over them."""
+        """Give the settings of the adapter, which the user's settings override."""
         return {"model": {"name": self.card.base} | self._fixed()}
 
     def put_on(self, model: Segmenter, settings: TrainSettings) -> Adapter:
@@ -43,10 +43,10 @@ class Start:
         """
         asked = settings.model.model_dump(mode="json")
         for name, value in self._fixed().items():
-            # Another side is another size of the same input; None leaves it to the adapter.
+            # Another side is allowed: the input only changes size. None takes the adapter's side.
             if name != "side" and asked[name] not in (None, value):
                 raise InputError(
-                    f"--start-from {self.folder}: the adapter has {name} {value}, the settings "
+                    f"--start-from {self.folder}: the adapter has {name} {value}, but the settings "
                     f"say {asked[name]}: leave {name} out, or start without an adapter."
                 )
         return load_adapter(model, self.folder)
@@ -57,7 +57,7 @@ class Start:
 
 
 def start_from(folder: Path) -> Start:
-    """Read what an adapter folder is.
+    """Read an adapter folder.
 
     Raises:
         FileNotFoundError: it is none.
@@ -66,12 +66,12 @@ def start_from(folder: Path) -> Start:
     card = read_card(folder)
     weights = folder / WEIGHTS_NAME
     if not weights.is_file():
-        raise FileNotFoundError(f"{folder} is no whole adapter folder (no {WEIGHTS_NAME}).")
+        raise FileNotFoundError(f"{folder} is no complete adapter folder: no {WEIGHTS_NAME}.")
     return Start(folder, card, sha256_of(weights))
 
 
 def hashed(sources: Mapping[str, str], start: Start | None) -> dict[str, str]:
-    """Give the hash of each file that decides a run, by name, the first adapter's included."""
+    """Give the hash of each input file by name, with that of the first adapter."""
     begun = {} if start is None else {f"start: {start.folder.name}": start.weights_hash}
     return {**sources, **begun}
 
@@ -79,7 +79,7 @@ def hashed(sources: Mapping[str, str], start: Start | None) -> dict[str, str]:
 def adapter_to_train(
     model: Segmenter, start: Start | None, settings: TrainSettings, *, first_block: int
 ) -> Adapter:
-    """Put on the adapter that is trained: a new one, or the one to go on from.
+    """Put the adapter to train on the model: a new one, or the one to start from.
 
     Raises:
         InputError: nothing to adapt, or an adapter that does not fit.

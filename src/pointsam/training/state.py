@@ -1,4 +1,4 @@
-"""What a killed run needs to go on exactly where it was."""
+"""The saved state of a run, from which a stopped run resumes exactly."""
 
 import logging
 import shutil
@@ -19,17 +19,17 @@ PREVIOUS_NAME = "state.previous.pt"
 CHECKSUM_NAME = "state.sha256"
 
 RunKey = str | dict[str, str]
-"""What a run is over, by the names of its parts."""
+"""Names of the parts that identify a run, for messages."""
 
 _LOG = logging.getLogger("pointsam")
 
 
 @dataclass(frozen=True, eq=False)
 class TrainState:
-    """Everything that changes while a run goes on.
+    """Everything that changes during a run.
 
-    Random draws are addressed by seed, pass and image, and the learning rate is a function of the
-    step, so neither is here.
+    Random draws depend on seed, pass and image, and the learning rate depends on the step, so
+    neither is saved.
     """
 
     trainer: Trainer
@@ -37,7 +37,7 @@ class TrainState:
     monitor: CollapseMonitor
 
     def save(self, path: Path, *, step: int, data_key: RunKey) -> None:
-        """Write the state after `step` finished steps; the one before it is kept beside it."""
+        """Write the state after `step` finished steps, and keep the one before it."""
         regularizer = self.trainer.regularizer
         state = {
             "step": step,
@@ -56,12 +56,12 @@ class TrainState:
                 kept.append(sha256_of(path))
                 with replacing(path.with_name(PREVIOUS_NAME)) as previous:
                     shutil.copyfile(path, previous)
-            # First the checksums, of the new and of the old state: either is known at any time.
+            # The checksums of both states come first, so that either is accepted at any time.
             with replacing(path.with_name(CHECKSUM_NAME)) as checksums:
                 checksums.write_text("\n".join(kept) + "\n")
 
     def restore(self, state: dict[str, Any]) -> int:
-        """Take a state up that `read_state` gave; give the number of finished steps."""
+        """Continue from a state of `read_state`; give the number of finished steps."""
         self.trainer.adapter.load_state(state["adapter"])
         self.optimizer.load_state_dict(state["optimizer"])
         device = self.trainer.model.device
@@ -78,24 +78,24 @@ class TrainState:
 
 
 def read_state(path: Path, *, data_key: RunKey | None = None) -> dict[str, Any]:
-    """Read a saved state, of the run over these data where a key says which.
+    """Read a saved state, and compare its key with the run's if one is given.
 
     Raises:
         FileNotFoundError: there is none.
-        InputError: the file is damaged, or of a run over other data.
+        InputError: the file is damaged, or belongs to a run with other data or settings.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no {path} to resume from: run without --resume.")
     state = _sound_state(path)
     if not isinstance(state, dict) or "data_key" not in state:
-        raise InputError(f"{path} is no state of a training run: start anew.")
+        raise InputError(f"{path} is no state of a training run: start again without --resume.")
     if data_key not in (None, state["data_key"]):
         raise _of_another_run(path, _changed(state["data_key"], data_key))
     return state
 
 
 def _sound_state(path: Path) -> Any:
-    """Read a state, or the one before it where it was damaged."""
+    """Read a state; where it is damaged, read the one before it."""
     for kept in (path, path.with_name(PREVIOUS_NAME)):
         if kept.is_file() and _as_written(kept):
             try:
@@ -105,7 +105,7 @@ def _sound_state(path: Path) -> Any:
             if kept != path:
                 _LOG.warning("%s is damaged: going on from the state before it", path)
             return state
-    raise InputError(f"{path} is damaged: start anew.")
+    raise InputError(f"{path} is damaged: start again without --resume.")
 
 
 def _as_written(path: Path) -> bool:
@@ -115,7 +115,7 @@ def _as_written(path: Path) -> bool:
 
 
 def _changed(before: Any, now: RunKey | None) -> str:
-    """Name the parts of what a run is over that are not those it began with."""
+    """Name the parts of the key that have changed since the run began."""
     if not isinstance(before, dict) or not isinstance(now, dict):
         return ""
     return ", ".join(sorted(n for n in {*before, *now} if before.get(n) != now.get(n)))

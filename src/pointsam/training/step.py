@@ -1,4 +1,4 @@
-"""One optimizer step: a batch of views in, the gradient on the adapter, a report out.
+"""One optimizer step: it sets the adapter's gradient from a batch of views, and reports.
 
 The weak view is encoded once, by the teacher, and the strong view once, by the student. Each
 chunk of instances is decoded and back-propagated by itself (``backward.py``), so memory does not
@@ -35,21 +35,21 @@ FrozenFeatureSource = Callable[[Sequence[TrainingSample], Look], FrozenFeatures]
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What the student's masks of one image should be."""
+    """The masks of one image that the student learns."""
 
     masks: Bool[Tensor, "instances rows cols"]
     accepted: Bool[Tensor, " instances"]
-    """On the CPU, which has to know how many instances it sends to the decoder."""
+    """On the CPU, which must know how many instances the decoder gets."""
     weights: Float[Tensor, " instances"] | None = None
     """Trust in each mask, on the CPU; None where all count alike."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """All that a step needs; `step` leaves the gradient on the adapter's parameters.
+    """The parts of a run that a step uses; `step` sets the gradient of the adapter's parameters.
 
-    In a float16 run it is multiplied by the scaler's factor, which the optimizer's side divides
-    by again. All processes hold the same sum of gradients, so all of them skip a step or none.
+    In a float16 run the gradient is multiplied by the scaler's factor, and the loop divides by it
+    before the optimizer runs. All processes have the same gradient, so all skip a step or none.
     """
 
     model: Segmenter
@@ -74,7 +74,7 @@ class Trainer:
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """Name the losses, in the order of a report's numbers."""
+        """Name the loss terms, in the order of a report's numbers."""
         return (*MASK_TERMS, PROTOTYPE_TERM) if self.regularizer is not None else MASK_TERMS
 
     def step(
@@ -84,9 +84,9 @@ class Trainer:
 
         Args:
             batch: this rank's share of the step's views, with at least one instance each; it may
-                be empty where another's is not.
-            measured: also measure each term's gradient and the teacher beside the frozen model,
-                which costs a backward pass a term, one more encode and one more decode.
+                be empty while another rank's is not.
+            measured: also measure each term's gradient, and compare the teacher with the frozen
+                model. This costs a backward pass for each term, one more encode and one decode.
             images: in the step on all ranks together; those of `batch` if not given.
         """
         scale = self._scale()
@@ -122,7 +122,7 @@ class Trainer:
     def _numbers(
         self, sums: dict[str, Tensor], targets: Sequence[Target]
     ) -> Float[Tensor, " numbers"]:
-        """Lay out what this rank adds to the report."""
+        """Give this rank's losses and counts as one vector."""
         instances = sum(len(target.accepted) for target in targets)
         accepted = sum(int(target.accepted.sum()) for target in targets)
         counts = torch.tensor([float(instances), float(accepted)])
@@ -159,12 +159,12 @@ class Trainer:
         frozen: list[PseudoLabels] = []
         if batch:
             with self.timer.part("encode weak"):
-                stem = self.frozen_features(batch, "weak")
+                features = self.frozen_features(batch, "weak")
             with self.timer.part("label"):
-                labels = self.teacher.label(stem, samples)
+                labels = self.teacher.label(features, samples)
             if measured:
                 with self.timer.part("monitor"):
-                    frozen = self.teacher.label_frozen(stem, samples)
+                    frozen = self.teacher.label_frozen(features, samples)
         monitored = None
         if measured:
             with self.timer.part("exchange"):
@@ -234,10 +234,10 @@ class Trainer:
         embedding: Embedding | None,
         backward: ChunkedBackward,
     ) -> Tensor:
-        """Hold the live point features to the target prototypes, then remember them.
+        """Give the prototype term of the live point features, then add them to the bank.
 
-        Each rank computes the term over the features of all, of which its own are live, so the
-        ranks' gradients add up to that of one process.
+        Each rank computes the term over the features of all ranks, but only its own carry
+        gradient, so the ranks' gradients add up to that of one process.
 
         Returns:
             The term's value on the first rank, 0 on the others.
@@ -258,7 +258,7 @@ class Trainer:
 
 
 def _targets(labels: Sequence[PseudoLabels]) -> list[Target]:
-    """Take what the teacher gave; which masks are accepted comes over in one copy."""
+    """Make targets of the teacher's labels, with one copy to the CPU for all images."""
     if not labels:
         return []
     accepted = torch.cat([label.accepted for label in labels]).cpu()

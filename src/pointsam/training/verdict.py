@@ -1,4 +1,4 @@
-"""What a run says of itself at its end: the frozen and the adapted model on the same clicks."""
+"""The comparison at the end of a run: frozen and adapted model on the same clicks."""
 
 from collections.abc import Sequence
 

@@ -15,12 +15,12 @@ from pointsam.training.moved_clicks import move_clicks
 
 @dataclass(frozen=True)
 class Views:
-    """A finite pool of views of each image; the same pool in every pass and every run."""
+    """A fixed pool of views of each image, the same in every pass and every run."""
 
     records: Sequence[ImageRecord]
     images: ImageSource
     seed: int
-    """Of the run; every draw is addressed by it, the image and the pass."""
+    """Of the run; a draw depends on it, the image and the pass alone."""
     side: int
     """Of the model's input, in pixels."""
     count: int
@@ -28,15 +28,15 @@ class Views:
     max_instances: int
     """Of one image in a view."""
     with_masks: bool = False
-    """Whether views carry the masks that are learned from."""
+    """Whether views have the masks that the student learns."""
     strong_share: float = 1.0
     """Share of the views whose colours are changed."""
     moved_clicks: float = 0.0
-    """Share of the objects that are clicked anew, anywhere on their mask."""
+    """Share of the objects that get new clicks, anywhere on their mask."""
     stride: int = 16
     """Of the model's image embedding, in pixels of the model frame."""
     pinned: bool = False
-    """Whether views lie in memory that a GPU can read while the step before is computed."""
+    """Whether views are put in page-locked memory, which a GPU reads without waiting."""
 
     def __call__(self, index: int, epoch: int) -> TrainingSample:
         """Give the view of an image that a pass uses, with `max_instances` instances at most."""
@@ -55,7 +55,7 @@ class Views:
         return pin(view) if self.pinned else view
 
     def _look(self, view: TrainingSample, record: ImageRecord, epoch: int) -> TrainingSample:
-        """Leave some views their colours, and click some of the labelled objects anew."""
+        """Keep the colours of some views, and replace the clicks of some labelled objects."""
         generator = addressed_generator(self.seed, "look", record.id, epoch)
         plain = torch.rand((), generator=generator) >= self.strong_share
         if plain:
