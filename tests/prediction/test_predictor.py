@@ -157,7 +157,7 @@ def test_a_box_is_a_prompt_with_or_without_points():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "neither points nor boxes"),
+        ({}, "no points and no boxes"),
         ({"boxes": np.array([[5.0, 5.0, 5.0, 9.0]])}, "x0 < x1"),
         ({"boxes": np.zeros((0, 4)), "points": np.array([[1.0, 1.0]])}, "0 boxes for 1 rows"),
     ],

@@ -1,7 +1,7 @@
-"""Masks without clicks: a grid of prompts, then only the masks worth keeping.
+"""Automatic masks: prompts on a grid, without clicks, of which only good masks are kept.
 
-Nothing in training teaches the model to refuse background: every grid point gives some mask. How
-good it is is judged by three numbers that need no truth, and duplicates are removed.
+Every grid point gives some mask, also on background. Three numbers that need no annotation judge
+each mask, and NMS removes those of an object that another mask already covers.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from pointsam.prediction.ranking import Factor, best_first, nms, rank
 from pointsam.prompts import POSITIVE, Prompts
 
 ANYTHING = "object"
-"""Category of what was found without being asked for."""
+"""Category of automatic masks, which have no class of their own."""
 
 STABILITY_OFFSET = 1.0
 """Logits by which the threshold is moved either way.
@@ -39,13 +39,13 @@ class AutomaticSettings:
     """Which masks of a grid are kept."""
 
     grid: int = 32
-    """Points along the longer side of the image; as far apart along the other."""
+    """Points along the longer side of the image, at the same distance along the other."""
     min_iou: float = 0.7
     """SAM's own estimate of a mask's IoU, at least."""
     min_stability: float = 0.85
     """IoU of the mask at a higher and at a lower threshold, at least."""
     max_overlap: float = 0.7
-    """IoU of two masks above which the lower-ranked one is a duplicate."""
+    """IoU of two masks above which NMS removes the lower-ranked one."""
     max_area: float = 0.5
     """Share of the image above which a mask is no object."""
     rank_by: tuple[Factor, ...] = ("iou", "stability", "similarity")
@@ -64,7 +64,7 @@ class AutomaticSettings:
 
 @dataclass(frozen=True, eq=False)
 class AutomaticMasks:
-    """Masks of one image that nobody asked for one by one, the best first."""
+    """Automatic masks of one image, the best first."""
 
     low_res_logits: Float[Tensor, "masks rows cols"]
     points: Float[Tensor, "masks 2"]
@@ -74,7 +74,7 @@ class AutomaticMasks:
     similarity: Float[Tensor, " masks"]
     """Cosine of the mask's mean feature with the nearest target prototype; 1 without any."""
     rank: Float[Tensor, " masks"]
-    """Product of the factors masks are ranked by."""
+    """Product of the factors that rank masks."""
 
     def __getitem__(self, masks: Tensor) -> "AutomaticMasks":
         """Keep these masks."""
@@ -97,7 +97,7 @@ def automatic_masks(
     *,
     prototypes: Float[Tensor, "prototypes channels"] | None,
 ) -> AutomaticMasks:
-    """Prompt one image with a grid and keep the good masks, each once.
+    """Prompt one image with a grid, and keep the good masks without duplicates.
 
     Args:
         model: that made `embedding`.
@@ -153,7 +153,7 @@ def stability(
 def mask_features(
     features: Float[Tensor, "channels rows cols"], masks: Bool[Tensor, "masks _ _"]
 ) -> Float[Tensor, "masks channels"]:
-    """Give the mean feature of the cells under each mask, each cell as much as it is covered."""
+    """Give the mean feature of the cells under each mask, weighted by the covered share."""
     rows, cols = features.shape[1:]
     cover = F.adaptive_avg_pool2d(masks.to(features), (rows, cols)).flatten(1)
     weights = cover / cover.sum(dim=1, keepdim=True).clamp(min=torch.finfo(cover.dtype).tiny)
@@ -211,7 +211,7 @@ def _judged(
     prototypes: Float[Tensor, "prototypes _"] | None,
     rank_by: Sequence[Factor],
 ) -> AutomaticMasks:
-    """Put the three factors and their product beside the masks."""
+    """Give the masks with the three factors and their product."""
     stable = stability(low_res_logits)
     alike = similarity(features, threshold(low_res_logits), prototypes=prototypes)
     factors: dict[Factor, Tensor]
@@ -223,7 +223,7 @@ def _judged(
 def _worth_keeping(
     masks: AutomaticMasks, frame: ModelFrame, settings: AutomaticSettings
 ) -> Int[Tensor, " kept"]:
-    """Number the masks that pass the limits of score, stability and size."""
+    """Give the indices of the masks within the limits of score, stability and size."""
     valid = frame.low_res_valid().to(masks.rank.device)
     area = (threshold(masks.low_res_logits) & valid).sum(dim=(1, 2))
     return (
@@ -239,7 +239,7 @@ def _worth_keeping(
 
 
 def _join(parts: Sequence[AutomaticMasks]) -> AutomaticMasks:
-    """Put the masks of several chunks together."""
+    """Join the masks of several chunks."""
     return AutomaticMasks(
         torch.cat([part.low_res_logits for part in parts]),
         torch.cat([part.points for part in parts]),

@@ -1,7 +1,7 @@
-"""From masks to oriented boxes, and how well two sets of oriented boxes agree.
+"""Oriented boxes of masks.
 
-Pixel-edge convention: pixel ``(x, y)`` covers the square from ``(x, y)`` to ``(x + 1, y + 1)``, so
-the box of one pixel has side 1 and no mask but the empty one is degenerate.
+Boxes are counted from pixel edges: pixel ``(x, y)`` covers the square from ``(x, y)`` to
+``(x + 1, y + 1)``. The box of one pixel has side 1, so every mask but an empty one has an area.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,10 @@ from pointsam.prompts import POSITIVE
 
 @dataclass(frozen=True)
 class Trim:
-    """What is taken off a mask before its box is drawn."""
+    """Parts that are removed from a mask before its box is drawn."""
 
     bridge: float = 0.0
-    """Parts thinner than this, in pixels, hold nothing together; 0 keeps all."""
+    """Bridges thinner than this, in pixels, are cut; 0 cuts none."""
     one_part: bool = False
     """Keep the part that was clicked, or the largest where none was."""
 
@@ -42,7 +42,7 @@ def oriented_box(
     Args:
         mask: in the image frame.
         points: ``(x, y)``, positive, as clicked; may be none.
-        trim: what is taken off first; a mask that would lose everything keeps everything.
+        trim: parts that are removed first; a mask that would lose all of them keeps all.
     """
     kept = trimmed(mask, points=points, trim=trim)
     rows = np.flatnonzero(kept.any(axis=1))
@@ -61,9 +61,9 @@ def boxes_of(
     """Draw the box of every mask of a data set.
 
     Args:
-        images: with masks; points, where there are any, say which part of a mask is meant.
+        images: with masks; points, if any, say which part of a mask is meant.
         scores: by annotation id; 1 where there is none.
-        trim: what is taken off the masks first.
+        trim: parts that are removed from the masks first.
 
     Returns:
         Boxes of all images, and the number of masks that were empty and have none.
@@ -96,7 +96,7 @@ def trimmed(
     points: Float[np.ndarray, "points 2"],
     trim: Trim,
 ) -> Bool[np.ndarray, "height width"]:
-    """Take thin bridges and parts that were not clicked off a mask."""
+    """Remove thin bridges, and parts that were not clicked, from a mask."""
     cells = nearest_pixel(points).reshape(-1, 2)[:, ::-1]
     cells = cells.clip(0, np.array(mask.shape) - 1)
     kept = mask
@@ -115,8 +115,8 @@ def _without_bridges(
 ) -> Bool[np.ndarray, "height width"]:
     """Cut a mask where it is thinner than `width` and keep the thick part that was clicked.
 
-    The thick core is what lies deeper than half the width. It grows back into the mask by as much
-    and a half, so that corners return and of a bridge no more than a stub.
+    The thick core is all pixels deeper in the mask than half the width. It then grows back inside
+    the mask by one and a half times that depth: corners return, and of a bridge only a stub.
     """
     padded = np.pad(mask, 1).astype(np.uint8)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]

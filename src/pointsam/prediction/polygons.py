@@ -1,7 +1,7 @@
-"""Polygons one can use: fewer vertices, right angles, no crumbs, whatever traced them.
+"""Rules for polygons: fewer vertices, right angles, round corners, no small parts or holes.
 
-Shapes are in a flat frame with one unit along both axes, metres where the ground is known and
-pixels elsewhere; the caller brings them there and back.
+Shapes are in a flat frame with one unit along both axes: metres where the ground size is known,
+else pixels. The caller converts them into this frame and back.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from pointsam.errors import InputError
 from pointsam.prediction.rectangles import minimum_area_rectangle
 
 AUTO = 2.0
-"""Pixels: corners that turn about less ground than the square of this are steps of the raster."""
+"""Pixels; a corner whose triangle is below its square in area is a step of the raster."""
 SAME_SHAPE = 0.75
-"""IoU with its mask that a shape of right angles must keep; else the mask's own outline stays."""
+"""A shape with right angles below this IoU with its outline is not used."""
 CORNER_CUTS = 2
 """Times that smoothing cuts every corner."""
 
@@ -28,10 +28,10 @@ Ring = Float[np.ndarray, "_ 2"]
 
 @dataclass(frozen=True)
 class PolygonRules:
-    """What is done to the outlines of masks before they are written."""
+    """Rules that are applied to the outlines of masks before they are written."""
 
     simplify: float | Literal["auto"] | None = None
-    """Detail below this length is left out; ``auto`` takes the steps of the pixels away."""
+    """Detail below this length is removed; ``auto`` removes the steps of the pixels."""
     regularise: bool = False
     """Buildings: edges along two directions at right angles."""
     smooth: bool = False
@@ -45,20 +45,20 @@ class PolygonRules:
         if self.simplify not in (None, "auto") and not self.simplify > 0:  # type: ignore[operator]
             raise InputError(f"--simplify {self.simplify}: give a length above 0, or auto.")
         if min(self.min_area, self.min_hole) < 0:
-            raise InputError("--min-area and --min-hole are areas, and not below 0.")
+            raise InputError("--min-area and --min-hole are areas: give 0 or more.")
         if self.regularise and self.smooth:
-            raise InputError("--regularise makes corners and --smooth rounds them: give one.")
+            raise InputError("--regularise makes right angles, --smooth rounds them: give one.")
 
     @property
     def idle(self) -> bool:
-        """Say whether outlines stay as they were traced."""
+        """Whether outlines stay as they were traced."""
         return self == PolygonRules()
 
 
 def shaped(polygons: np.ndarray, rules: PolygonRules, *, pixel: float) -> np.ndarray:
     """Apply rules to outlines along pixel edges.
 
-    Neighbours that share an edge share it after `simplify`, too, where no two polygons overlap.
+    Neighbours still share their edges after `simplify`, if no two polygons overlap.
 
     Args:
         polygons: shapely multi-polygons; may be empty.
@@ -79,7 +79,7 @@ def shaped(polygons: np.ndarray, rules: PolygonRules, *, pixel: float) -> np.nda
 
 
 def _without_crumbs(shape: shapely.Geometry, rules: PolygonRules) -> shapely.MultiPolygon:
-    """Leave out small parts, and fill small holes of the others."""
+    """Remove small parts, and fill small holes of the others."""
     kept = []
     for part in shapely.get_parts(shape):
         holes = [hole for hole in part.interiors if shapely.Polygon(hole).area >= rules.min_hole]
@@ -89,7 +89,7 @@ def _without_crumbs(shape: shapely.Geometry, rules: PolygonRules) -> shapely.Mul
 
 
 def _simplified(shapes: np.ndarray, tolerance: float) -> np.ndarray:
-    """Leave out corners about little ground; shared edges stay shared."""
+    """Remove corners that span a small area; shared edges stay shared."""
     filled = np.flatnonzero(~shapely.is_empty(shapes))
     simple = shapes.copy()
     if not len(filled):
@@ -109,13 +109,13 @@ def _multi(shape: shapely.Geometry) -> shapely.MultiPolygon:
 
 
 def _right_angled(shape: shapely.MultiPolygon, mask: shapely.MultiPolygon) -> shapely.MultiPolygon:
-    """Draw each part with right angles, where that keeps its shape."""
+    """Draw each part with right angles, where the result overlaps it enough."""
     found = []
     for part in shape.geoms:
         candidates = [_by_rings(shapely.MultiPolygon([part]), _squared), _rectangle(part)]
         own = shapely.intersection(mask, shapely.buffer(part, 0))
         scores = [_iou(candidate, own) for candidate in candidates]
-        # few corners are worth a little: a rectangle wins where it fits about as well
+        # A rectangle is preferred where it fits almost as well: it has fewer corners.
         best = int(np.argmax([scores[0], scores[1] + 0.03]))
         good = scores[best] >= SAME_SHAPE and candidates[best].is_valid
         found += list(candidates[best].geoms) if good else [part]
@@ -139,7 +139,7 @@ def _iou(one: shapely.Geometry, other: shapely.Geometry) -> float:
 def _by_rings(
     shape: shapely.MultiPolygon, change: Callable[[Ring, float], Ring]
 ) -> shapely.MultiPolygon:
-    """Change every ring of a shape; rings that a change breaks stay as they were."""
+    """Change every ring of a shape; a ring that would become invalid stays as it was."""
     found = []
     for part in shape.geoms:
         axis = main_direction(shapely.get_coordinates(part.exterior))
@@ -151,10 +151,10 @@ def _by_rings(
 
 
 def main_direction(ring: Float[np.ndarray, "corners 2"]) -> float:
-    """Give the angle, within 45 degrees, that most of a closed ring's length is along or across.
+    """Give the angle, within 45 degrees, of the main direction of a closed ring's edges.
 
-    Edges at right angles are one direction: their angles are multiplied by four and averaged by
-    length.
+    Edges at right angles count as one direction: the angles are multiplied by four and averaged,
+    weighted by length.
     """
     edges = np.diff(ring, axis=0)
     angles = 4 * np.arctan2(edges[:, 1], edges[:, 0])
@@ -163,10 +163,10 @@ def main_direction(ring: Float[np.ndarray, "corners 2"]) -> float:
 
 
 def _squared(ring: Ring, axis: float) -> Ring:
-    """Move the edges of a closed ring to one direction and its right angle.
+    """Turn the edges of a closed ring into one direction or its right angle.
 
-    Edges in a row that go the same way become one, at their mean place by length; corners are
-    where neighbours then meet.
+    Neighbouring edges of the same direction become one, at their mean place weighted by length.
+    The new corners are the crossings of neighbouring edges.
     """
     turn = np.array([[np.cos(axis), -np.sin(axis)], [np.sin(axis), np.cos(axis)]])
     turned = ring @ turn
@@ -191,7 +191,7 @@ def _squared(ring: Ring, axis: float) -> Ring:
 
 
 def _rounded(ring: Ring, _axis: float) -> Ring:
-    """Cut every corner of a closed ring, a quarter of each edge away, some times.
+    """Cut every corner of a closed ring at a quarter of its edges, repeatedly.
 
     Source: Chaikin, "An algorithm for high-speed curve generation", 1974.
     """

@@ -1,4 +1,4 @@
-"""The library's front door: an image and points in, masks out, all of them arrays."""
+"""The predictor of the Python library: image and points in, masks out, all as arrays."""
 
 import hashlib
 from collections.abc import Iterator
@@ -44,14 +44,14 @@ class Prediction:
     scores: Float[np.ndarray, " instances"]
     """SAM's own estimate of each mask's IoU."""
     low_res_logits: Float[np.ndarray, "instances rows cols"]
-    """What the masks come from: a mask is where they are positive."""
+    """A mask is where its logits are positive."""
     image: UInt8[np.ndarray, "height width 3"] | None = None
-    """That the masks are of, for pictures."""
+    """The image that the masks are of, for pictures."""
     prompts: Prompts | None = None
-    """What was asked for, in the image frame."""
+    """Points and boxes of the call, in the image frame."""
 
     def plot(self) -> Image.Image:
-        """Draw image, masks and points; a notebook shows what this gives."""
+        """Give a picture of image, masks and points, which a notebook shows."""
         given = self.prompts
         if given is None or not given.labels.shape[1]:
             return showing.picture(self.masks, self.image, None, None)
@@ -89,7 +89,7 @@ class Prediction:
 
 
 class Predictor:
-    """A model, adapted or not, that remembers the last image it has seen."""
+    """A model, adapted or not, that keeps the embedding of the last image."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Predictor:
     ) -> Prediction:
         """Segment one instance for each row of points, each box, or each of both.
 
-        An image is encoded once: calls with the same pixels go on from its embedding.
+        An image is encoded once: further calls with the same pixels use its embedding.
 
         Args:
             image: RGB.
@@ -132,7 +132,7 @@ class Predictor:
         corners = None if boxes is None else _corners(boxes)
         if points is None:
             if corners is None:
-                raise InputError("neither points nor boxes: there is nothing to segment.")
+                raise InputError("no points and no boxes: there is nothing to segment.")
             prompts = Prompts.from_boxes(corners)
         else:
             prompts = _prompts(points, labels, size=(image.shape[0], image.shape[1]))
@@ -159,13 +159,13 @@ class Predictor:
 
     @contextmanager
     def direct(self) -> Iterator[None]:
-        """Make the model the one without the adapter inside a ``with`` block.
+        """Switch the adapter off inside a ``with`` block.
 
         Raises:
             InputError: there is no adapter.
         """
         if self.adapter is None:
-            raise InputError("no adapter is loaded: the model is the direct one already.")
+            raise InputError("no adapter is loaded, so the model is the direct one already.")
         self.forget()
         try:
             with self.adapter.disabled():
@@ -174,7 +174,7 @@ class Predictor:
             self.forget()
 
     def forget(self) -> None:
-        """Let go of the last image."""
+        """Drop the embedding of the last image."""
         self._seen = None
 
     def _encode(self, image: UInt8[np.ndarray, "height width 3"]) -> tuple[ModelFrame, Embedding]:
@@ -229,8 +229,8 @@ def usual_base(adapter: Path | None) -> str:
     """Name the model that is loaded where none is asked for: the adapter's base.
 
     Raises:
-        InputError: the adapter's base is neither a known name nor a file that is here. What a
-            card names is not downloaded: the user names it.
+        InputError: the adapter's base is neither a known name nor a file on this machine. A base
+            that only the card names is not downloaded: the user must name it.
     """
     if adapter is None:
         return EMBEDDED
@@ -245,7 +245,7 @@ def usual_base(adapter: Path | None) -> str:
 
 
 def _refuse_other_images(image: np.ndarray) -> None:
-    """Refuse what is no RGB image of bytes: floats of [0, 1] would all be black."""
+    """Refuse all but RGB bytes; an image of floats in [0, 1] would be black."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise InputError(
             f"the image is {image.dtype} of shape {image.shape}, expected uint8 of shape "

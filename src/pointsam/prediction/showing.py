@@ -1,4 +1,4 @@
-"""What a prediction is in a notebook and for other libraries: a picture, COCO, polygons."""
+"""A prediction as a picture, as COCO and as polygons, for notebooks and other libraries."""
 
 import io
 from typing import TYPE_CHECKING, Any

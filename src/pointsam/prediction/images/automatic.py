@@ -1,4 +1,4 @@
-"""Everything in ordinary images: from a file to masks that nobody has clicked on."""
+"""Automatic masks of ordinary images, from a file to masks."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -77,5 +77,5 @@ def load_prototypes(folder: Path) -> Float[Tensor, "prototypes channels"] | None
     except (SafetensorError, KeyError, OSError) as error:
         raise InputError(f"{path} holds no prototypes ({in_words(error)}): train again.") from error
     if prototypes.ndim != 2 or not prototypes.isfinite().all():
-        raise InputError(f"{path} is damaged: it holds no rows of numbers; train again.")
+        raise InputError(f"{path} is damaged: it holds no rows of numbers. Train again.")
     return prototypes

@@ -1,4 +1,4 @@
-"""Points to masks on ordinary images: COCO RLE, a label raster, a figure. No ground truth."""
+"""Masks of clicked objects on ordinary images: COCO RLE, a label raster, a figure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from pointsam.models.segment import segment
 from pointsam.models.segmenter import Segmenter
 
 SHOWN_AT_ONCE = 16
-"""Instances whose logits are brought to the image frame at once."""
+"""Instances whose logits are resized to the image frame at once."""
 
 MAX_LABELS = 65535
 """Objects that a 16-bit label raster can number."""
@@ -39,12 +39,12 @@ class ImagePrediction:
     record: ImageRecord
     image: UInt8[np.ndarray, "height width 3"]
     rles: tuple[dict[str, Any], ...]
-    """Each mask as it was decoded: two of them may claim one pixel."""
+    """Masks as they were decoded; two of them may overlap."""
     scores: tuple[float, ...]
     """SAM's own estimate of each mask's IoU."""
     labels: Int[np.ndarray, "height width"]
-    """Number of the instance at each pixel, from 1; where several claim one, the one with the
-    highest logit there. 0 is background."""
+    """Number of the instance at each pixel, from 1; 0 is background. Where masks overlap, the
+    instance with the highest logit has the pixel."""
 
 
 @torch.no_grad()
@@ -63,7 +63,7 @@ def predict_image(
         model: with or without an adapter.
         record: of the image, with points.
         folder: that the file name is in.
-        joint: decode rivals again with each other's points as negatives; as the teacher does.
+        joint: decode rivals again with each other's points as negatives, as the teacher does.
         precision: of the encoder.
         with_boxes: prompt with the instances' boxes in place of their points.
 
@@ -73,7 +73,7 @@ def predict_image(
     """
     if len(record.instances) > MAX_LABELS:
         raise InputError(
-            f"{record.file_name} has {len(record.instances)} instances, a label raster holds "
+            f"{record.file_name} has {len(record.instances)} instances, but a label raster holds "
             f"{MAX_LABELS}: split the image."
         )
     image = read_image_of(record, folder)
@@ -87,7 +87,7 @@ def predict_image(
 def image_masks(
     frame: ModelFrame, low_res_logits: Float[Tensor, "instances rows cols"]
 ) -> tuple[tuple[dict[str, Any], ...], Int[np.ndarray, "height width"]]:
-    """Give the RLEs and the label raster, some instances at a time: logits are large there."""
+    """Give RLEs and label raster; a few instances at a time, since their logits are large."""
     owners = PixelOwners(frame.image_size, device=low_res_logits.device)
     rles = []
     for start in range(0, len(low_res_logits), SHOWN_AT_ONCE):
@@ -135,11 +135,11 @@ def coco_annotations(
 def draw_figure(prediction: ImagePrediction) -> UInt8[np.ndarray, "_ _ 3"]:
     """Draw the image with its points beside the image with its masks and points."""
     height, width = prediction.record.size
-    # Panels are small: masks of a large image need not be drawn at its full size.
+    # Panels are small, so masks of a large image are not drawn at its full size.
     step = max(1, max(height, width) // LONGEST_SIDE)
     image, labels = prediction.image[::step, ::step], prediction.labels[::step, ::step]
     count = len(prediction.scores)
-    # One by one: thousands of masks at once would fill the memory.
+    # Masks are drawn one by one: thousands at once would fill the memory.
     masks = (labels == number for number in range(1, count + 1))
     background = [(x, y, 0) for x, y in prediction.record.background_points]
     rows = [[*instance.points, *background] for instance in prediction.record.instances]
@@ -166,7 +166,7 @@ def write_labels(labels: Int[np.ndarray, "height width"], path: Path) -> None:
 def output_names(records: Sequence[ImageRecord]) -> list[Path]:
     """Name the pictures of each image: as its file but ``.png``, below the output folder.
 
-    Sub-folders are kept. Names that would meet (``a.jpg``, ``a.tif``) also carry the image's id.
+    Sub-folders are kept. Names that would be equal (``a.jpg``, ``a.tif``) get the image's id, too.
     """
     plain = [_below(Path(record.file_name)).with_suffix(".png") for record in records]
     uses = Counter(plain)
@@ -183,5 +183,5 @@ def output_names(records: Sequence[ImageRecord]) -> list[Path]:
 
 
 def _below(path: Path) -> Path:
-    """Keep a name from leading out of the folder it is put into."""
+    """Make a name stay inside the folder that it is written into."""
     return Path(path.name) if path.is_absolute() or ".." in path.parts else path

@@ -1,4 +1,4 @@
-"""One image before and after adaptation: its masks beside each other, and what was gained."""
+"""One image before and after adaptation: its masks side by side, and the gain in IoU."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -54,7 +54,7 @@ class Comparison:
 
     @property
     def gain(self) -> float:
-        """How much adaptation added to the IoU.
+        """Adapted minus direct mean IoU.
 
         Raises:
             ValueError: there is no truth or no adapter.
@@ -70,7 +70,7 @@ def compare(
     """Segment one image with and without the adapter.
 
     Args:
-        predictor: with an adapter, or without: then there are direct masks alone.
+        predictor: without an adapter it gives direct masks alone.
         record: with points, and masks where there are any.
         folder: that the file name is in.
         given: the same instances in the same order with masks from a file.
@@ -100,7 +100,7 @@ def compare(
 def draw_comparison(comparison: Comparison) -> UInt8[np.ndarray, "_ _ 3"]:
     """Draw the panels: image with points, ground truth, direct, masks from a file, adapted."""
     prompts = _prompts(comparison.record)
-    # Panels are small; the masks of a large image need not be drawn at its full size.
+    # Panels are small, so masks of a large image are not drawn at its full size.
     step = max(1, max(comparison.record.size) // LONGEST_SIDE)
     image = comparison.image[::step, ::step]
     points, labels = prompts.points.numpy() / step, prompts.labels.numpy()
@@ -142,7 +142,7 @@ def telling(gains: Sequence[float], *, each: int) -> list[int]:
 
     Args:
         gains: of all images.
-        each: how many of a kind; an image is chosen once, so a small set gives fewer.
+        each: number of images of each kind; a small set gives fewer, since none comes twice.
     """
     order = sorted(range(len(gains)), key=lambda index: (-gains[index], index))
     middle = max(0, (len(order) - each) // 2)

@@ -1,7 +1,7 @@
-"""Masks of images as the files of label tools, so that they can be corrected there.
+"""Files of label tools with the masks of images, to correct them there.
 
-Polygons run along pixel edges, as the tools count. None of these formats has holes: they are
-filled. Parts of one object are polygons of one group.
+Corners are counted from pixel edges, as these tools do. None of these formats has holes, so holes
+are filled. The parts of one object are polygons of one group.
 """
 
 import json
@@ -21,12 +21,12 @@ from pointsam.files import replacing
 from pointsam.prediction.polygons import PolygonRules, shaped
 
 LABELME_VERSION = "5.5.0"
-"""Of the files LabelMe wrote when this was made; it refuses files without one."""
+"""Version of LabelMe's format; LabelMe refuses files without one."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledObject:
-    """One object of one image, as the tools want it."""
+    """One object of one image, as label tools describe it."""
 
     id: int
     category: str
@@ -208,7 +208,7 @@ LABEL_FILES: dict[str, Callable[[list[LabelledImage], Path], None]] = {
     "cvat": write_cvat,
     "yolo": write_yolo,
 }
-"""By the name that ``--also`` takes; each writes into a folder of that name."""
+"""Writers by the name that ``--also`` takes; each writes into a folder of that name."""
 
 
 def _names(images: list[LabelledImage]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Everything in a scene: a grid of points on the ground, and which of their masks are kept."""
+"""Automatic masks of a scene: a grid of points on the ground, and the masks that are kept."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,29 +25,29 @@ from pointsam.prompts import POSITIVE
 
 @dataclass(frozen=True, eq=False)
 class SceneAutomatic:
-    """What is kept where nobody has clicked."""
+    """Settings of automatic masks on a scene."""
 
     settings: AutomaticSettings
     prototypes: Float[Tensor, "prototypes channels"] | None
     """Target prototypes of the adapter."""
 
     def manifest(self) -> dict[str, Any]:
-        """Say what decides the masks."""
+        """Give the settings that decide the masks, for the run's manifest."""
         known = None if self.prototypes is None else self.prototypes.numpy().tobytes()
         digest = None if known is None else hashlib.sha256(known).hexdigest()
         return asdict(self.settings) | {"prototypes": digest}
 
 
 class GridTasks(Mapping[Window, list[SceneObject]]):
-    """Points over a scene, window by window, made when they are asked for: there may be millions.
+    """Grid points of a scene, made window by window, since there may be millions.
 
-    They lie on multiples of their distance, counted from the origin of the coordinates: the same
-    places whatever file was cut out. As with clicks, a point belongs to the window in which it is
-    most central. Iteration gives the windows in reading order.
+    Points lie at multiples of their distance from the origin of the coordinates, so that two
+    files of one scene have the same points. As with clicks, a point belongs to the window in
+    which it is most central. Iteration gives the windows in reading order.
     """
 
     def __init__(self, grid: Grid, *, side: int, count: int) -> None:
-        """Lay the points.
+        """Lay out the points.
 
         Args:
             grid: the scene; one that is no larger than a window is one window.
@@ -61,8 +61,8 @@ class GridTasks(Mapping[Window, list[SceneObject]]):
         box = grid.box
         self._x = _places(box[0], box[2], step=side / count)
         self._y = _places(box[1], box[3], step=side / count)
-        # Columns and rows of the grid in each window: which of them is most central is a matter of
-        # each axis alone.
+        # Columns and rows of the grid in each window; each axis decides alone in which window a
+        # point is most central.
         self._shares: dict[Window, tuple[range, range]] = {}
         if grid.fits(side):
             if self._x.size and self._y.size:
@@ -86,7 +86,7 @@ class GridTasks(Mapping[Window, list[SceneObject]]):
         return len(self._shares)
 
     def object(self, index: int) -> SceneObject:
-        """Make one point, by its number in the rows of the whole scene."""
+        """Make the point with this number; points are numbered row by row over the whole scene."""
         row, column = divmod(index, self._x.size)
         points = np.array([[self._x[column], self._y[row]]])
         return SceneObject(index, index + 1, ANYTHING, points, np.array([POSITIVE]))
@@ -95,16 +95,16 @@ class GridTasks(Mapping[Window, list[SceneObject]]):
 def kept(
     masks: Sequence[SceneMask], settings: AutomaticSettings, *, window: Window, grid: Grid
 ) -> list[SceneMask]:
-    """Keep the masks of one window that pass the limits of score, stability and size, each once.
+    """Keep the masks of one window within the limits of score, stability and size, after NMS.
 
-    A mask that is cut goes: the object is more central in another window, where other points of
-    the grid lie on it. Duplicates go here already, so that what is stored grows with the objects
-    and not with the points that lie on them.
+    A mask that the window cuts is left out: its object is more central in another window, where
+    other points of the grid lie on it. NMS runs here already, so that the stored masks grow with
+    the objects and not with the points on them.
 
     Args:
         masks: that were found in the window.
         settings: the limits.
-        window: size is counted as a share of what it shows of the scene.
+        window: of the masks; sizes are shares of the part of it that lies on the scene.
         grid: the scene.
     """
     x0, y0, x1, y1 = meet(window.box, grid.box) or window.box
@@ -124,7 +124,7 @@ def kept(
 def settled(
     tasks: GridTasks, masks: Sequence[SceneMask], settings: AutomaticSettings
 ) -> tuple[list[SceneObject], list[SceneMask]]:
-    """Rank the masks of all windows, drop duplicates, and number what is left from 0.
+    """Rank the masks of all windows, apply NMS, and number the kept masks from 0.
 
     Returns:
         Objects and masks, the best first; a mask's score is its rank.
@@ -137,7 +137,7 @@ def settled(
 
 
 def _best(masks: Sequence[SceneMask], settings: AutomaticSettings) -> list[tuple[float, SceneMask]]:
-    """Give the masks that are not empty with their rank, the best first, without duplicates."""
+    """Give the masks with their rank, the best first, after NMS and without empty ones."""
     factors: dict[Factor, Tensor] = {
         "iou": _column(mask.score for mask in masks),
         "stability": _column(mask.stability for mask in masks),
@@ -159,7 +159,7 @@ def _column(numbers: Iterable[float]) -> Float[Tensor, " masks"]:
 
 
 def distinct(maps: Sequence[LogitMap], *, max_overlap: float) -> Bool[np.ndarray, " masks"]:
-    """Mark the masks that NMS keeps; only those whose boxes meet are drawn.
+    """Mark the masks that NMS keeps; only masks whose boxes overlap are compared.
 
     Args:
         maps: the best first.
@@ -196,7 +196,7 @@ def _places(low: int, high: int, *, step: float) -> Float[np.ndarray, " places"]
 
 
 def _shares(places: Float[np.ndarray, " places"], *, side: int) -> dict[int, range]:
-    """Number the places, along one axis, that each window has, by its first pixel."""
+    """Give the indices of the places along one axis in each window, by its first pixel."""
     starts = [window_start(place, side=side) for place in places.tolist()]
     found = np.unique(np.array(starts, dtype=int), return_index=True, return_counts=True)
     return {

@@ -1,4 +1,4 @@
-"""A part of a scene with its outlines and clicks, as a picture; no more than the part is read."""
+"""A picture of a part of a scene with outlines and clicks; only that part is read."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -21,13 +21,13 @@ from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side
 from pointsam.prompts import Prompts
 
 MAX_OBJECTS = 256
-"""In one picture: more could not be told apart, and each holds a mask of the picture's size."""
+"""Objects in one picture; each needs memory for a mask of the picture's size."""
 
 MIN_AROUND = 256
 """Scene pixels along a side of the view around one object, at least."""
 
 _NOWHERE = -1e12
-"""Pixel of what has no place on the scene's map."""
+"""Pixel of a point that has no place on the scene's map."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ def read_outlines(path: Path, scene: Scene) -> SceneOutlines:
 
     Raises:
         FileNotFoundError: no such file.
-        InputError: not a vector file of polygons, or no way to the scene's coordinate system.
+        InputError: not a vector file of polygons, or not in the scene's coordinates.
     """
     found = read_features(path, kinds=POLYGONS, what="polygons")
     places = shapely.get_coordinates(found.shapes)
@@ -65,7 +65,7 @@ def read_outlines(path: Path, scene: Scene) -> SceneOutlines:
 
 
 def window_at(corner: tuple[int, int], size: tuple[int, int], scene: Scene) -> Window:
-    """Give the part of a scene that the user named, as far as there is scene.
+    """Give the part of a scene that the user named, cut to the scene.
 
     Args:
         corner: ``(x, y)`` of its first pixel, in pixels of the file.
@@ -125,8 +125,8 @@ def draw_part(
 ) -> UInt8[np.ndarray, "_ _ 3"]:
     """Draw the panels: the ground with its clicks, and with its outlines over it.
 
-    A large part is averaged down as it is read; what is left over at its right and lower border,
-    less than one pixel of the picture, is not shown.
+    A large part is averaged down when it is read. A rest at its right and lower border that is
+    smaller than one pixel of the picture is not shown.
 
     Args:
         scene: open; only `window` is read.

@@ -1,4 +1,4 @@
-"""A scene's outlines under the rules for polygons: flat, in metres, and back on the map."""
+"""Applies the rules for polygons to a scene's outlines, in metres on the ground."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from pointsam.prediction.scenes.vectors import Outlines
 
 
 def reshaped(outlines: Outlines, rules: PolygonRules, scene: Scene) -> Outlines:
-    """Apply rules to all outlines; areas on the ground are measured anew.
+    """Apply rules to all outlines, and measure their areas on the ground again.
 
     ``area_px`` stays that of the mask. Lengths are metres on the ground, pixels where the scene
     has no place on earth.

@@ -1,7 +1,7 @@
-"""One object's mask logits, kept small, and how objects that overlap share their pixels.
+"""Mask logits of the objects of a scene, and the owner of each pixel where objects overlap.
 
-The decoder answers on a coarse grid. That answer, cut to where it is positive, is what is stored:
-a few hundred bytes an object. It is brought to scene pixels where and when somebody looks.
+The decoder gives logits on a coarse grid. Only their positive part is stored, a few hundred bytes
+for an object. They are resized to scene pixels when a mask is needed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ MAX_HELD = 2**26
 """Pixels of a scene whose owners are held at once: 256 MB."""
 
 STRIP = 1024
-"""Rows of scene pixels that are looked at at once: what bounds the memory of a huge object."""
+"""Rows of scene pixels that are computed at once; bounds the memory of a huge object."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class LogitMap:
     """Mask logits of one object over a part of the scene; below zero everywhere else."""
 
     logits: Float[np.ndarray, "rows cols"]
-    """Cut to the positive ones and one ring around them."""
+    """Cut to the positive logits and one ring around them."""
     corner: tuple[float, float]
     """``(x, y)`` of the first logit's outer corner, in the global grid."""
     scale: tuple[float, float]
@@ -39,7 +39,7 @@ class LogitMap:
 
     @property
     def box(self) -> Box:
-        """Scene pixels that the logits reach, a part of a pixel counted whole."""
+        """Scene pixels under the logits, also those that are covered in part."""
         (x, y), (across, down) = self.corner, self.scale
         rows, cols = self.logits.shape
         return floor(x), floor(y), ceil(x + cols * across), ceil(y + rows * down)
@@ -47,8 +47,8 @@ class LogitMap:
     def render(self, box: Box) -> Float[np.ndarray, "height width"]:
         """Interpolate the logits at the centres of the scene pixels of `box`, bilinearly.
 
-        As ``ModelFrame.logits_to_image`` does it where a window is as large as the input. A pixel
-        that the logits do not reach gets minus infinity.
+        In a window as large as the model's input this equals ``ModelFrame.logits_to_image``. A
+        pixel outside the logits gets minus infinity.
         """
         left, right, across = _taps(box[0], box[2], self.corner[0], self.scale[0], self.logits, 1)
         above, below, down = _taps(box[1], box[3], self.corner[1], self.scale[1], self.logits, 0)
@@ -64,7 +64,8 @@ class LogitMap:
     def positive_part(self, box: Box) -> Box | None:
         """Bound the scene pixels of `box` that may be positive; None where none can be.
 
-        Between logits none of which is positive, none is: most of an object's box is not it.
+        Interpolation between logits that are not positive gives none that is, so most of an
+        object's box need not be computed.
         """
         left, right, _ = _taps(box[0], box[2], self.corner[0], self.scale[0], self.logits, 1)
         above, below, _ = _taps(box[1], box[3], self.corner[1], self.scale[1], self.logits, 0)
@@ -87,9 +88,9 @@ def crop_logits(
     *,
     scale: tuple[float, float],
 ) -> LogitMap | None:
-    """Cut one object's low-res logits to where they are positive; None where nowhere.
+    """Cut one object's low-res logits to their positive part; None if none is positive.
 
-    Kept as float16, which keeps every sign: what is stored and what is shown are one mask.
+    float16 keeps every sign, so the stored logits give the same mask.
 
     Args:
         low_res_logits: of the window, its padding included.
@@ -113,7 +114,7 @@ def clicked_part(
 ) -> Bool[np.ndarray, "rows cols"]:
     """Keep the connected parts of a mask that hold a clicked cell; all of it if none does.
 
-    A speck far from the click says nothing about how large the object is.
+    A small part far from the click says nothing about the size of the object.
 
     Args:
         mask: of one object.
@@ -154,13 +155,13 @@ def clicked_extent(
 
 
 class Overlaps:
-    """Objects of a scene that know which others they meet, and who owns a pixel of two."""
+    """Finds the objects of a scene that overlap, and gives each shared pixel one owner."""
 
     def __init__(self, maps: Sequence[LogitMap | None], *, within: Box, exclusive: bool) -> None:
         """Index the objects.
 
         Args:
-            maps: one an object, None where its mask is empty.
+            maps: one for each object; None where its mask is empty.
             within: the scene; masks end there.
             exclusive: False keeps every mask as it was decoded.
         """
@@ -212,7 +213,7 @@ class Overlaps:
         near = self._tree.query(shapely.box(*box)).tolist()
         for index in sorted(self._order[place] for place in near):
             part = meet(self._boxes[index], box)
-            # They may share no more than an edge, or nothing of the mask.
+            # The boxes may share only an edge, or no pixel of the mask.
             part = part and self._maps[index].positive_part(part)
             if part is None:
                 continue
@@ -236,7 +237,7 @@ def _taps(
     logits: Float[np.ndarray, "rows cols"],
     axis: int,
 ) -> tuple[Int[np.ndarray, " pixels"], Int[np.ndarray, " pixels"], Float[np.ndarray, " pixels"]]:
-    """Name the two logits beside each pixel's centre and the weight of the second."""
+    """Give the indices of the two logits beside each pixel's centre, and the second's weight."""
     count = logits.shape[axis]
     middles = pixel_middles(start, stop) - corner
     place = to_middles(middles / scale).clip(0, count - 1)
@@ -247,13 +248,13 @@ def _taps(
 def _reached(
     low: Int[np.ndarray, " pixels"], high: Int[np.ndarray, " pixels"], first: int, stop: int
 ) -> tuple[int, int]:
-    """Say from which to which pixel one of the logits `first` to `stop` is beside the centre."""
+    """Give the range of pixels whose centre lies beside one of the logits `first` to `stop`."""
     touched = np.flatnonzero((high >= first) & (low < stop))
     return int(touched[0]), int(touched[-1]) + 1
 
 
 def _positive(logits: Float[np.ndarray, "rows cols"]) -> Bool[np.ndarray, "rows cols"]:
-    """Decide a mask as the rest of the package does."""
+    """Threshold logits with the package's rule."""
     return threshold(torch.from_numpy(logits)).numpy()
 
 
@@ -266,14 +267,14 @@ def _extent(mask: Bool[np.ndarray, "rows cols"]) -> Box | None:
 
 
 def meet(one: Box, other: Box) -> Box | None:
-    """Give what two boxes share."""
+    """Give the intersection of two boxes."""
     x0, y0 = max(one[0], other[0]), max(one[1], other[1])
     x1, y1 = min(one[2], other[2]), min(one[3], other[3])
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
 def _inside(part: Box, box: Box) -> tuple[slice, slice]:
-    """Name the rows and columns of `part` in an array that covers `box`."""
+    """Give the rows and columns of `part` in an array that covers `box`."""
     return (
         slice(part[1] - box[1], part[3] - box[1]),
         slice(part[0] - box[0], part[2] - box[0]),

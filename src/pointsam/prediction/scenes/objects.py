@@ -1,8 +1,8 @@
 """Objects of a scene of any size, window by window.
 
-The unit of work is a window of the lattice with the objects that are most central in it. An
-object's mask depends on the scene and on its own points, not on the other objects asked for nor
-on the file's corner; who owns a shared pixel is decided later, from the logits.
+Each task is a window of the lattice with the objects that are most central in it. An object's mask
+depends on the scene and on its own points, but not on other objects or on where the file was cut.
+The owner of a shared pixel is decided later, from the logits.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ LARGEST_WINDOW = 8192
 
 @dataclass(frozen=True, eq=False)
 class SceneMask:
-    """What was found for one object."""
+    """The mask of one object, and its numbers."""
 
     index: int
     """Of the object."""
@@ -68,7 +68,7 @@ def segment_task(
     precision: Precision = "float32",
     prototypes: Float[Tensor, "prototypes channels"] | None = None,
 ) -> list[SceneMask]:
-    """Segment the objects of one window, and around it those that run into its border.
+    """Segment the objects of one window; an object at its border gets a larger window.
 
     Args:
         model: any segmenter.
@@ -83,7 +83,7 @@ def segment_task(
     masks: list[SceneMask] = []
     waiting: dict[tuple[Window, bool], list[SceneObject]] = {(window, False): list(objects)}
     while waiting:
-        # Small windows first: no window that was seen gets another object later.
+        # Small windows come first, so that a window is complete when its turn comes.
         seen, moved = min(waiting, key=lambda key: (key[1], key[0].width))
         members = waiting.pop((seen, moved))
         view = _View.of(model, scene, seen, precision=precision)
@@ -120,7 +120,7 @@ class _View:
 
     @classmethod
     def of(cls, model: Segmenter, scene: Scene, window: Window, *, precision: Precision) -> "_View":
-        """Read a window, averaged down by a power of two where it is that much too large."""
+        """Read a window, averaged down by a power of two where it is larger than the input."""
         shrink = shrink_of(window, side=model.side)
         pixels = scene.read(window, shrink=shrink)
         frame, embedding = encode_image(model, pixels, precision=precision)
@@ -140,7 +140,7 @@ class _View:
         *,
         prototypes: Float[Tensor, "prototypes channels"] | None,
     ) -> Iterator[_Answer]:
-        """Decode objects, a bounded number at once."""
+        """Decode objects, a limited number at once."""
         features = model.feature_map(self.embedding)[0].float()
         for start in range(0, len(objects), DECODED_AT_ONCE):
             chunk = objects[start : start + DECODED_AT_ONCE]
@@ -164,7 +164,7 @@ class _View:
 
 
 def _onward(answer: _Answer, grid: Grid, *, moved: bool, largest: int) -> Window | SceneMask:
-    """Accept an answer, or say in which window to ask again."""
+    """Accept an answer, or give the window to decode the object in again."""
     window, positives = answer.window, answer.scene_object.positives
     extent = clicked_extent(answer.low_res_logits, positives, window, scale=answer.scale)
     cut = extent is not None and touches(

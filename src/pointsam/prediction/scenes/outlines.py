@@ -1,8 +1,8 @@
 """Outlines of a scene's objects, traced from one raster in which every pixel has one owner.
 
-The raster is made block by block, each object drawn once in each block it reaches, and each block
-is traced in one pass for all its objects. What both take grows with the pixels, not with the
-number of objects that meet.
+The raster is made block by block: each object is drawn once in each block that it overlaps, and
+one pass traces all objects of a block. Time and memory grow with the pixels, not with the number
+of objects that overlap.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def trace(
 
 
 def joined(parts: list[shapely.Polygon]) -> shapely.MultiPolygon:
-    """Join parts of one object that meet at the borders of blocks, without a trace of these."""
+    """Join the parts of one object in several blocks, without corners on the blocks' borders."""
     whole = shapely.union_all(parts)
     return shapely.MultiPolygon([_plain(part) for part in shapely.get_parts(whole)])
 
@@ -72,7 +72,7 @@ def joined(parts: list[shapely.Polygon]) -> shapely.MultiPolygon:
 def _traced(
     numbers: Shaped[np.ndarray, "rows cols"], *, corner: tuple[int, int]
 ) -> Iterator[tuple[int, shapely.Polygon]]:
-    """Outline every connected area of equal numbers but 0, in one pass."""
+    """Outline every connected area of one number, except 0, in one pass."""
     offset = np.array(corner)
     for shape, number in features.shapes(numbers, mask=numbers > 0, connectivity=4):
         outer, *holes = (np.array(ring) + offset for ring in shape["coordinates"])
@@ -80,7 +80,7 @@ def _traced(
 
 
 def _plain(polygon: shapely.Polygon) -> shapely.Polygon:
-    """Take corners out at which an outline goes straight on."""
+    """Remove corners at which an outline does not turn."""
     rings = [polygon.exterior, *polygon.interiors]
     outer, *holes = (_corners(shapely.get_coordinates(ring)[:-1]) for ring in rings)
     return shapely.Polygon(outer, holes)

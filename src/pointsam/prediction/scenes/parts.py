@@ -1,9 +1,9 @@
-"""What a scene run has done so far, window by window, so that a killed or divided run goes on.
+"""The saved parts of a scene run, from which a stopped or divided run continues.
 
-A run's folder holds ``run.json`` (what is being done) and ``parts/``, one file for each finished
-window with the logits of its objects. Parts of several machines are joined by copying them into
-one folder; each names its run, so those of another are told apart. They can be deleted once the
-outputs are written.
+A run's folder holds ``run.json``, which describes the run, and ``parts/`` with one file for each
+finished window: the logits of its objects. To join the parts of several machines, copy them into
+one folder. Each part names its run, so parts of another run are refused. They can be deleted once
+the outputs are written.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ PARTS_NAME = "parts"
 
 
 def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
-    """Make a run's folder, or check that the one there is of the same run.
+    """Make a run's folder, or check that an existing one is of the same run.
 
     Args:
         folder: of the run.
@@ -36,13 +36,13 @@ def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
         InputError: the folder exists and is not to be resumed, or is of another run.
     """
     path = folder / RUN_NAME
-    manifest = json.loads(json.dumps(manifest))  # tuples are lists there, as in the file
+    manifest = json.loads(json.dumps(manifest))  # with lists for tuples, as in the file
     fresh = not (resume and path.is_file())
     if fresh:
         try:
             refuse_existing(folder)
         except InputError:
-            # Shards may begin together: each of them writes the same content or finds it written.
+            # Shards may begin at the same time: each writes the same content, or finds it written.
             fresh = _unbegun(folder)
             if not fresh and not (resume and path.is_file()):
                 raise
@@ -69,12 +69,12 @@ def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
 
 
 def run_id(manifest: dict[str, Any]) -> str:
-    """Name a run by what decides its masks."""
+    """Give a name for a run, from all that decides its masks."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _unbegun(folder: Path) -> bool:
-    """Say whether a folder holds no more than a run that was killed as it began leaves there."""
+    """Say whether a folder holds only the files of a run that ended as it began."""
     if not os.path.isdir(folder):  # a name that is too long is none either
         return False
     left = [path for path in folder.iterdir() if not path.name.startswith(f".{RUN_NAME}.")]
@@ -84,7 +84,7 @@ def _unbegun(folder: Path) -> bool:
 
 
 def give_up(folder: Path) -> None:
-    """Remove a run's folder in which nothing is done yet, and nothing else is."""
+    """Remove a run's folder if it holds no finished window and no other file."""
     (folder / RUN_NAME).unlink(missing_ok=True)
     for empty in (folder / PARTS_NAME, folder):
         if empty.is_dir() and not any(empty.iterdir()):
@@ -92,12 +92,12 @@ def give_up(folder: Path) -> None:
 
 
 def part_path(folder: Path, window: Window) -> Path:
-    """Name the file of a window; it exists once the window is finished."""
+    """Give the path of a window's file, which exists once the window is finished."""
     return folder / PARTS_NAME / f"{window.name}.npz"
 
 
 def write_part(path: Path, masks: list[SceneMask], *, run: str) -> None:
-    """Save the masks of one window, all or nothing.
+    """Save the masks of one window atomically.
 
     Args:
         path: of the window.
@@ -161,5 +161,5 @@ def read_part(path: Path, *, run: str) -> list[SceneMask]:
         ]
     except (InputError, OSError, MemoryError):
         raise
-    except Exception as error:  # whatever a damaged archive makes numpy stumble over
+    except Exception as error:  # the errors that numpy raises for a damaged archive
         raise InputError(f"{path} is damaged: delete it and resume the run.") from error

@@ -1,4 +1,4 @@
-"""A scene from points to files, in steps that a killed run or another machine can take up."""
+"""A scene from points to files, in steps that a later run or another machine can continue."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ NO_CLICKS = ScenePoints((), np.zeros((0, 2)), ())
 
 @dataclass(frozen=True)
 class SceneSettings:
-    """What decides the masks of a scene, besides scene, points and model."""
+    """Settings that decide the masks of a scene, besides scene, points and model."""
 
     window: int
     """Side of a window, in scene pixels."""
@@ -57,7 +57,7 @@ class SceneSettings:
 
 @dataclass(frozen=True)
 class Shard:
-    """Which of a run's windows this machine does."""
+    """The part of a run's windows that this process does."""
 
     number: int = 1
     """From 1."""
@@ -70,7 +70,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class SceneSummary:
-    """What a finished run found."""
+    """Counts of a finished run."""
 
     objects: int
     empty: int
@@ -82,11 +82,11 @@ class SceneSummary:
     windows: int
     """Windows of the lattice that held points."""
     replaced: tuple[str, ...]
-    """Outputs that were there from before and are new now."""
+    """Outputs of an earlier run that were replaced."""
 
 
 class SceneRun:
-    """One scene, its points and a model: which windows are needed, and what was found there."""
+    """A run over one scene: the windows of its points, and the masks found in them."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class SceneRun:
         style: bool = False,
         told: Mapping[str, str] | None = None,
     ) -> SceneSummary:
-        """Decide who owns which pixel and write the outputs.
+        """Decide the owner of each pixel, and write the outputs.
 
         Args:
             folder: of the run, with all windows done.
@@ -193,7 +193,7 @@ class SceneRun:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """Say what decides the masks, so that two runs are not mixed."""
+        """Give all that decides the masks, so that the parts of two runs are not mixed."""
         scene = self._scene
         return {
             "scene": {
@@ -237,7 +237,7 @@ class SceneRun:
 
 
 def _points_hash(points: ScenePoints) -> str:
-    """Name a set of prompts by its content."""
+    """Hash the content of a set of prompts."""
     digest = hashlib.sha256()
     for scene_object in points.objects:
         digest.update(_described(scene_object).encode())

@@ -1,4 +1,4 @@
-"""How QGIS shows the polygons: a colour a class, the image still seen through it."""
+"""The QGIS style of the polygons: one half-transparent colour for each class."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ CREATE TABLE layer_styles (
 def qgis_style(classes: Sequence[str], *, objects: int) -> str:
     """Describe a style by the field ``class``, as QGIS's ``.qml``.
 
-    QGIS reads the same file for the raster of that name: its part is grey by instance.
+    QGIS reads the same file for the raster of that name, which it shows in grey by instance.
 
     Args:
-        classes: each once; a colour each.
+        classes: each once; each gets a colour.
         objects: highest number in the raster.
     """
     root = ElementTree.Element("qgis", version="3.22")
@@ -44,7 +44,7 @@ def qgis_style(classes: Sequence[str], *, objects: int) -> str:
 
 
 def _add_symbol(symbols: ElementTree.Element, name: str, colour: tuple[int, int, int]) -> None:
-    """Draw areas with a line around them, the image still seen through."""
+    """Draw half-transparent areas with a line around them."""
     symbol = ElementTree.SubElement(
         symbols, "symbol", type="fill", name=name, alpha="1", clip_to_extent="1"
     )
@@ -92,7 +92,7 @@ def write_style(path: Path, classes: Sequence[str], *, objects: int) -> None:
 
 
 def store_style(path: Path, layer: str, classes: Sequence[str], *, objects: int) -> None:
-    """Keep the style in a GeoPackage, too, where it travels with the file.
+    """Store the style in a GeoPackage, too, so that it is copied with the file.
 
     Other readers see it as a second layer, without geometry.
     """

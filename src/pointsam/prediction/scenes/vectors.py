@@ -1,4 +1,4 @@
-"""Masks of a scene as maps: polygons with attributes, and a raster of instance numbers."""
+"""Writes the masks of a scene: polygons with attributes, and a raster of instance numbers."""
 
 import os
 import shutil
@@ -43,23 +43,23 @@ BLOCK = 512
 """Side of the tiles of the instance raster, in pixels."""
 
 GPKG_OPTIONS = {"VERSION": "1.2"}
-"""Released tools warn of the newest version of the format."""
+"""Older than the newest version of the format, of which released tools warn."""
 
 MIN_FREE = 2**20
-"""Bytes; a disk with less is full, whatever an error says."""
+"""Bytes; a disk with less free space counts as full, whatever the error says."""
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf"}
 
 
 @dataclass(frozen=True, eq=False)
 class Outlines:
-    """One row an object: its polygon and what is known of it."""
+    """One row for each object: its polygon and its attributes."""
 
     polygons: np.ndarray
     """Shapely multi-polygons in map coordinates, along pixel edges; empty where the mask is."""
     area_px: Float[np.ndarray, " objects"]
     area_m2: Float[np.ndarray, " objects"]
-    """On the ground, whatever the projection stretches; NaN without a coordinate system."""
+    """On the ground, corrected for the projection; NaN without a coordinate system."""
 
 
 def outline(overlaps: Overlaps, count: int, scene: Scene) -> Outlines:
@@ -102,8 +102,8 @@ def write_polygons(
     class, score, area_m2, perim_m, area_px, window (side of the window it was seen in, in pixels),
     cut (1 where it may go on beyond), and what is `told` of all: scene, model, adapter, version.
 
-    GeoJSON names coordinate systems by their code: polygons in one without a code are written in
-    degrees there.
+    GeoJSON names coordinate systems by their code, so polygons in one without a code are written
+    in degrees there.
     """
     keys = np.array([o.key or None for o in objects], dtype=object)
     fields = {
@@ -159,12 +159,12 @@ def write_boxes_of(polygons: Path, path: Path) -> int:
 
 
 def _with_a_code(shapes: np.ndarray, crs: str | None) -> tuple[np.ndarray, str | None]:
-    """Move shapes to degrees where their coordinate system is on earth but has no code."""
+    """Convert shapes to degrees where their coordinate system is on earth but has no code."""
     system = None if crs is None else CRS.from_wkt(crs)
     if system is None or system.to_authority() is not None:
         return shapes, crs
     if not (system.is_geographic or system.is_projected):
-        return shapes, crs  # a site's own, tied to no place on earth
+        return shapes, crs  # a local coordinate system, which has no place on earth
     degrees = CRS.from_user_input(DEGREES)
     moved = shapely.transform(
         shapes, lambda points: move_points(points, system, degrees, what="the scene's polygons")
@@ -173,7 +173,7 @@ def _with_a_code(shapes: np.ndarray, crs: str | None) -> tuple[np.ndarray, str |
 
 
 def _storable(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Name fields so that a GeoPackage takes them: its own two names and doubles are not free."""
+    """Rename fields that a GeoPackage refuses: its own two names, and doubles."""
     kept: dict[str, np.ndarray] = {}
     taken = {"fid", "geom"}
     for name, values in fields.items():
@@ -197,7 +197,7 @@ def _write(
 ) -> None:
     """Write shapes and their fields in the format of the path's ending."""
     with warnings.catch_warnings():
-        # A scene may have no coordinate system, and then neither have its polygons.
+        # The polygons of a scene without a coordinate system have none.
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
         try:
             pyogrio.raw.write(
@@ -212,7 +212,7 @@ def _write(
                 layer=layer,
             )
         except (DataSourceError, DataLayerError, FeatureError) as error:
-            # SQLite says of a full disk that a table is missing.
+            # On a full disk SQLite says that a table is missing.
             if shutil.disk_usage(path.parent).free < MIN_FREE:
                 raise OSError(ENOSPC, os.strerror(ENOSPC), str(path)) from error
             raise
@@ -227,8 +227,8 @@ def write_labels(
 
     Args:
         path: of the new file.
-        overlaps: says whose each pixel is.
-        scene: that the file lies over.
+        overlaps: gives the owner of each pixel.
+        scene: whose grid the file has.
         classes: of all objects; then the file holds the number of each pixel's class, from 1 in
             the order of the alphabet, and its tags name them.
     """

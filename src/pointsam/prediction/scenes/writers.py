@@ -1,4 +1,4 @@
-"""Outputs of a scene: one table of formats; a new one is a row of `FORMATS` and its writer."""
+"""The table of a scene's output formats; a new one is a writer and its row in `FORMATS`."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +17,12 @@ from pointsam.prediction.scenes.style import store_style, write_style
 from pointsam.prediction.scenes.vectors import LAYER, Outlines, write_labels, write_polygons
 
 STYLE_NAME = "instances.qml"
-"""How QGIS shows the files of that name; written with polygons and rasters."""
+"""The QGIS style of the files of that name; written with polygons and rasters."""
 
 
 @dataclass(frozen=True, eq=False)
 class SceneOutput:
-    """All that a format may write of one scene."""
+    """The results of one scene that a format may write."""
 
     scene: Scene
     objects: Sequence[SceneObject]
@@ -126,7 +126,7 @@ USUAL = ("gpkg", "geojson", "cog")
 
 
 def scene_formats(text: str) -> tuple[str, ...]:
-    """Read names of formats parted by commas, each once.
+    """Read the names of formats, separated by commas, each once.
 
     Raises:
         InputError: none, or one that is not known.
@@ -134,7 +134,7 @@ def scene_formats(text: str) -> tuple[str, ...]:
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in FORMATS]
     if unknown or not names:
-        raise InputError(f"--format {text}: give some of {', '.join(FORMATS)}, parted by commas.")
+        raise InputError(f"--format {text}: give some of {', '.join(FORMATS)}, with commas.")
     return tuple(dict.fromkeys(names))
 
 
