@@ -1,4 +1,4 @@
-"""Scores of oriented boxes: AP50 as DOTA's devkit defines it, and the mean IoU of point-to-box."""
+"""Scores of oriented boxes: AP50 of DOTA's devkit, and the mean IoU of boxes with equal ids."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pointsam.data.prepare.oriented_boxes import Corners, ImageBoxes, OrientedBo
 from pointsam.errors import InputError
 
 AP_IOU = 0.5
-"""A detection is right above this IoU."""
+"""A detection above this IoU is correct."""
 
 
 @dataclass(frozen=True)
@@ -71,19 +71,19 @@ def average_precision(
     *,
     objects: int,
 ) -> float:
-    """Give the eleven-point average precision of detections, the surest first.
+    """Give the eleven-point average precision of detections, the highest score first.
 
     Args:
-        right: found an object.
-        wrong: found none; a detection of a difficult object is neither.
-        objects: that were to be found.
+        right: whether a detection found an object.
+        wrong: whether it found none; a detection of a difficult object is neither.
+        objects: number of true objects.
 
     Source: DOTA_devkit, dota_evaluation_task1.py, ``voc_ap`` with ``use_07_metric=True``.
     """
     hits, misses = np.cumsum(right), np.cumsum(wrong)
     recall = hits / objects
     precision = hits / np.maximum(hits + misses, np.finfo(np.float64).eps)
-    # arange, not linspace: its rounding decides at recalls that are tenths.
+    # The rounding of arange, unlike that of linspace, decides at recalls of whole tenths.
     best = [precision[recall >= t].max(initial=0) for t in np.arange(0.0, 1.1, 0.1)]
     return float(np.mean(best))
 
@@ -91,10 +91,11 @@ def average_precision(
 def _class_ap(
     pairs: Sequence[tuple[Sequence[OrientedBox], Sequence[OrientedBox]]], category: str
 ) -> float:
-    """Match detections of one class to the truth, the surest first, and score them.
+    """Match detections of one class to the truth, the highest score first, and score them.
 
-    Each detection looks at the object it overlaps most, taken or not: one that is taken already
-    makes it wrong. Of equal scores the earlier image goes first; the devkit leaves that open.
+    Each detection is compared with the object that it overlaps most; if an earlier detection has
+    that object, it is wrong. Of equal scores the earlier image comes first; the devkit does not
+    define this.
     """
     scores: list[float] = []
     matches: list[tuple[int, int] | None] = []
@@ -140,7 +141,7 @@ def _paired_iou(
 def rotated_iou(
     boxes: Sequence[Corners], others: Sequence[Corners]
 ) -> Float[np.ndarray, "boxes others"]:
-    """Give the IoU of every two convex quadrangles, by exact clipping of those that may meet."""
+    """Give the IoU of every two convex quadrangles, by exact clipping of those that overlap."""
     iou = np.zeros((len(boxes), len(others)))
     if not len(boxes) or not len(others):
         return iou
@@ -153,6 +154,6 @@ def rotated_iou(
 
 
 def _quadrangles(boxes: Sequence[Corners]) -> np.ndarray:
-    """Make polygons; corners in no order around the box, as some labels have, give their hull."""
+    """Make polygons; of corners out of order, as in some labels, it takes the convex hull."""
     polygons = shapely.polygons(np.stack(boxes))
     return np.asarray(np.where(shapely.is_valid(polygons), polygons, shapely.convex_hull(polygons)))

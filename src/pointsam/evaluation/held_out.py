@@ -1,7 +1,7 @@
-"""What can be said of an adapter on clicks that no training saw, without a single mask.
+"""Compares direct and adapted model on held-out clicks, without annotated masks.
 
-None of these numbers is an accuracy: a mask may hold its clicks, be sure of itself and clear of
-its neighbours, and still be wrong. They fall when a run goes wrong, and figures show the rest.
+None of these numbers is an accuracy: a mask may contain its clicks, have a high estimate and no
+overlap, and still be wrong. But they fall when a run makes things worse.
 """
 
 import logging
@@ -32,7 +32,7 @@ _logger = logging.getLogger(__name__)
 FIGURE_NAME = "held_out.png"
 SEEN_FIGURE_NAME = "seen.png"
 SEEN_IMAGES = 12
-"""Training images that a run without held-out ones is looked at on."""
+"""Training images to compare on, for a run without held-out ones."""
 _DRAWN = 3
 """Chips in the figure: those with the most objects."""
 
@@ -44,10 +44,10 @@ class HeldOut:
     images: int
     instances: int
     direct_agreeing: float
-    """Masks that hold their own clicks and no other object's."""
+    """Masks that contain their own clicks and no other object's."""
     adapted_agreeing: float
     direct_overlap: float
-    """Masked pixels that two or more masks claim, mean over images."""
+    """Masked pixels in two or more masks, mean over images."""
     adapted_overlap: float
     direct_iou_prediction: float
     """SAM's own estimate of its masks' IoU, mean over instances."""
@@ -67,7 +67,7 @@ def spread(records: Sequence[Kept], count: int) -> list[Kept]:
 
 
 def warn_if_worse(found: HeldOut) -> None:
-    """Say so where the adapted model agrees with fewer clicks than the frozen one."""
+    """Warn where the adapted model agrees with fewer clicks than the frozen one."""
     if found.adapted_agreeing < found.direct_agreeing:
         _logger.warning(
             "%.0f %% of the adapted model's masks agree with all clicks, %.0f %% of the frozen "

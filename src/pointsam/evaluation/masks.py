@@ -1,4 +1,4 @@
-"""Fixed prompts to scores, per instance, image, class and set. Nothing is drawn at random."""
+"""Scores of masks from fixed prompts, per instance, image, class and set; nothing is random."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class ImageScore:
     file_name: str
     instances: tuple[InstanceScore, ...]
     overlap: float
-    """Share of the predicted pixels that two or more masks claim."""
+    """Share of the predicted pixels that lie in two or more masks."""
 
     def mean(self, metric: str) -> float:
         """Give the mean of a metric over the image's instances."""
@@ -84,7 +84,7 @@ class Scores:
         return _mean(image.mean(metric) for image in self.images)
 
     def instance_mean(self, metric: str) -> float:
-        """Give the mean over all instances, whatever image they are in."""
+        """Give the mean over the instances of all images together."""
         return _mean(getattr(instance, metric) for instance in self.instances)
 
     def classes(self) -> dict[str, ClassScore]:
@@ -102,7 +102,7 @@ class Scores:
 
 
 def paired_records(datasets: Sequence[Dataset]) -> list[tuple[ImageRecord, ...]]:
-    """Put together, for each image with instances, what each point file says of it.
+    """Give, for each image with instances, its record of each point file.
 
     Args:
         datasets: masks with the points of one file each; the masks are the same in all.
@@ -130,7 +130,7 @@ def evaluate(
 
     Args:
         model: with or without an adapter.
-        rows: what `paired_records` gives.
+        rows: of `paired_records`.
         folder: that the file names are in.
         precision: of the encoder.
         with_boxes: prompt with the instances' boxes in place of their points.
@@ -183,7 +183,7 @@ def score_image(
 def score_given(
     truth: Iterable[ImageRecord], given: Mapping[int, ImageRecord]
 ) -> Iterator[ImageScore]:
-    """Score masks that lie in a file, of whatever method, as `score_image` scores a model's.
+    """Score masks of a file, from any method, as `score_image` scores those of a model.
 
     Args:
         truth: with annotated masks; images without instances are left out.
@@ -202,7 +202,7 @@ def score_given(
         drawn = torch.from_numpy(predicted)
         counts = count_pixels(drawn, draw_masks([record])[0])
         columns = [getattr(counts, metric).tolist() for metric in METRICS]
-        columns.append([float("nan")] * len(predicted))  # nobody's estimate
+        columns.append([float("nan")] * len(predicted))  # these masks carry no estimate
         instances = tuple(
             InstanceScore(instance.id, instance.category, *numbers)
             for instance, *numbers in zip(record.instances, *columns, strict=True)

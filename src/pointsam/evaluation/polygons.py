@@ -1,4 +1,4 @@
-"""Scores of found polygons against true ones, on a map where nobody says who belongs to whom."""
+"""Scores of found polygons against true ones, which are paired by overlap."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from pointsam.errors import InputError
 
 FOUND_IOU = 0.5
-"""From this IoU on a true object counts as found."""
+"""A true object with at least this IoU counts as found."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def score_polygons(
         InputError: there is no true polygon.
     """
     if not len(truth):
-        raise InputError("there is no true polygon: nothing can be scored.")
+        raise InputError("there is no true polygon, so nothing can be scored.")
     iou = best_partners(_repaired(found), _repaired(truth))
     hits = int((iou >= FOUND_IOU).sum())
     return PolygonScores(
@@ -77,8 +77,7 @@ def score_classes(
 def best_partners(found: np.ndarray, truth: np.ndarray) -> Float[np.ndarray, " truth"]:
     """Give the IoU of each true polygon with its partner; 0 where it has none.
 
-    Pairs are formed greedily, as detections are matched: the pair of the highest IoU first, and
-    neither of the two again.
+    Pairs are formed greedily, the pair of the highest IoU first; no polygon is in two pairs.
     """
     iou = np.zeros(len(truth))
     if not len(found):

@@ -1,4 +1,4 @@
-"""Plain models under the names of their releases, which the release's own code loads."""
+"""Writes plain models under the tensor names of their releases, for the releases' code."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ def export_checkpoint(model: Segmenter, path: Path, *, memory_from: Path | None 
     Args:
         model: without an adapter (merge it first).
         path: new file, ``.pt``, ``.pth`` or ``.safetensors``.
-        memory_from: a released SAM 2 whose weights for videos are written along.
+        memory_from: a released SAM 2; its weights for videos are written, too.
 
     Raises:
         InputError: the family has no release of this kind, `path` exists, or `memory_from` holds
@@ -67,5 +67,7 @@ def _memory(model: Segmenter, source: Path) -> State:
         raise InputError(f"--memory-from {source}: a {model.family} model has no video memory.")
     memory = video_memory(read_state(source))
     if not memory:
-        raise InputError(f"--memory-from {source} holds no video memory: give a SAM 2 of Meta's.")
+        raise InputError(
+            f"--memory-from {source} holds no video memory: give Meta's SAM 2 file."
+        )
     return memory

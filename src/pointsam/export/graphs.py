@@ -1,11 +1,11 @@
-"""A model as the graphs that label tools run: pixels to features, features and clicks to masks.
+"""The graphs that label tools run: an encoder of pixels, and a decoder of features and clicks.
 
-The tools fix names, order and shapes of all inputs. Their input is 1024 pixels wide whatever the
-model's own side is; a model of another side shrinks or grows its input inside the graph.
+The tools fix names, order and shapes of all inputs. Their input is always 1024 pixels wide; the
+graph of a model with another side resizes it inside.
 
 Source: segment_anything, utils/onnx.py, and samexporter, sam2_onnx.py, for the names. Theirs adds
-``(points - 2.5) * 1000`` to the single mask's score, so that one click and its padding point never
-answer with that mask; it is the one that is trained here, so these graphs always answer with it.
+``(points - 2.5) * 1000`` to the single mask's score, so that it is never chosen for one click with
+its padding point. Training here adapts the single mask, so these graphs always give that one.
 """
 
 import torch
@@ -21,18 +21,18 @@ from pointsam.models.segmenter import PIXEL_MEAN, PIXEL_STD, Embedding, ImageTer
 TOOL_SIDE = 1024
 """Side of the square input that the tools count in, in pixels."""
 TOOL_SIZE = (684, 1024)
-"""Height and width of the image that AnyLabeling hands to an encoder, letterboxed top-left."""
+"""Height and width of the image that AnyLabeling gives an encoder, padded right and below."""
 
 
 class Encoder(nn.Module):
-    """Pixels that were normalised and padded, ``1 3 1024 1024``, to the image's features."""
+    """Encodes normalised and padded pixels, ``1 3 1024 1024``, to features."""
 
     def __init__(self, model: Segmenter) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Encode; what the family's decoder reads besides the embedding comes after it."""
+        """Give the embedding, then the other features that the family's decoder reads."""
         side = self.model.side
         if image.shape[-1] != side:
             image = F.interpolate(
@@ -43,10 +43,10 @@ class Encoder(nn.Module):
 
 
 class PictureEncoder(nn.Module):
-    """A picture, ``height width 3`` of RGB values 0 to 255, to the image's features.
+    """Encodes a picture, ``height width 3`` of RGB values 0 to 255, to features.
 
-    At most 1024 pixels along a side. AnyLabeling hands over 684 x 1024, letterboxed top-left;
-    samexporter an image whose longer side is 1024.
+    A side has at most 1024 pixels. AnyLabeling gives 684 x 1024, padded right and below;
+    samexporter gives an image whose longer side is 1024.
     """
 
     def __init__(self, model: Segmenter) -> None:
@@ -66,7 +66,7 @@ class PictureEncoder(nn.Module):
 
 
 class PyramidEncoder(nn.Module):
-    """SAM 2's encoder: normalised pixels, ``1 3 side side``, to its three maps, finest first."""
+    """SAM 2's encoder: it encodes ``1 3 side side`` pixels to three maps, finest first."""
 
     def __init__(self, model: Segmenter) -> None:
         super().__init__()
@@ -80,9 +80,9 @@ class PyramidEncoder(nn.Module):
 
 
 class Decoding(nn.Module):
-    """Features and clicks to mask logits; each form of a decoder holds one and names its inputs.
+    """Decodes features and clicks to mask logits; each decoder below holds one.
 
-    Takes over the model: its prompt encoder is replaced.
+    It changes the model that it is given: the prompt encoder is replaced.
     """
 
     def __init__(self, model: Segmenter) -> None:
@@ -100,7 +100,7 @@ class Decoding(nn.Module):
         mask_input: Tensor,
         has_mask_input: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Decode instances with as many points each, and a mask that may be given for all."""
+        """Decode instances with equally many points, and an optional mask prompt."""
         side = self.model.side // LOW_RES_STRIDE
         if mask_input.shape[-1] != side:
             mask_input = F.interpolate(mask_input, (side, side), mode="bilinear")
@@ -117,7 +117,7 @@ class Decoding(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Features, clicks and a size to the trained mask, its rating by SAM and its low-res logits."""
+    """Gives the single mask in the image, SAM's estimate of its IoU, and its low-res logits."""
 
     def __init__(self, model: Segmenter) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class Decoder(nn.Module):
 
 
 class HQDecoder(nn.Module):
-    """SAM-HQ's decoder: as `Decoder`, and it reads early features of the encoder, too."""
+    """SAM-HQ's decoder: as `Decoder`, but it reads early features of the encoder, too."""
 
     def __init__(self, model: Segmenter) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ class HQDecoder(nn.Module):
 
 
 class PyramidDecoder(nn.Module):
-    """SAM 2's decoder: low-res logits of each object, and SAM's rating."""
+    """SAM 2's decoder: it gives low-res logits of each object, and SAM's estimate of the IoU."""
 
     def __init__(self, model: Segmenter) -> None:
         super().__init__()
@@ -194,10 +194,10 @@ class PyramidDecoder(nn.Module):
 
 
 def in_image(low_res: Tensor, size: Tensor, *, side: int) -> Tensor:
-    """Bring low-res logits to an image of a size that is known when the graph runs.
+    """Resize low-res logits to an image whose size is known only when the graph runs.
 
-    Up to the input, without the padding, to the image: each pixel reads its two neighbours along
-    each axis, as bilinear interpolation does.
+    They are resized to the input, cut to the part without padding, and resized to the image, each
+    time bilinearly.
 
     Source: segment_anything, modeling/sam.py, ``postprocess_masks``.
     """

@@ -1,7 +1,7 @@
-"""ONNX files of an encoder and a decoder, and the description that label tools read beside them.
+"""Writes ONNX files of an encoder and a decoder, and the description that label tools read.
 
 Source: X-AnyLabeling, services/auto_labeling/{segment_anything,sam_hq,segment_anything_2}.py, for
-what each type of model is fed and asked for.
+the inputs and outputs of each type of model.
 """
 
 import copy
@@ -34,17 +34,17 @@ from pointsam.frames import LOW_RES_STRIDE
 from pointsam.models.segmenter import Segmenter
 
 OPSET = 18
-"""The first with everything these graphs need; released label tools read it."""
+"""First ONNX operator set with all that these graphs need; released label tools read it."""
 ONE_FILE = 1_900_000_000
-"""Bytes of weights above which ONNX keeps them in a file of their own beside the graph."""
+"""Bytes of weights above which ONNX stores them in a file beside the graph."""
 
 Picture = Literal["hwc", "chw"]
-"""What an encoder is fed: RGB of 0 to 255 to be normalised and padded, or the model's own input."""
+"""Input of an encoder: RGB of 0 to 255, or the model's own normalised and padded input."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """How label tools want the models of a family."""
+    """The form in which label tools take the models of a family."""
 
     kind: str
     """The ``type`` in the tools' description."""
@@ -56,7 +56,7 @@ class Form:
     outputs: tuple[str, ...] = ("masks", "iou_predictions", "low_res_masks")
     """Of the decoder."""
     asks_size: bool = True
-    """Whether the decoder is told the image's size and answers in it."""
+    """Whether the decoder gets the image's size and gives masks of that size."""
 
 
 _ANSWER = ("image_embeddings",)
@@ -94,7 +94,7 @@ def form_of(model: Segmenter) -> Form:
     """Give the form of a model's family.
 
     Raises:
-        InputError: label tools know no such model.
+        InputError: label tools take no model of this family.
     """
     form = FORMS.get(model.family)
     if form is None:
@@ -119,7 +119,7 @@ def export_onnx(
         model: without an adapter (merge it first), in float32 on the CPU; it is left as it is.
         folder: new.
         name: of the model in the label tool, and of the files.
-        picture: what the encoder is fed; SAM 2's always takes the model's own input.
+        picture: input of the encoder; SAM 2's always takes the model's own.
         weights: how the weights are stored.
 
     Raises:
@@ -142,7 +142,7 @@ _PARTS = ("encoder.onnx", "decoder.onnx", "yaml")
 
 
 def _description(form: Form, name: str) -> dict[str, object]:
-    """Say what the tools must know; paths count from the description's own place."""
+    """Give the description for the tools; paths are relative to its folder."""
     height, width = TOOL_SIZE
     described: dict[str, object] = {
         "type": form.kind,
@@ -227,7 +227,7 @@ def _write(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's talk about itself off the screen."""
+    """Silence the exporter's messages."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -240,7 +240,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _require_libraries() -> None:
-    """Refuse before any work where the optional libraries are missing."""
+    """Refuse at the start where an optional library is missing."""
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401

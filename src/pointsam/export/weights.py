@@ -1,4 +1,4 @@
-"""How the weights of a written ONNX file are stored: smaller ones for slower disks and browsers."""
+"""Converts the weights of an ONNX file to float16 or int8, for a smaller file."""
 
 from pathlib import Path
 from typing import Literal
@@ -7,7 +7,7 @@ Weights = Literal["float32", "float16", "int8"]
 
 
 def stored(path: Path, weights: Weights) -> None:
-    """Store the weights of a file otherwise, in place; float32 is how they were written."""
+    """Convert the weights of a file in place; float32 leaves them as they were written."""
     if weights == "float16":
         _as_float16(path)
     elif weights == "int8":

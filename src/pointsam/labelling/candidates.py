@@ -1,4 +1,4 @@
-"""What each clicked object may be: SAM's three masks, of the whole image and of a closer look."""
+"""Candidates: SAM's three masks of each clicked object, in the whole image and closer looks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ from pointsam.prompts import PADDING, POSITIVE, Prompts
 LABEL_STRIDE = 2
 """Pixels of the model frame under one pixel of the label frame."""
 PER_LOOK = 3
-"""Masks of three sizes that SAM gives at once. Its single mask is left out: it was never chosen."""
+"""SAM's masks of three sizes. Its single mask is left out: measured, it was never chosen."""
 CLOSER_SHARE = 0.5
 """Side of a closer look over the longest side of the image."""
 _AT_ONCE = 64
 """Objects whose logits are held at once."""
 _BORDER = 2
-"""Pixels of the label frame: a mask that comes this near to its window's border is cut."""
+"""Pixels of the label frame; a mask this near to its window's border counts as cut."""
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Masks that each object of one image may be, in the label frame, eight pixels a byte."""
+    """Candidate masks of the objects of one image, in the label frame, eight pixels a byte."""
 
     size: tuple[int, int]
     """Height and width of the label frame."""
@@ -40,7 +40,7 @@ class Candidates:
     iou_prediction: Float[np.ndarray, "objects candidates"]
     """SAM's own estimate."""
     cut: Bool[np.ndarray, "objects candidates"]
-    """Whether the closer look ends where the mask does, or shows the object not at all."""
+    """Whether the closer look cuts the mask, or does not show the object."""
 
     def masks(self, index: int) -> Bool[np.ndarray, "candidates rows cols"]:
         """Give all candidates of one object."""
@@ -122,7 +122,7 @@ def _closer_look(
     *,
     precision: Precision,
 ) -> _Look:
-    """Decode every object in the window that serves it, at the scale of the label frame."""
+    """Decode every object in its window, at the scale of the label frame."""
     rows, cols = label_size(frame)
     side = int(model.side * CLOSER_SHARE) // LABEL_STRIDE
     clicks = np.stack([_middle(prompts, index) for index in range(len(prompts))]) / LABEL_STRIDE
@@ -164,7 +164,7 @@ def _middle(prompts: Prompts, index: int) -> Float[np.ndarray, "2"]:
 def _enlarged(
     picture: Image.Image, window: CloserWindow, frame: ModelFrame, enlarge: int
 ) -> UInt8[Tensor, "3 _ _"]:
-    """Cut a window out of the image as it was read, at the size the model takes."""
+    """Cut a window out of the image as it was read, and resize it to the model's input."""
     scale_x, scale_y = (LABEL_STRIDE / scale for scale in frame.scale_xy)
     box = (
         window.x * scale_x,
@@ -178,7 +178,7 @@ def _enlarged(
 
 
 def _local_prompts(prompts: Prompts, window: CloserWindow, *, enlarge: int) -> Prompts:
-    """Bring the clicks of a window's objects to its frame; clicks off it are left out."""
+    """Move the clicks of a window's objects to its frame, without those outside it."""
     zoom = enlarge / LABEL_STRIDE
     origin = prompts.points.new_tensor([window.x, window.y]) * LABEL_STRIDE
     last = prompts.points.new_tensor([window.width, window.height]) * enlarge - 1
@@ -198,7 +198,7 @@ def _local_prompts(prompts: Prompts, window: CloserWindow, *, enlarge: int) -> P
 def _touches(
     masks: Bool[np.ndarray, "objects masks rows cols"], window: CloserWindow, size: tuple[int, int]
 ) -> Bool[np.ndarray, "objects masks"]:
-    """Say which masks run into a border of the window that has image beyond it."""
+    """Say which masks touch a border of the window that is not a border of the image."""
     edges = []
     if window.x > 0:
         edges.append(masks[..., :, :_BORDER])

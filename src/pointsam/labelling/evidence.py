@@ -1,4 +1,4 @@
-"""What speaks for and against a candidate mask: numbers of the mask, its pixels and the clicks."""
+"""Evidence for and against a candidate mask: numbers of the mask, its pixels and the clicks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -29,30 +29,30 @@ class Evidence:
     fill: Numbers
     """Area over that of the smallest rectangle, of any angle, around the mask."""
     largest_part: Numbers
-    """Share of the area that hangs together."""
+    """Share of the area in the largest connected part."""
     outside: Numbers
-    """Share of the object's own positive clicks that are off the mask, to a pixel."""
+    """Share of the object's own positive clicks that are off the mask by over a pixel."""
     foreign: Numbers
-    """Other objects inside: each counts by the share of its positive clicks."""
+    """Number of other objects inside; each counts by the share of its positive clicks."""
     refused: Numbers
     """Own negative clicks inside."""
     iou_prediction: Numbers
     """SAM's own estimate."""
     cut: Numbers
-    """1 where the window of a closer look ends in the mask."""
+    """1 where the window of a closer look cuts the mask."""
 
     def __len__(self) -> int:
         return len(self.area)
 
 
 def join(parts: Sequence[Evidence]) -> Evidence:
-    """Put the evidence of several images under each other."""
+    """Join the evidence of several images."""
     names = [field.name for field in fields(Evidence)]
     return Evidence(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def take(evidence: Evidence, objects: Int[np.ndarray, " taken"]) -> Evidence:
-    """Keep the evidence of some objects, by their places."""
+    """Keep the evidence of some objects, by their indices."""
     return Evidence(*(getattr(evidence, field.name)[objects] for field in fields(Evidence)))
 
 
@@ -107,7 +107,7 @@ def _cells(
     size: tuple[int, int],
     wanted: int,
 ) -> _Cells:
-    """Name the pixels of the label frame under an object's clicks of one label."""
+    """Give the pixels of the label frame under an object's clicks of one label."""
     chosen = np.array([(x, y) for x, y, label in points if label == wanted]).reshape(-1, 2)
     cols = (to_edges(chosen[:, 0]) * size[1] / image[1]).astype(int)
     rows = (to_edges(chosen[:, 1]) * size[0] / image[0]).astype(int)
@@ -117,7 +117,7 @@ def _cells(
 def _of_clicks(
     mask: Bool[np.ndarray, "rows cols"], own: _Cells, refused: _Cells, others: Sequence[_Cells]
 ) -> tuple[float, float, float]:
-    """Give what the clicks say: own ones outside, other objects inside, own negatives inside."""
+    """Count own clicks outside, other objects inside and own negatives inside."""
     if not mask.any():
         return 1.0, 0.0, 0.0
     near = cv2.dilate(mask.astype(np.uint8), _SQUARE)
@@ -151,7 +151,7 @@ def _of_mask(
 def _edge(
     inside: UInt8[np.ndarray, "rows cols"], colours: Float[np.ndarray, "rows cols 3"]
 ) -> float:
-    """Give the mean colour difference of neighbours of which one is in the mask; 0 without any."""
+    """Give the mean colour difference of neighbours across the border; 0 without a border."""
     total, count = 0.0, 0
     for axis in (0, 1):
         across = np.diff(inside.astype(np.int8), axis=axis) != 0

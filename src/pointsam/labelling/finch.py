@@ -1,8 +1,8 @@
-"""FINCH: clusters from first neighbours alone, with no number of clusters and no radius.
+"""FINCH: clustering by first neighbours, without a given number of clusters or a radius.
 
 Source: Sarfraz, Sharma, Stiefelhagen, "Efficient Parameter-free Clustering Using First Neighbor
-    Relations" (CVPR 2019), with cosine similarity. Exact neighbours at every size, where the
-    authors' code turns to an approximate search; ties go to the lowest index.
+    Relations" (CVPR 2019), with cosine similarity. Neighbours are exact at every size, while the
+    authors' code searches approximately in large sets. Ties go to the lowest index.
 """
 
 import torch
@@ -13,16 +13,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 BLOCK_ELEMENTS = 2**25
-"""Most similarities held at once: 128 MiB of float32."""
+"""Similarities in memory at once: 128 MiB of float32."""
 
 
 def finch(features: Float[Tensor, "features channels"]) -> list[Int[Tensor, " features"]]:
-    """Give the hierarchy of partitions, finest first, each as one label a feature.
+    """Give the hierarchy of partitions, finest first, each as one label for each feature.
 
-    Every feature is joined to its first neighbour; what hangs together is a cluster. The
-    means of the clusters are then clustered in the same way, down to a single cluster, which is
-    the last partition. Labels count from 0 in order of first appearance. No gradient. One
-    feature is one cluster; no feature has no partition.
+    Every feature is joined to its first neighbour; connected features are a cluster. The means
+    of the clusters are clustered in the same way, until one cluster is left: the last partition.
+    Labels count from 0 in order of first appearance. There is no gradient. One feature gives one
+    cluster; no feature gives no partition.
     """
     features = _detached(features)
     partitions: list[Tensor] = []
@@ -43,10 +43,8 @@ def coarsest_partition(
 ) -> Int[Tensor, " features"]:
     """Give the coarsest FINCH partition that still has `min_clusters` clusters.
 
-    Where not even the finest has as many, the finest is given.
-
-    The release of PointSAM takes the last partition, which is unstable: two prototypes or
-    five for a mere redraw of the points.
+    If the finest has fewer, the finest is given. The release of PointSAM takes the last
+    partition, which is unstable: another draw of points gives two prototypes or five.
     """
     partitions = finch(features)
     if not partitions:
@@ -73,11 +71,11 @@ def cluster_sums(
 
 
 def first_neighbours(features: Float[Tensor, "features channels"]) -> Int[Tensor, " features"]:
-    """Name each feature's nearest other one by cosine; there must be two or more.
+    """Give the index of each feature's nearest other one by cosine, for two or more features.
 
-    Of several equally near, the lowest index. Exact duplicates are found by comparing, not by
-    multiplying: rounding must not choose among copies of one vector. Memory grows with the
-    number of features, not with its square.
+    Of several equally near ones it is the lowest. Exact copies are found by comparison, since
+    rounded products would choose among them at random. Memory grows with the number of features,
+    not with its square.
     """
     unit = F.normalize(_detached(features), dim=1)
     count = len(unit)
@@ -93,11 +91,11 @@ def first_neighbours(features: Float[Tensor, "features channels"]) -> Int[Tensor
 def _prefer_copies(
     nearest: Int[Tensor, " features"], unit: Float[Tensor, "features channels"]
 ) -> Int[Tensor, " features"]:
-    """Send every duplicate to its first copy, and the first copy to the second."""
+    """Make the first copy the neighbour of every copy, and the second that of the first."""
     distinct, group = unit.unique(dim=0, return_inverse=True)
     if len(distinct) == len(unit):
         return nearest
-    # Stable: within a group, members keep the order of the features.
+    # A stable sort keeps the order of the features within a group.
     order = group.argsort(stable=True)
     sizes = torch.bincount(group)
     start = sizes.cumsum(0) - sizes
@@ -108,10 +106,10 @@ def _prefer_copies(
 
 
 def _join_first_neighbours(features: Float[Tensor, "features channels"]) -> Tensor:
-    """Label what hangs together when every feature is tied to its first neighbour.
+    """Label the connected parts of the graph that links every feature to its first neighbour.
 
-    Two features that share a first neighbour hang together through it, so the links to it
-    are all the links of the paper's adjacency.
+    Two features that share a first neighbour are connected through it, so these links give the
+    same parts as the paper's adjacency.
     """
     count = len(features)
     if count == 1:
@@ -124,5 +122,5 @@ def _join_first_neighbours(features: Float[Tensor, "features channels"]) -> Tens
 
 
 def _detached(features: Tensor) -> Tensor:
-    """Give constants of at least float32: half precision cannot tell near neighbours apart."""
+    """Detach, and convert half precision to float32: it cannot tell near neighbours apart."""
     return features.detach().to(torch.promote_types(features.dtype, torch.float32))

@@ -1,4 +1,4 @@
-"""Clicks to masks as a data set: candidates of every image, one choice over all, COCO masks."""
+"""Labels of a data set: it stores the candidates of every image, then chooses over all."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,14 +37,14 @@ class Labelled:
 
 @dataclass(frozen=True, eq=False)
 class Labelling:
-    """A choice for all objects of a data set, and where its candidates are."""
+    """A choice for all objects of a data set, and the folder of its candidates."""
 
     records: Sequence[ImageRecord]
     folder: Path
     choice: Choice
 
     def images(self) -> Iterator[Labelled]:
-        """Give the masks image by image: few are in memory at once."""
+        """Give the masks image by image, so that few are in memory at once."""
         first, weights = 0, trust(self.choice)
         for record in self.records:
             objects = slice(first, first + len(record.instances))
@@ -64,7 +64,7 @@ class Labelling:
 
 
 def store_path(folder: Path, record: ImageRecord) -> Path:
-    """Name the file of an image's candidates; names of two folders do not meet."""
+    """Give the path of an image's candidates; equal names in two folders get two paths."""
     digest = hashlib.blake2b(record.file_name.encode(), digest_size=6).hexdigest()
     return folder / f"{Path(record.file_name).stem}.{digest}.npz"
 
@@ -78,7 +78,7 @@ def gather_candidates(
     closer: bool = True,
     precision: Precision = "float32",
 ) -> Iterator[ImageRecord]:
-    """Find and store the candidates of all images; those that are stored already are left.
+    """Find and store the candidates of all images that have none stored.
 
     Args:
         model: whose masks are the candidates, with or without an adapter.
@@ -89,7 +89,7 @@ def gather_candidates(
         precision: of the encoder.
 
     Yields:
-        Each record when its candidates are there.
+        Each record, once its candidates are stored.
     """
     for record in records:
         path = store_path(folder, record)
@@ -131,7 +131,7 @@ def choose_labels(
 def _to_image(
     masks: Bool[np.ndarray, "objects rows cols"], size: tuple[int, int]
 ) -> Bool[np.ndarray, "objects height width"]:
-    """Bring masks of the label frame to the image frame: pixels that are more than half covered."""
+    """Resize masks of the label frame to the image frame, by pixels over half covered."""
     height, width = size
     enlarged = np.zeros((len(masks), height, width), dtype=bool)
     for large, mask in zip(enlarged, masks, strict=True):

@@ -1,4 +1,4 @@
-"""Labels as COCO masks, with what speaks for and against each, and a sheet ordered by doubt."""
+"""Labels as COCO masks with trust and reasons of rejection, and a sheet of the worst ones."""
 
 import json
 from collections.abc import Sequence
@@ -89,8 +89,8 @@ def _box(mask: np.ndarray) -> list[int]:
 
 
 def draw_doubtful(labelling: Labelling, images: ImageSource, path: Path) -> None:
-    """Draw the labels that most speaks against, worst first: each object with its surroundings."""
-    # Rejected labels first, and of either kind those of the highest energy.
+    """Draw the most doubtful labels, worst first, each with its surroundings."""
+    # Rejected labels come first; rejected and accepted ones are sorted by falling energy.
     order = np.lexsort((-labelling.choice.energy, labelling.choice.accepted))
     wanted = {int(index): rank for rank, index in enumerate(order[: _COLUMNS * _ROWS])}
     panels: dict[int, np.ndarray] = {}
@@ -106,7 +106,7 @@ def draw_doubtful(labelling: Labelling, images: ImageSource, path: Path) -> None
 
 
 def _panel(labelled: Labelled, place: int, images: ImageSource) -> np.ndarray:
-    """Draw one object, its mask and clicks, and what speaks against it."""
+    """Draw one object with its mask, its clicks and the reasons against it."""
     record, instance = labelled.record, labelled.record.instances[place]
     x0, y0, x1, y1 = _view(labelled, place)
     prompts = Prompts.from_rows([instance.points])

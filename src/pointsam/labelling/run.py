@@ -1,4 +1,4 @@
-"""A whole labelling: from images and clicks to a folder of labels, resumable at any image."""
+"""A whole labelling, from images and clicks to a folder of labels; it can be resumed."""
 
 import json
 from collections.abc import Mapping
@@ -38,8 +38,8 @@ def label_clicks(
         model: whose masks are the candidates.
         data: records with clicks; those without are left out.
         images: gives their pixels.
-        folder: new, or of the same inputs: then candidates that are there are not made again.
-        key: names the inputs that candidates hang on.
+        folder: new, or of the same inputs; candidates in it are not made again.
+        key: identifies the inputs that decide the candidates.
         readings: by class, where the user says whether the larger or the smaller mask is meant.
         closer: look at windows of each image, too.
         precision: of the encoder.
@@ -79,7 +79,7 @@ def _refuse_unclicked(data: Dataset, readings: Mapping[str, Reading]) -> None:
 
 
 def _keep_key(path: Path, key: Mapping[str, Any]) -> None:
-    """Write down what the candidates hang on; refuse to go on with those of other inputs."""
+    """Save the key of the candidates; refuse a folder whose key is another."""
     if path.is_file() and json.loads(path.read_text()) != key:
         raise InputError(
             f"{path.parent} holds candidates of other clicks, model or settings: go on with those "

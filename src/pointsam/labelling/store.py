@@ -1,4 +1,4 @@
-"""Candidates and their evidence on disk, a file an image: a labelling that was stopped goes on."""
+"""Candidates and evidence on disk, one file an image, so that a labelling can be resumed."""
 
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -11,7 +11,7 @@ from pointsam.labelling.evidence import Evidence
 
 
 def save(path: Path, candidates: Candidates, evidence: Evidence) -> None:
-    """Write both, whole or not at all."""
+    """Write both in one file, atomically."""
     with replacing(path) as temporary:
         np.savez_compressed(
             temporary,

@@ -1,4 +1,4 @@
-"""Closer looks: parts of an image in which small objects are larger, shared by their clicks."""
+"""Windows of closer looks: parts of an image that are decoded larger, for several clicks."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -9,12 +9,12 @@ from jaxtyping import Bool, Float, Int
 from pointsam.frames import HALF_PIXEL
 
 MARGIN = 0.2
-"""Of a window's side: how far a click is from every border that has image beyond it, at least."""
+"""Share of a window's side: least distance of a click to a border inside the image."""
 
 
 @dataclass(frozen=True, eq=False)
 class CloserWindow:
-    """A part of one image, in pixels of the label frame, and the objects it is meant for."""
+    """A part of one image, in pixels of the label frame, and the objects decoded in it."""
 
     x: int
     y: int
@@ -26,7 +26,7 @@ class CloserWindow:
 def closer_windows(
     clicks: Float[np.ndarray, "objects 2"], size: tuple[int, int], *, side: int
 ) -> list[CloserWindow]:
-    """Cover all clicks with few windows: the one that serves most objects comes first.
+    """Cover all clicks with few windows, greedily: each next window covers most objects left.
 
     Args:
         clicks: ``(x, y)`` of each object in the label frame.
@@ -54,7 +54,7 @@ def closer_windows(
 
 
 def _starts(clicks: Float[np.ndarray, " clicks"], *, window: int, whole: int) -> list[int]:
-    """List where a window can begin, along one axis, to have a click at a margin or amid."""
+    """List starts of a window along one axis that put a click at a margin or in the middle."""
     margin = MARGIN * window
     wanted = np.concatenate([clicks - margin, clicks - window / 2, clicks - window + margin])
     return [int(start) for start in np.unique(np.clip(wanted.round(), 0, whole - window))]
@@ -66,11 +66,11 @@ def _serves(
     window: tuple[int, int],
     size: tuple[int, int],
 ) -> Bool[np.ndarray, " clicks"]:
-    """Say which clicks are far enough from the borders that have image beyond them."""
+    """Say which clicks are far enough from the borders that lie inside the image."""
     served = np.ones(len(clicks), dtype=bool)
     for axis in (0, 1):
         side, whole = window[1 - axis], size[1 - axis]
-        margin = MARGIN * side - HALF_PIXEL  # starts are whole pixels
+        margin = MARGIN * side - HALF_PIXEL  # Starts are whole pixels.
         place = clicks[:, axis] - start[axis]
         served &= (place >= margin) | (start[axis] == 0)
         served &= (place <= side - margin) | (start[axis] + side == whole)
