@@ -67,7 +67,5 @@ def _memory(model: Segmenter, source: Path) -> State:
         raise InputError(f"--memory-from {source}: a {model.family} model has no video memory.")
     memory = video_memory(read_state(source))
     if not memory:
-        raise InputError(
-            f"--memory-from {source} holds no video memory: give Meta's SAM 2 file."
-        )
+        raise InputError(f"--memory-from {source} holds no video memory: give Meta's SAM 2 file.")
     return memory
