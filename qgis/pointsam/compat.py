@@ -15,6 +15,7 @@ from qgis.core import (
     QgsVectorFileWriter,
     QgsWkbTypes,
 )
+from qgis.PyQt.QtCore import QMetaType, QVariant
 
 
 def member(owner: Any, scope: str, *names: str) -> Any:
@@ -50,6 +51,26 @@ INFO = member(Qgis, "MessageLevel", "Info")
 CRITICAL = member(Qgis, "MessageLevel", "Critical")
 FILTER_RASTER = member(QgsMapLayerProxyModel, "Filter", "RasterLayer")
 FILTER_POINT = member(QgsMapLayerProxyModel, "Filter", "PointLayer")
+
+
+FIRST_WITH_META_TYPES = 33800
+"""Version of QGIS; PyQt6 has no types in QVariant."""
+
+
+def _field_type(name: str, former: str) -> Any:
+    """Give a type of field: a QMetaType where QGIS takes one, a QVariant before."""
+    if Qgis.QGIS_VERSION_INT >= FIRST_WITH_META_TYPES:
+        return getattr(QMetaType.Type, name)
+    return getattr(QVariant, former)
+
+
+FIELD_TEXT = _field_type("QString", "String")
+FIELD_WHOLE = _field_type("Int", "Int")
+
+
+def known_type(kind: Any) -> Any:
+    """Give a field's type, text where the file does not say it."""
+    return kind if getattr(kind, "value", kind) else FIELD_TEXT
 
 
 def _folder_mode() -> Any:

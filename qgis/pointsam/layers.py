@@ -21,9 +21,15 @@ from qgis.core import (
     QgsVectorFileWriter,
     QgsWkbTypes,
 )
-from qgis.PyQt.QtCore import QVariant
 
-from .compat import LINE_GEOMETRY, OVERWRITE_FILE, POINT, POLYGON_GEOMETRY, WRITER_OK
+from .compat import (
+    LINE_GEOMETRY,
+    OVERWRITE_FILE,
+    POINT,
+    POLYGON_GEOMETRY,
+    WRITER_OK,
+    known_type,
+)
 
 CLICKS_NAME = "clicks.gpkg"
 FIELDS = ("label", "class", "instance")
@@ -135,7 +141,7 @@ def write_clicks(
     for field in FIELDS:
         if field in places:
             own = source.fields().at(places[field])
-            wanted.append(QgsField(field, own.type() if own.type() else QVariant.String))
+            wanted.append(QgsField(field, known_type(own.type())))
     path = folder / CLICKS_NAME
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName, options.layerName = "GPKG", "clicks"

@@ -22,6 +22,8 @@ class PointsamPlugin:
         """Add the provider; ``qgis_process`` calls this alone."""
         self._provider = PointsamProvider()
         QgsApplication.processingRegistry().addProvider(self._provider)
+        # A model finds the algorithms it is made of only once their provider is known.
+        self._provider.refreshAlgorithms()
 
     def initGui(self) -> None:
         """Add the provider, and an action that opens the dock."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from qgis.core import QgsSettings
 from qgis.PyQt.QtCore import QStandardPaths
 
-COMMAND_KEY = "pointsam/command"
+COMMAND_NAME = "POINTSAM_COMMAND"
+"""Of the option, among those of Processing."""
+COMMAND_KEY = f"Processing/Configuration/{COMMAND_NAME}"
+FORMER_COMMAND_KEY = "pointsam/command"
 
 
 def _location(kind: str) -> Path:
@@ -27,9 +31,29 @@ def work_folder() -> Path:
 
 def command_option() -> str:
     """Give the command that the user has named; empty where none."""
-    return str(QgsSettings().value(COMMAND_KEY, "") or "")
+    kept = QgsSettings()
+    return str(kept.value(COMMAND_KEY, "") or kept.value(FORMER_COMMAND_KEY, "") or "")
 
 
-def remember_command(path: str) -> None:
-    """Keep the command that the user names."""
-    QgsSettings().setValue(COMMAND_KEY, path)
+def add_options(group: str, icon: Any) -> None:
+    """Add the option to Settings > Options > Processing > Providers, where QGIS has a window."""
+    from processing.core.ProcessingConfig import ProcessingConfig, Setting
+
+    ProcessingConfig.settingIcons[group] = icon
+    ProcessingConfig.addSetting(
+        Setting(
+            group,
+            COMMAND_NAME,
+            "Path of the pointsam command (empty: PATH, then the plugin's own environment)",
+            "",
+            valuetype=Setting.FILE,
+        )
+    )
+    ProcessingConfig.readSettings()
+
+
+def remove_options() -> None:
+    """Take the option away; its value stays in the user's profile."""
+    from processing.core.ProcessingConfig import ProcessingConfig
+
+    ProcessingConfig.removeSetting(COMMAND_NAME)

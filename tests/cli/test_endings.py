@@ -4,11 +4,13 @@ import argparse
 import io
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
 
 from pointsam.cli import main as command_line
+from pointsam.cli.caller import end_with_caller
 from pointsam.cli.main import main, make_parser
 
 
@@ -61,3 +63,44 @@ def test_what_the_system_refuses_is_one_line(monkeypatch, capsys, error, words):
     told = capsys.readouterr().err
     assert words in told
     assert "\x1b" not in told
+
+
+WAITING = """
+import sys, time
+from pointsam.cli.caller import end_with_caller
+end_with_caller()
+print("here", flush=True)
+time.sleep(60)
+"""
+
+
+def waiting(**variables):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING],
+        env={**os.environ, **variables},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"here\n"
+    process.stdin.close()
+    return process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_command_ends_with_the_program_that_started_it():
+    with waiting(POINTSAM_END_WITH_STDIN="1") as process:
+        assert process.wait(timeout=20) == -signal.SIGTERM
+
+
+def test_without_being_asked_the_end_of_stdin_ends_nothing():
+    with waiting(POINTSAM_END_WITH_STDIN="") as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+        process.kill()
+
+
+def test_the_wish_is_not_handed_on(monkeypatch):
+    monkeypatch.setenv("POINTSAM_END_WITH_STDIN", "1")
+    monkeypatch.setattr(sys, "stdin", None)
+    end_with_caller()
+    assert "POINTSAM_END_WITH_STDIN" not in os.environ

@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 import sys
+from configparser import ConfigParser
+from contextlib import contextmanager
 
 import numpy as np
 import pyogrio
@@ -42,6 +44,24 @@ def qgis(tmp_path_factory):
         assert not check or answer.returncode == 0, said
         return said
 
+    @contextmanager
+    def option(key, value):
+        """Let an option of the user's profile have a value inside the block."""
+        path = folder / "profiles" / "default" / "QGIS" / "QGIS3.ini"
+        before = path.read_text()
+        kept = ConfigParser(interpolation=None)
+        kept.optionxform = str
+        kept.read(path)
+        section, _, name = key.partition("/")
+        if not kept.has_section(section):
+            kept.add_section(section)
+        kept.set(section, name.replace("/", "\\"), str(value))
+        with path.open("w") as file:
+            kept.write(file, space_around_delimiters=False)
+        yield
+        path.write_text(before)
+
+    run.option = option
     run("plugins", "enable", "pointsam")
     return run
 
@@ -123,6 +143,56 @@ def test_clicked_objects_are_those_of_the_command_line(qgis, scene, tmp_path):
         assert np.unique(file.read(1)).tolist() == list(range(7))
 
 
+def test_the_clicks_are_checked_as_the_command_line_does(qgis, scene, tmp_path):
+    features = json.loads((scene / "clicks.geojson").read_text())["features"]
+    beside = {**features[0], "geometry": {"type": "Point", "coordinates": [LEFT - 9, TOP]}}
+    write(tmp_path / "more.geojson", [*features, features[1], beside])
+    said = qgis(
+        "run", "pointsam:check", RASTER=scene / "scene.tif", POINTS=tmp_path / "more.geojson",
+        CLASS_FIELD="kind",
+    )  # fmt: skip
+    for part in (
+        "8 clicks, 8 objects",
+        "categories: blue 4, red 4",
+        "object 8 (blue) is clicked at (499991, 5400000), off the scene",
+        "instances 2 and 7 of scene.tif are clicked at one place",
+    ):
+        assert part in said
+    assert re.search(r"^NOTES:\s+2$", said, re.MULTILINE)
+    assert re.search(r"^FAULTS:\s+0$", said, re.MULTILINE)
+
+
+def test_clicks_of_another_place_are_a_fault_of_the_check(qgis, scene, tmp_path):
+    place = {"type": "Point", "coordinates": [LEFT - 900, TOP]}
+    write(tmp_path / "far.geojson", [{"type": "Feature", "properties": {}, "geometry": place}])
+    said = qgis(
+        "run", "pointsam:check", RASTER=scene / "scene.tif", POINTS=tmp_path / "far.geojson"
+    )
+    assert re.search(r"^FAULTS:\s+1$", said, re.MULTILINE)
+    assert "are the points of this scene?" in said
+
+
+def test_the_model_goes_from_clicks_to_polygons(qgis, scene, tmp_path):
+    adapter, found = tmp_path / "adapter", tmp_path / "found.gpkg"
+    given = {"RASTER": scene / "scene.tif", "POINTS": scene / "clicks.geojson", "EPOCHS": 1}
+    outputs = {"adapt:Adapter": adapter, "segmentclicked:Polygons": found}
+    qgis("run", "pointsam:clicks_to_polygons", **given, CLASS_FIELD="kind", **outputs)
+    assert (adapter / "adapter_model.safetensors").is_file()
+    _, values = read(found)
+    assert sorted(values["class"]) == ["blue"] * 3 + ["red"] * 3
+    assert set(values["adapter"]) == {"adapter"}
+
+
+def test_the_command_of_the_options_is_run(qgis, scene, tmp_path):
+    given = {"RASTER": scene / "scene.tif", "POINTS": scene / "clicks.geojson"}
+    command = tmp_path / "own command"
+    command.write_text("#!/bin/sh\necho pointsam 0.0.5\n")
+    command.chmod(0o755)
+    with qgis.option("Processing/Configuration/POINTSAM_COMMAND", command):
+        said = qgis("run", "pointsam:check", **given, check=False)
+    assert f"{command} is pointsam 0.0.5" in said
+
+
 def test_an_extent_limits_the_work(qgis, scene, tmp_path):
     out = tmp_path / "out.gpkg"
     right, bottom = LEFT + 110 * PIXEL, TOP - 110 * PIXEL
@@ -195,4 +265,6 @@ def test_a_command_that_is_missing_or_too_old_is_told(qgis, scene, tmp_path):
 
 def test_nothing_is_installed_or_removed_without_a_yes(qgis):
     assert "nothing was installed" in qgis("run", "pointsam:install", AGREED=0, check=False)
+    assert "nothing was installed" in qgis("run", "pointsam:update", AGREED=0, check=False)
+    assert "nothing to update in" in qgis("run", "pointsam:update", AGREED=1, check=False)
     assert "nothing was removed" in qgis("run", "pointsam:remove", AGREED=0, check=False)

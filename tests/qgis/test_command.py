@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.qgis.plugin_files import PLUGIN, plugin_module
 
+from pointsam.cli import caller
+
 find = plugin_module("command.find")
 running = plugin_module("command.run")
 arguments = plugin_module("command.arguments")
@@ -76,6 +78,23 @@ def test_an_error_is_the_commands_own_last_line(tmp_path):
     )
     with pytest.raises(running.CommandFailedError, match=r"^pointsam: error: no such file$"):
         run(command)
+
+
+@posix
+def test_a_status_that_is_no_error_gives_the_lines(tmp_path):
+    command = program(tmp_path, "print('FAULT: one')\nsys.exit(1)")
+    said = running.run_command(
+        [str(command)],
+        on_progress=print,
+        on_line=print,
+        is_cancelled=lambda: False,
+        well=(0, 1),
+    )
+    assert said == ["FAULT: one"]
+
+
+def test_the_plugin_and_the_command_name_one_variable():
+    assert running.END_WITH_STDIN == caller.END_WITH_STDIN
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path):
@@ -174,11 +193,13 @@ def test_arguments_are_those_of_the_command_line():
         arguments.train_arguments("scene.tif", "c.gpkg", "out", start_from="a", resume=True),
         arguments.predict_arguments("scene.tif", "out", clicks="c.gpkg", adapter="a"),
         arguments.predict_arguments("scene.tif", "out", grid=32, machine=machine, resume=True),
+        arguments.check_arguments("scene.tif", "c.gpkg"),
+        arguments.label_arguments("scene.tif", "c.gpkg", "out", adapter="a", resume=True),
         arguments.boxes_arguments("p.gpkg", "b.gpkg"),
         arguments.score_arguments("f.gpkg", "t.gpkg", "out"),
     ]
     for given in lists:
-        help_of = [given[0], *([given[1]] if given[0] == "boxes" else []), "--help"]
+        help_of = [given[0], *([given[1]] if given[0] in ("boxes", "data") else []), "--help"]
         shown = subprocess.run(
             [sys.executable, "-m", "pointsam", *help_of], capture_output=True, text=True
         )

@@ -171,8 +171,19 @@ class PointsamAlgorithm(QgsProcessingAlgorithm):
 
     # The command -----------------------------------------------------------------------------
 
-    def run(self, arguments: list[str], feedback: QgsProcessingFeedback) -> list[str]:
+    def run(
+        self,
+        arguments: list[str],
+        feedback: QgsProcessingFeedback,
+        *,
+        well: tuple[int, ...] = (0,),
+    ) -> list[str]:
         """Run the command, with its progress in QGIS's bar, and give the lines of its stdout.
+
+        Args:
+            arguments: of the command.
+            feedback: of the algorithm.
+            well: exit statuses that are no error.
 
         Raises:
             QgsProcessingException: no command, an error of the command, or a cancel.
@@ -189,6 +200,7 @@ class PointsamAlgorithm(QgsProcessingAlgorithm):
                 on_progress=shown.progress,
                 on_line=feedback.pushConsoleInfo,
                 is_cancelled=feedback.isCanceled,
+                well=well,
             )
         except (CommandNotFoundError, CommandFailedError, CommandCancelledError) as error:
             raise QgsProcessingException(str(error)) from error

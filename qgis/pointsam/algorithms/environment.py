@@ -14,7 +14,7 @@ from qgis.core import (
 )
 
 from .. import settings
-from ..command.environment import find_python, install, remove
+from ..command.environment import find_python, install, is_own, remove
 from ..command.find import CommandNotFoundError, check_version, command_in
 from ..command.run import CommandCancelledError, CommandFailedError
 from ..compat import FILE
@@ -26,34 +26,15 @@ AGREED, VERSION, WHEEL, PYTHON, PIP_OPTIONS = (
 COMMAND, REMOVED = "COMMAND", "REMOVED"
 
 
-class InstallPointsam(PointsamAlgorithm):
-    """Makes or updates the plugin's own environment; QGIS's Python stays as it is."""
+class _Installing(PointsamAlgorithm):
+    """What installing and updating share."""
 
-    def name(self) -> str:
-        """Give the id."""
-        return "install"
-
-    def displayName(self) -> str:
-        """Give the title."""
-        return "Install pointsam (or update it)"
-
-    def shortHelpString(self) -> str:
-        """Say what it does."""
-        return (
-            f"Makes a virtual environment in {settings.environment_folder()} and installs pointsam "
-            "there with pip, PyTorch included: some hundred megabytes, on computers with an NVIDIA "
-            "card some gigabytes. Nothing is installed into QGIS's own Python.\n\n"
-            "Run it again to update. Without a version the newest one is taken; a wheel file is "
-            "installed as it is. It is not needed where a pointsam command is on PATH."
-        )
+    yes = ""
+    """The consent that is asked for."""
 
     def initAlgorithm(self, configuration: Any = None) -> None:
         """Ask for consent, version or wheel, and the Python."""
-        self.addParameter(
-            QgsProcessingParameterBoolean(
-                AGREED, "Yes, download and install pointsam into its own folder", defaultValue=False
-            )
-        )
+        self.addParameter(QgsProcessingParameterBoolean(AGREED, self.yes, defaultValue=False))
         self.addParameter(
             QgsProcessingParameterString(VERSION, "Version (empty: the newest)", optional=True)
         )
@@ -63,23 +44,29 @@ class InstallPointsam(PointsamAlgorithm):
                 optional=True,
             )
         )  # fmt: skip
+        self.add_python()
+        self.add_advanced(
+            QgsProcessingParameterString(PIP_OPTIONS, "More options for pip", optional=True)
+        )
+        self.addOutput(QgsProcessingOutputString(COMMAND, "The command"))
+
+    def add_python(self) -> None:
+        """Ask for the Python that makes the environment."""
         self.add_advanced(
             QgsProcessingParameterFile(
                 PYTHON, "Python 3.11 or newer that makes the environment", behavior=FILE,
                 optional=True,
             )
         )  # fmt: skip
-        self.add_advanced(
-            QgsProcessingParameterString(PIP_OPTIONS, "More options for pip", optional=True)
-        )
-        self.addOutput(QgsProcessingOutputString(COMMAND, "The command"))
 
-    def processAlgorithm(self, parameters, context, feedback):
-        """Install."""
+    def install(self, parameters: dict[str, Any], context: Any, feedback: Any) -> dict[str, str]:
+        """Install what was asked for, and look whether it fits this plugin.
+
+        Raises:
+            QgsProcessingException: without consent, or where a step failed.
+        """
         if not self.parameterAsBoolean(parameters, AGREED, context):
-            raise QgsProcessingException(
-                "nothing was installed: tick 'Yes, download and install pointsam' first."
-            )
+            raise QgsProcessingException(f"nothing was installed: tick '{self.yes}' first.")
         version = self.parameterAsString(parameters, VERSION, context).strip()
         wheel = self.parameterAsString(parameters, WHEEL, context).strip()
         if version and wheel:
@@ -100,6 +87,67 @@ class InstallPointsam(PointsamAlgorithm):
             raise QgsProcessingException(str(error)) from error
         feedback.pushInfo(f"pointsam {found} is in {environment}.")
         return {COMMAND: str(command)}
+
+
+class InstallPointsam(_Installing):
+    """Makes the plugin's own environment; QGIS's Python stays as it is."""
+
+    yes = "Yes, download and install pointsam into its own folder"
+
+    def name(self) -> str:
+        """Give the id."""
+        return "install"
+
+    def displayName(self) -> str:
+        """Give the title."""
+        return "Install pointsam"
+
+    def shortHelpString(self) -> str:
+        """Say what it does."""
+        return (
+            f"Makes a virtual environment in {settings.environment_folder()} and installs pointsam "
+            "there with pip, PyTorch included: some hundred megabytes, on computers with an NVIDIA "
+            "card some gigabytes. Nothing is installed into QGIS's own Python.\n\n"
+            "Without a version the newest one is taken; a wheel file is installed as it is. It is "
+            "not needed where a pointsam command is on PATH."
+        )
+
+    def processAlgorithm(self, parameters, context, feedback):
+        """Install."""
+        return self.install(parameters, context, feedback)
+
+
+class UpdatePointsam(_Installing):
+    """Brings the plugin's own environment to the newest version, or to one that is named."""
+
+    yes = "Yes, download and install the newer version"
+
+    def name(self) -> str:
+        """Give the id."""
+        return "update"
+
+    def displayName(self) -> str:
+        """Give the title."""
+        return "Update pointsam"
+
+    def shortHelpString(self) -> str:
+        """Say what it does."""
+        return (
+            f"Updates pointsam in {settings.environment_folder()}, which 'Install pointsam' has "
+            "made, to the newest version or to the one you name; an older one may be named, too. "
+            "A pointsam that was installed elsewhere stays as it is."
+        )
+
+    def processAlgorithm(self, parameters, context, feedback):
+        """Update."""
+        environment = settings.environment_folder()
+        agreed = self.parameterAsBoolean(parameters, AGREED, context)
+        if agreed and not is_own(environment):
+            raise QgsProcessingException(
+                f"there is nothing to update in {environment}: run 'Install pointsam', or update "
+                "the pointsam on PATH as it was installed."
+            )
+        return self.install(parameters, context, feedback)
 
 
 class RemovePointsam(PointsamAlgorithm):

@@ -42,6 +42,27 @@ def train_arguments(
     ]  # fmt: skip
 
 
+def check_arguments(raster: str, clicks: str) -> list[str]:
+    """``pointsam data check``: what the clicks on a raster hold, and what is wrong with them."""
+    return ["data", "check", "--images", raster, "--points", clicks, *PROGRESS]
+
+
+def label_arguments(
+    raster: str,
+    clicks: str,
+    output: str,
+    *,
+    adapter: str = "",
+    machine: Machine = Machine(),
+    resume: bool = False,
+) -> list[str]:
+    """``pointsam label``: clicks to masks that agree with each other, without training."""
+    return [
+        "label", "--images", raster, "--points", clicks, "--output", output, *_adapter(adapter),
+        *machine.arguments(), *(["--resume"] if resume else []), *PROGRESS,
+    ]  # fmt: skip
+
+
 def predict_arguments(
     raster: str,
     output: str,

@@ -69,7 +69,7 @@ def install(
         CommandFailedError: a step failed; the text is its last line.
         CommandCancelledError: it was cancelled; the half-made environment is gone.
     """
-    fresh = not (environment / MARK).is_file()
+    fresh = not is_own(environment)
     if fresh and environment.exists() and any(environment.iterdir()):
         raise CommandFailedError(f"{environment} holds other files: nothing was installed.")
     try:
@@ -89,9 +89,14 @@ def install(
         raise
 
 
+def is_own(environment: Path) -> bool:
+    """Say whether this plugin has made the environment."""
+    return (environment / MARK).is_file()
+
+
 def remove(environment: Path) -> bool:
     """Remove the environment, if this plugin has made it; say whether there was one."""
-    if not (environment / MARK).is_file():
+    if not is_own(environment):
         return False
     shutil.rmtree(environment)
     return True

@@ -21,6 +21,8 @@ from .find import environment_variables, window_flags
 SECONDS_TO_END = 0.6
 """That a cancelled command gets to keep its state before it is killed."""
 _POLL_SECONDS = 0.1
+END_WITH_STDIN = "POINTSAM_END_WITH_STDIN"
+"""Tells the command to end where its stdin ends. Source: pointsam/cli/caller.py."""
 
 
 class CommandFailedError(Exception):
@@ -73,6 +75,7 @@ def run_command(
     on_line: Callable[[str], None],
     is_cancelled: Callable[[], bool],
     folder: Path | None = None,
+    well: Sequence[int] = (0,),
 ) -> list[str]:
     """Run a command to its end and give the lines of its stdout.
 
@@ -82,6 +85,7 @@ def run_command(
         on_line: gets each other line, of stdout and of stderr.
         is_cancelled: asked ten times a second.
         folder: in which the command works.
+        well: exit statuses that are no error.
 
     Raises:
         CommandFailedError: it could not start, or ended with an error.
@@ -114,7 +118,7 @@ def run_command(
         status = process.wait()
     finally:
         end_process(process)
-    if status:
+    if status not in well:
         last = said["stderr"][-1] if said["stderr"] else f"it ended with status {status}."
         raise CommandFailedError(last)
     return said["stdout"]
@@ -123,19 +127,22 @@ def run_command(
 def start_process(arguments: Sequence[str], *, folder: Path | None = None) -> subprocess.Popen[str]:
     """Start a command as the head of a process tree of its own, with its output as text.
 
+    Its stdin is a pipe that is open as long as this process lives: where QGIS crashes or is
+    killed, pointsam sees the pipe's end and ends, too.
+
     Raises:
         CommandFailedError: it does not start.
     """
     try:
         return subprocess.Popen(
             [str(argument) for argument in arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
             errors="replace",
-            env=environment_variables(),
+            env={**environment_variables(), END_WITH_STDIN: "1"},
             cwd=None if folder is None else str(folder),
             creationflags=window_flags(),
             start_new_session=sys.platform != "win32",
@@ -162,6 +169,8 @@ def end_process(process: subprocess.Popen[str]) -> None:
                 time.sleep(0.02)
         _signal_group(process.pid, signal.SIGKILL)
     process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def _signal_group(group: int, number: int) -> None:

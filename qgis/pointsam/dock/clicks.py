@@ -20,9 +20,8 @@ from qgis.core import (
     QgsVectorFileWriter,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QVariant
 
-from ..compat import OVERWRITE_FILE, POINT, WRITER_OK
+from ..compat import FIELD_TEXT, FIELD_WHOLE, OVERWRITE_FILE, POINT, WRITER_OK
 
 INSTANCE, LABEL, CLASS = "instance", "label", "class"
 OBJECT, BACKGROUND = 1, 0
@@ -41,9 +40,9 @@ def make_click_layer(
         ClickLayerError: it cannot be written.
     """
     fields = QgsFields()
-    fields.append(QgsField(INSTANCE, QVariant.Int))
-    fields.append(QgsField(LABEL, QVariant.Int))
-    fields.append(QgsField(CLASS, QVariant.String))
+    fields.append(QgsField(INSTANCE, FIELD_WHOLE))
+    fields.append(QgsField(LABEL, FIELD_WHOLE))
+    fields.append(QgsField(CLASS, FIELD_TEXT))
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName, options.layerName = "GPKG", "clicks"
     options.actionOnExistingFile = OVERWRITE_FILE

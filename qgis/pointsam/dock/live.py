@@ -45,6 +45,11 @@ class LiveMasks(QObject):
         if self._pending is None or self._pending.done():
             self._pending = self._worker.submit(self._work)
 
+    @property
+    def busy(self) -> bool:
+        """Whether the server's objects are not yet those of the layer."""
+        return self._wanted != self._sent
+
     def stop(self) -> None:
         """End the server; what it was asked is given up."""
         self._worker.shutdown(wait=False, cancel_futures=True)

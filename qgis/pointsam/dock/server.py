@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
 import subprocess
 import threading
 import time
@@ -27,13 +26,14 @@ class ServerError(Exception):
 class LiveServer:
     """``pointsam serve`` on this machine alone, for one raster and one adapter.
 
-    Its methods block; call them from a worker thread.
+    Its methods block; call them from a worker thread. The server draws its secret itself and
+    says it on its stdout, a pipe that ends here: an argument would stand in the list of processes.
     """
 
     def __init__(self, command: Path, raster: str, project: Path, *, adapter: str = "") -> None:
         self._arguments = [
-            str(command), "serve", raster, "--port", "0", "--token", secrets.token_hex(24),
-            "--project", str(project), *(["--adapter", adapter] if adapter else []),
+            str(command), "serve", raster, "--port", "0", "--project", str(project),
+            *(["--adapter", adapter] if adapter else []),
         ]  # fmt: skip
         self._process: subprocess.Popen[str] | None = None
         self._address = ""

@@ -15,6 +15,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any, NoReturn
 
+from pointsam.cli.caller import end_with_caller
 from pointsam.errors import InputError
 
 COMMANDS = {
@@ -127,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     _ask_for_large_pages()
     _print_anything()
+    end_with_caller()
     try:
         with _ending_on_request():
             args = make_parser(words).parse_args(words)

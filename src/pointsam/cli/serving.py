@@ -1,6 +1,7 @@
 """What the commands ``click`` and ``serve`` share: options, and the way to a running server."""
 
 import argparse
+import os
 import socket
 import sys
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ ALL = ("0.0.0.0", "::")
 """Addresses that mean every network of this machine."""
 MIN_TOKEN = 16
 """Characters of a token."""
+TOKEN_VARIABLE = "POINTSAM_TOKEN"
 
 
 def add_serving_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +53,8 @@ def add_serving_arguments(parser: argparse.ArgumentParser) -> None:
     )
     network.add_argument(
         "--token",
-        help=f"secret that requests must show, {MIN_TOKEN} characters or more; drawn anew at each "
-        "start if not given",
+        help=f"secret that requests must show, {MIN_TOKEN} characters or more; if not given, that "
+        f"of the variable {TOKEN_VARIABLE}, which no list of processes shows, or a new one",
     )
     network.add_argument(
         "--allow-origin",
@@ -88,7 +90,7 @@ class Serving:
         Raises:
             InputError: a token that cannot be, or an open address without one.
         """
-        token = args.token
+        token = args.token or os.environ.get(TOKEN_VARIABLE)
         if token is not None and len(token) < MIN_TOKEN:
             raise InputError(f"--token has {len(token)} characters: give {MIN_TOKEN} or more.")
         if token is not None and not token.replace("-", "").replace("_", "").isalnum():

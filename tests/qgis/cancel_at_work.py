@@ -1,0 +1,126 @@
+"""Algorithms that are cancelled, then run again: ``/usr/bin/python3 cancel_at_work.py FOLDER``.
+
+The folder holds ``wide.tif`` and ``clicks.geojson``. Prints one JSON object of facts, which
+``test_cancel.py`` judges.
+"""
+
+import json
+import os
+import re
+import sys
+import threading
+import time
+from pathlib import Path
+
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProject,
+)
+from qgis.testing import start_app
+
+MARK = "POINTSAM_CANCEL_TEST"
+"""A variable that every process below this one has."""
+
+
+class Heard(QgsProcessingFeedback):
+    """Hears how far a stage is, and cancels from another thread once it is far enough."""
+
+    def __init__(self, stage, *, cancel_at):
+        super().__init__(False)
+        self.stage, self.cancel_at = stage, cancel_at
+        self.first, self.cancelled, self.errors = None, None, []
+
+    def setProgressText(self, text):
+        found = re.match(rf"{self.stage}: (\d+)", text)
+        if not found:
+            return
+        done = int(found[1])
+        if self.first is None:
+            self.first = done
+        if self.cancel_at is not None and done >= self.cancel_at and self.cancelled is None:
+            self.cancelled = time.monotonic()
+            threading.Thread(target=self.cancel).start()
+
+    def reportError(self, error, fatalError=False):
+        self.errors.append(error)
+
+
+def run(algorithm, given, feedback):
+    """Run an algorithm as QGIS does in a thread of its own; say whether it went well."""
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    found = QgsApplication.processingRegistry().createAlgorithmById(f"pointsam:{algorithm}")
+    return found.run(given, context, feedback, {}, False)[1]
+
+
+def processes():
+    """List the processes below this one, by the variable that they inherit."""
+    mark = f"{MARK}={os.environ[MARK]}".encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            variables = (path / "environ").read_bytes()
+            ended = (path / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            continue
+        if mark in variables.split(b"\0") and int(path.name) != os.getpid() and not ended:
+            found.append((path / "cmdline").read_bytes().decode().replace("\0", " "))
+    return found
+
+
+def cancel_and_go_on(algorithm, given, stage, *, to_end):
+    """Cancel in a stage, then run the same again, to its end or to the stage's first line."""
+    feedback = Heard(stage, cancel_at=1)
+    well = run(algorithm, given, feedback)
+    facts = {
+        "was cancelled": feedback.cancelled is not None and not well,
+        "seconds": time.monotonic() - (feedback.cancelled or 0),
+        "left": processes(),
+        "said": feedback.errors,
+    }
+    again = Heard(stage, cancel_at=None if to_end else 0)
+    facts["well"] = run(algorithm, given, again)
+    facts["first"] = again.first
+    facts["left at the end"] = processes()
+    return facts
+
+
+def main(folder):
+    start_app()
+    sys.path += [
+        os.environ["QGIS_PLUGINS"],
+        str(Path(QgsApplication.pkgDataPath(), "python", "plugins")),
+    ]
+    from pointsam.provider import PointsamProvider
+
+    provider = PointsamProvider()
+    QgsApplication.processingRegistry().addProvider(provider)
+    clicked = {
+        "RASTER": str(folder / "wide.tif"),
+        "POINTS": str(folder / "clicks.geojson"),
+        "THREADS": 1,
+    }
+    found = str(folder / "found.gpkg")
+    facts = {
+        "segmentclicked": cancel_and_go_on(
+            "segmentclicked", {**clicked, "OUTPUT": found}, "segmenting", to_end=True
+        ),
+        "label": cancel_and_go_on(
+            "label", {**clicked, "OUTPUT": str(folder / "labels.gpkg")}, "labelling", to_end=True
+        ),
+        "adapt": cancel_and_go_on(
+            "adapt",
+            {**clicked, "OUTPUT": str(folder / "adapter"), "EPOCHS": 9},
+            "adapting",
+            to_end=False,
+        ),
+    }
+    sys.stdout.write(f"{json.dumps(facts)}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
+    os._exit(0)  # QGIS without a screen may crash while Python takes it apart
