@@ -35,6 +35,7 @@ INSIDE = {  # the same inside a room, for its files and sub-rooms
         {"clicks"},
         {"prepare"},
         {"scene_dataset"},
+        {"scene_chips"},
     ],
     "models": [
         {"cache", "choice"},

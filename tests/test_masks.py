@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from pointsam.data.coco.masks import count_drawn, drawn_iou, rasterise, to_rle
+from pointsam.data.coco.masks import count_drawn, drawn_iou, rasterise, rasterise_part, to_rle
 from pointsam.masks import (
     PixelOwners,
     count_pixels,
@@ -103,6 +103,17 @@ def test_both_forms_of_rle_agree_with_the_library(seed):
     text = {"size": [20, 30], "counts": packed["counts"].decode()}
     for rle in (text, {"size": [20, 30], "counts": runs}):
         assert np.array_equal(rasterise(rle, (20, 30)), library)
+
+
+@given(seed=st.integers(0, 2**16))
+def test_a_part_is_drawn_as_the_whole_has_it(seed):
+    rng = np.random.default_rng(seed)
+    runs = rng.multinomial(600, rng.dirichlet(np.ones(rng.integers(1, 9)))).tolist()
+    rle = {"size": [20, 30], "counts": runs}
+    x0, x1 = sorted(rng.integers(0, 31, 2).tolist())
+    y0, y1 = sorted(rng.integers(0, 21, 2).tolist())
+    part = rasterise_part(rle, (20, 30), (x0, y0, x1, y1))
+    assert np.array_equal(part, rasterise(rle, (20, 30))[y0:y1, x0:x1])
 
 
 def test_polygons_are_counted_as_they_are_drawn():

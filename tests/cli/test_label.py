@@ -82,6 +82,16 @@ def test_candidates_of_other_clicks_are_refused(drawn, small_model, tmp_path, ca
     assert "other clicks" in capsys.readouterr().err
 
 
+def test_training_takes_up_what_is_labelled(drawn, small_model, tmp_path, monkeypatch, capsys):
+    assert main(command(drawn, tmp_path / "run-labels")) == 0
+    monkeypatch.setattr(labels, "find_candidates", None)
+    trained = ["train", *command(drawn, tmp_path / "run")[1:]]
+    short = ["--epochs", "0.1", "--set", "schedule.min_steps=1", "--set", "model.adapt=[decoder]"]
+    status = main([*trained, *short])
+    # Which labels an untrained model's masks give is chance; that none is accepted is said.
+    assert status == 0 or "no label is accepted" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [("plane=larger", "there is ship, tank"), ("tank=huge", "CLASS=larger or CLASS=smaller")],

@@ -71,6 +71,17 @@ def test_sizes_of_one_image_may_be_its_own():
     assert found.picked.tolist() == [1] * 12
 
 
+def test_sizes_agree_on_the_ground():
+    # Six images of pixels twice as wide: the same objects have a quarter of the pixels there.
+    areas = [[100, 400, 1600]] * 6 + [[100, 400, 1600]] * 6
+    scores = np.array([[0.5, 0.8, 0.5]] * 6 + [[0.6, 0.6, 0.5]] * 6)
+    pixels = np.repeat([0.0, np.log(4.0)], 6)
+    groups = Groups(np.zeros(12, dtype=int), np.arange(12), pixels)
+    assert choose(evidence(areas, scores), groups).picked.tolist() == [1] * 6 + [0] * 6
+    in_pixels = choose(evidence(areas, scores), alike(12)).picked.tolist()
+    assert in_pixels == [1] * 12
+
+
 def test_cut_and_empty_masks_are_taken_last():
     table = evidence([[0, 100, 90]], [0.9, 0.9, 0.2])
     cut = table.cut.copy()

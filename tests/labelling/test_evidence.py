@@ -42,6 +42,14 @@ def test_clicks_speak_for_and_against():
     assert found.refused[:, 0].tolist() == [1.0, 0.0]
 
 
+def test_clicks_without_candidates_of_their_own_count_as_foreign():
+    image = np.zeros((20, 20, 3), dtype=np.uint8)
+    masks, points = [[square(0, 0, 10, 10)]], [[(4.0, 4.0, 1)]]
+    assert measure(candidates(masks), image, points).foreign.item() == 0
+    others = [[(8.0, 8.0, 1)], [(15.0, 15.0, 1)]]
+    assert measure(candidates(masks), image, points, others=others).foreign.item() == 1
+
+
 def test_two_parts_and_an_empty_mask():
     parts = square(0, 0, 4, 4) | square(10, 10, 12, 14)
     image = np.zeros((20, 20, 3), dtype=np.uint8)

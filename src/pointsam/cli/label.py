@@ -1,6 +1,8 @@
 """``pointsam label``: images and clicks in, masks that agree with each other out."""
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pointsam.cli.arguments import (
@@ -11,13 +13,23 @@ from pointsam.cli.arguments import (
 )
 from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, read_clicks
 from pointsam.cli.display import refuse_other_stretch
-from pointsam.data.dataset import folder_images
+from pointsam.cli.label_scene import (
+    SceneLabelling,
+    add_scene_arguments,
+    clicked_chips,
+    write_layers,
+)
+from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.dataset import ImageSource, folder_images, hash_of_images
+from pointsam.data.records import Dataset
 from pointsam.files import refuse_existing, sha256_of
 from pointsam.labelling.consensus import Reading
+from pointsam.labelling.labels import Labelling
 from pointsam.labelling.output import LABELS_NAME, SHEET_NAME
 from pointsam.labelling.run import label_clicks
 from pointsam.models.adapters.lora import adapter_hash
 from pointsam.models.loading.checkpoints import base_hash
+from pointsam.prediction.predictor import Predictor
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -31,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "the masks of a class agree in size and shape, and which no other click contradicts. "
             "The output folder holds labels.json (COCO masks under the ids of the clicks, each "
             "with its trust and what speaks against it) and sheet.png (the most doubtful labels, "
-            "worst first)."
+            "worst first); of scenes, polygons on the map, too."
         ),
         epilog=(
             "example: pointsam label --images Images --points clicks.json --output labels "
@@ -40,13 +52,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     _add_files(parser.add_argument_group("files"))
     _add_choice(parser.add_argument_group("choice"))
+    add_scene_arguments(parser)
     add_model_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def _add_files(files: "argparse._ArgumentGroup") -> None:
     files.add_argument(
-        "--images", type=Path, required=True, metavar="DIR", help="folder the file names are in"
+        "--images",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder the file names are in, or a scene",
     )
     files.add_argument("--points", type=Path, required=True, metavar="FILE", help=POINTS_HELP)
     add_click_arguments(files)
@@ -87,27 +104,70 @@ def run(args: argparse.Namespace) -> int:
     if not args.resume:
         refuse_existing(args.output)
     choice = ModelChoice.parse(args)
+    points = parse_clicks(args)
+    scenes = SceneLabelling.parse(args, on_map=points.on_map)
+    asked = Asked(args.images, points, args.output, dict(args.reading), args.closer)
+    if scenes is not None:
+        return _label_scenes(asked, scenes, choice)
     refuse_other_stretch(args.images, choice)
-    data = read_clicks(parse_clicks(args), args.images)
+    data = read_clicks(points, args.images)
     data = readable_images(data, args.images, skip_broken=args.skip_broken)
+    sources = {
+        points.path.name: sha256_of(points.path),
+        "images": hash_of_images(data, args.images),
+    }
+    _label(asked, choice.open(), choice, data, folder_images(args.images), sources)
+    return 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is labelled, how, and where the labels go."""
+
+    images: Path
+    points: ClickFile
+    output: Path
+    readings: dict[str, Reading]
+    closer: bool
+
+
+def _label_scenes(asked: Asked, scenes: SceneLabelling, choice: ModelChoice) -> int:
+    """Label the clicks on scenes, chip by chip, and write them as layers of a map, too."""
     predictor = choice.open()
+    clicked = clicked_chips(asked.images, asked.points, scenes, choice, side=predictor.model.side)
+    labelling = _label(asked, predictor, choice, clicked.data, clicked.chips, clicked.sources)
+    for path in write_layers(labelling, clicked, scenes, choice, asked.output):
+        print(f"layer: {path}")
+    return 0
+
+
+def _label(
+    asked: Asked,
+    predictor: Predictor,
+    choice: ModelChoice,
+    data: Dataset,
+    images: ImageSource,
+    sources: Mapping[str, str],
+) -> Labelling:
+    """Label, and say where the labels are."""
     model = predictor.model
-    accepted = label_clicks(
+    labelling = label_clicks(
         model,
         data,
-        folder_images(args.images),
-        args.output,
+        images,
+        asked.output,
         key={
-            "sources": {args.points.name: sha256_of(args.points)},
+            "sources": dict(sources),
             "base": base_hash(model) if choice.adapter is None else None,
             "adapter": adapter_hash(model),
         },
-        readings=dict(args.reading),
-        closer=args.closer,
+        readings=asked.readings,
+        closer=asked.closer,
         precision=predictor.precision,
     )
+    accepted = labelling.choice.accepted
     print(
-        f"labels: {args.output / LABELS_NAME}: {accepted} of {data.instance_count} accepted; "
-        f"look at {args.output / SHEET_NAME} for the others"
+        f"labels: {asked.output / LABELS_NAME}: {accepted.sum()} of {len(accepted)} accepted; "
+        f"look at {asked.output / SHEET_NAME} for the others"
     )
-    return 0
+    return labelling

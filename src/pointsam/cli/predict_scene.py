@@ -185,13 +185,13 @@ def predict_scene(asked: SceneChoice, choice: ModelChoice) -> int:
             formats=asked.formats,
             rules=asked.rules,
             style=asked.style,
-            told=_told_of_all(asked.image, choice),
+            told=told_of_all(asked.image, choice),
         )
     _report(summary, asked.output, asked.formats)
     return 0
 
 
-def _told_of_all(image: Path, choice: ModelChoice) -> dict[str, str]:
+def told_of_all(image: Path, choice: ModelChoice) -> dict[str, str]:
     """Give the fields that all polygons of a scene share."""
     return {
         "scene": image.name,

@@ -12,7 +12,8 @@ from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.images import list_images
 from pointsam.data.rasters.scene import georeferenced
 from pointsam.data.records import Dataset
-from pointsam.data.scene_dataset import SceneChips, click_on, cut, hold_out
+from pointsam.data.scene_chips import SceneChips, cut
+from pointsam.data.scene_dataset import click_on, hold_out
 from pointsam.errors import InputError
 from pointsam.evaluation.held_out import HeldOut
 from pointsam.files import sha256_of
@@ -114,7 +115,7 @@ def scene_inputs(
             "--regime supervised learns from masks of images: cut scene and polygons into chips "
             "with 'pointsam data convert polygons'."
         )
-    paths, side = _scene_paths(images, on_map=points.on_map), settings.model.side
+    paths, side = scene_paths(images, on_map=points.on_map), settings.model.side
     stretch = found_stretch(paths, bands=asked.bands, values=asked.stretch)
     scenes, ground_size = click_on(paths, points, side=side, window=asked.window, stretch=stretch)
     say(points.dropped, points.notes)
@@ -165,7 +166,7 @@ def show_held_out(found: HeldOut) -> None:
           "read, so none of this is an accuracy: look at figures/held_out.png")  # fmt: skip
 
 
-def _scene_paths(images: Path, *, on_map: bool) -> list[Path]:
+def scene_paths(images: Path, *, on_map: bool) -> list[Path]:
     """List the scenes; of a folder, with clicks on a map, those that have a place on one.
 
     Raises:

@@ -43,6 +43,8 @@ class ImageRecord:
     instances: tuple[InstanceRecord, ...] = ()
     background_points: tuple[tuple[float, float], ...] = ()
     """``(x, y)`` clicks that belong to no instance and serve every instance of the image."""
+    borrowed: frozenset[int] = frozenset()
+    """Ids of instances that are shown here, and are another record's own."""
 
 
 @dataclass(frozen=True)

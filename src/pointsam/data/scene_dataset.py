@@ -1,12 +1,12 @@
-"""Scenes and the clicks on them as training data: chips around the clicks, read when needed."""
+"""Scenes and the clicks on them, in one map: what is shown at once, and what is held out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from rasterio.crs import CRS
 from rasterio.warp import transform as transform_points
 
@@ -17,29 +17,16 @@ from pointsam.data.rasters.data_under_clicks import with_data
 from pointsam.data.rasters.georeference import to_map
 from pointsam.data.rasters.scene import Scene, open_scene
 from pointsam.data.rasters.scene_points import (
-    SceneObject,
     ScenePoints,
-    points_in_window,
     points_on_scene,
-    scene_tasks,
 )
 from pointsam.data.rasters.stretching import Stretch
-from pointsam.data.rasters.windows import WINDOW_MULTIPLE, Window, shrink_of
-from pointsam.data.records import ImageRecord, InstanceRecord
+from pointsam.data.rasters.windows import WINDOW_MULTIPLE
+from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 
 FEWEST_TO_SPLIT = 10
 """Objects without which no part is held out."""
-
-
-@dataclass(frozen=True)
-class Chip:
-    """One window of one scene."""
-
-    scene: Path
-    window: Window
-    shrink: int
-    """Scene pixels averaged to one, along each side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,22 +47,6 @@ class ClickedScene:
             [*one.positives.min(axis=0), *one.positives.max(axis=0)] for one in self.points.objects
         ]
         return np.array(rows, dtype=np.float64).reshape(-1, 4)
-
-
-@dataclass(frozen=True)
-class SceneChips:
-    """Chips of some scenes, all shown by one stretch; gives their pixels when called."""
-
-    chips: Mapping[str, Chip]
-    """By the file name of their record."""
-    stretch: Stretch
-
-    def __call__(self, record: ImageRecord) -> UInt8[np.ndarray, "height width 3"]:
-        """Read a chip as RGB."""
-        chip = self.chips[record.file_name]
-        # Opened each time: a raster that is open may not be read by two threads at once.
-        with open_scene(chip.scene, stretch=self.stretch) as scene:
-            return scene.read(chip.window, shrink=chip.shrink)
 
 
 def read_scene_points(clicks: ClickFile, scene: Scene) -> ImageRecord:
@@ -166,51 +137,6 @@ def hold_out(
     return parts
 
 
-def cut(
-    scenes: Sequence[ClickedScene], *, side: int, stretch: Stretch, neighbours: bool
-) -> tuple[tuple[ImageRecord, ...], SceneChips]:
-    """Lay windows over the clicks as prediction does, each a record of its own.
-
-    An object belongs to the window in which it is most central.
-
-    Args:
-        scenes: with clicks.
-        side: of the model's input.
-        stretch: of all scenes.
-        neighbours: put an object also into every other chip that shows its clicks an eighth of
-            the window from the border; as rivals of the chip's own objects they are needed.
-    """
-    records: list[ImageRecord] = []
-    chips: dict[str, Chip] = {}
-    for scene in scenes:
-        with open_scene(scene.path, stretch=stretch) as opened:
-            tasks = scene_tasks(scene.points.objects, opened.grid, side=scene.window)
-        for window, owned in tasks.items():
-            shrink = shrink_of(window, side=side)
-            name = f"{scene.path.name}-{window.name}"
-            chips[name] = Chip(scene.path, window, shrink)
-            records.append(
-                ImageRecord(
-                    id=len(records) + 1,
-                    file_name=name,
-                    size=(window.height // shrink, window.width // shrink),
-                    instances=tuple(
-                        InstanceRecord(
-                            one.id,
-                            one.category,
-                            tuple(
-                                points_in_window(
-                                    one, scene.points.background, window, shrink=shrink
-                                )
-                            ),
-                        )
-                        for one in (_shown(scene, window, owned) if neighbours else owned)
-                    ),
-                )
-            )
-    return tuple(records), SceneChips(chips, stretch)
-
-
 def click_on(
     paths: Sequence[Path], points: ClickFile, *, side: int, window: int | None, stretch: Stretch
 ) -> tuple[list[ClickedScene], float | None]:
@@ -266,16 +192,3 @@ def _only(scene: ClickedScene, chosen: np.ndarray) -> ClickedScene:
     return replace(
         scene, points=replace(scene.points, objects=objects), places=scene.places[chosen]
     )
-
-
-def _shown(scene: ClickedScene, window: Window, owned: Sequence[SceneObject]) -> list[SceneObject]:
-    """List a window's own objects and those it shows well, in the order of the file."""
-    x0, y0, x1, y1 = window.box
-    across, down = window.width / 8, window.height / 8
-    low, high = scene.extents[:, :2], scene.extents[:, 2:]
-    inside = (low >= (x0 + across, y0 + down)) & (high <= (x1 - across, y1 - down))
-    shown = set(np.flatnonzero(inside.all(axis=1)).tolist())
-    own = {one.index for one in owned}
-    return [
-        one for place, one in enumerate(scene.points.objects) if place in shown or one.index in own
-    ]

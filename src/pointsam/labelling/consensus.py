@@ -103,6 +103,8 @@ class Groups:
 
     group: Int[np.ndarray, " objects"]
     image: Int[np.ndarray, " objects"]
+    log_pixel: Float[np.ndarray, " objects"] | None = None
+    """Log of the area that one pixel stands for, in any unit; None where it is one for all."""
 
 
 def choose(
@@ -130,9 +132,11 @@ def choose(
     picked = np.zeros(count, dtype=np.int64)
     energy, margin = np.zeros(count), np.zeros(count)
     against = np.zeros((count, len(REASONS)), dtype=bool)
+    log_pixel = np.zeros(count) if groups.log_pixel is None else groups.log_pixel
     for group in np.unique(groups.group).tolist():
         members = np.flatnonzero(groups.group == group)
-        part = _Group(take(evidence, members), groups.image[members], weights, rounds)
+        own = take(evidence, members)
+        part = _Group(own, groups.image[members], log_pixel[members, None], weights, rounds)
         found = _read((readings or {}).get(group), part)
         picked[members] = found.picked
         energy[members], margin[members] = found.energy, found.margin
@@ -146,6 +150,7 @@ class _Group:
 
     evidence: Evidence
     image: Int[np.ndarray, " objects"]
+    log_pixel: Float[np.ndarray, "objects 1"]
     weights: Weights
     rounds: int
 
@@ -189,7 +194,7 @@ def _start(group: _Group, lean: float) -> Int[np.ndarray, " objects"]:
 def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> _Settled:
     """Choose anew until the choice is the one it was made from."""
     evidence, weights = group.evidence, group.weights
-    log_area = _log_area(evidence)
+    log_area = _log_area(evidence) + group.log_pixel
     alone = _by_itself(evidence, weights)
     for _ in range(group.rounds):
         size = _against_sizes(log_area, group.image, picked, weights)

@@ -60,6 +60,8 @@ def measure(
     candidates: Candidates,
     image: UInt8[np.ndarray, "height width 3"],
     points: Sequence[Sequence[tuple[float, float, int]]],
+    *,
+    others: Sequence[Sequence[tuple[float, float, int]]] = (),
 ) -> Evidence:
     """Measure the candidates of one image.
 
@@ -67,20 +69,21 @@ def measure(
         candidates: of the image's objects.
         image: RGB, in the image frame.
         points: ``(x, y, label)`` of each object, in the image frame.
+        others: the same of further objects, which have no candidates here.
     """
     rows, cols = candidates.size
     small = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    positive = [_cells(own, image.shape[:2], (rows, cols), POSITIVE) for own in points]
+    positive = [_cells(own, image.shape[:2], (rows, cols), POSITIVE) for own in (*points, *others)]
     negative = [_cells(own, image.shape[:2], (rows, cols), NEGATIVE) for own in points]
     shape = candidates.iou_prediction.shape
     of_mask = np.zeros((*shape, 5), dtype=np.float32)
     of_clicks = np.zeros((*shape, 3), dtype=np.float32)
     for index in range(shape[0]):
-        others = [cells for other, cells in enumerate(positive) if other != index]
+        rivals = [cells for other, cells in enumerate(positive) if other != index]
         for place, mask in enumerate(candidates.masks(index)):
             of_mask[index, place] = _of_mask(mask, lab)
-            of_clicks[index, place] = _of_clicks(mask, positive[index], negative[index], others)
+            of_clicks[index, place] = _of_clicks(mask, positive[index], negative[index], rivals)
     area, edge, roughness, fill, largest_part = np.moveaxis(of_mask, -1, 0)
     outside, foreign, refused = np.moveaxis(of_clicks, -1, 0)
     return Evidence(

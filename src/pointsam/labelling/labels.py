@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -94,14 +94,21 @@ def gather_candidates(
     for record in records:
         path = store_path(folder, record)
         if not path.is_file():
-            image = images(record)
+            image, own = images(record), owned(record)
             frame = ModelFrame(record.size, model.side, model.stride)
             found = find_candidates(
-                model, image, model_prompts(record, frame), closer=closer, precision=precision
+                model, image, model_prompts(own, frame), closer=closer, precision=precision
             )
-            points = [instance.points for instance in record.instances]
-            store.save(path, found, measure(found, image, points))
+            points = [instance.points for instance in own.instances]
+            others = [i.points for i in record.instances if i.id in record.borrowed]
+            store.save(path, found, measure(found, image, points, others=others))
         yield record
+
+
+def owned(record: ImageRecord) -> ImageRecord:
+    """Leave out the instances that are another record's own, and labelled there."""
+    own = tuple(one for one in record.instances if one.id not in record.borrowed)
+    return replace(record, instances=own, borrowed=frozenset())
 
 
 def choose_labels(
@@ -109,23 +116,40 @@ def choose_labels(
     folder: Path,
     *,
     readings: Mapping[str, Reading] | None = None,
+    pixel_sides: Mapping[str, float] | None = None,
 ) -> Labelling:
     """Choose among stored candidates so that the masks of each class agree.
 
     Args:
-        records: those whose candidates are in `folder`.
+        records: those whose candidates are in `folder`, with their own instances alone.
         folder: that `gather_candidates` filled.
         readings: by class, where the user says whether the larger or the smaller mask is meant.
+        pixel_sides: of each image, by its name, in a unit that all share: sizes are compared on the
+            ground. If not given, they are compared as the model sees them.
     """
     names = sorted({i.category for record in records for i in record.instances})
     instances = [(place, i) for place, record in enumerate(records) for i in record.instances]
+    image = np.array([place for place, _ in instances])
     groups = Groups(
         group=np.array([names.index(instance.category) for _, instance in instances]),
-        image=np.array([place for place, _ in instances]),
+        image=image,
+        log_pixel=_log_pixels(records, folder, pixel_sides)[image] if pixel_sides else None,
     )
     evidence = join([store.load_evidence(store_path(folder, record)) for record in records])
     by_group = {names.index(name): reading for name, reading in (readings or {}).items()}
     return Labelling(records, folder, choose(evidence, groups, readings=by_group))
+
+
+def _log_pixels(
+    records: Sequence[ImageRecord], folder: Path, pixel_sides: Mapping[str, float]
+) -> Float[np.ndarray, " images"]:
+    """Give the log of the area of one pixel of each image's label frame."""
+    logs = []
+    for record in records:
+        rows, cols = store.load_size(store_path(folder, record))
+        pixels = record.size[0] / rows * record.size[1] / cols
+        logs.append(np.log(pixels * pixel_sides[record.file_name] ** 2))
+    return np.array(logs)
 
 
 def _to_image(

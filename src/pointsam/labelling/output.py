@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pointsam.data.coco.annotations import KEY
 from pointsam.data.coco.masks import to_rle
 from pointsam.data.dataset import ImageSource
 from pointsam.figures import draw_panel, save_picture, side_by_side, stack
@@ -25,8 +26,8 @@ _SURROUNDINGS = 0.6
 """Of the object's longer side, shown on each side of it."""
 
 
-def write_labels(labelling: Labelling, categories: Sequence[str], path: Path) -> int:
-    """Write COCO masks with the ids of the clicks; give the number of accepted ones.
+def write_labels(labelling: Labelling, categories: Sequence[str], path: Path) -> None:
+    """Write COCO masks with the ids of the clicks.
 
     Beside COCO's own keys each annotation has ``score`` (SAM's estimate of the mask's IoU),
     ``energy`` (lower is better), ``margin`` (to the best other mask), ``label_weight`` (trust, 0
@@ -34,52 +35,62 @@ def write_labels(labelling: Labelling, categories: Sequence[str], path: Path) ->
     """
     annotations: list[dict[str, Any]] = []
     for labelled in labelling.images():
-        annotations += _annotations(labelled, categories)
-    content = {
-        "images": [
-            {
-                "id": record.id,
-                "file_name": record.file_name,
-                "height": record.size[0],
-                "width": record.size[1],
-            }
-            for record in labelling.records
-        ],
-        "categories": [{"id": i, "name": name} for i, name in enumerate(categories, start=1)],
-        "annotations": annotations,
-    }
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content))
-    return sum(entry["label_weight"] > 0 for entry in annotations)
-
-
-def _annotations(labelled: Labelled, categories: Sequence[str]) -> list[dict[str, Any]]:
-    choice = labelled.choice
-    rows = []
-    for place, (instance, mask) in enumerate(
-        zip(labelled.record.instances, labelled.masks, strict=True)
-    ):
-        reasons = zip(REASONS, choice.against[place], strict=True)
-        rows.append(
-            {
+        for place, (instance, mask) in enumerate(
+            zip(labelled.record.instances, labelled.masks, strict=True)
+        ):
+            entry = {
                 "id": instance.id,
                 "image_id": labelled.record.id,
                 "category_id": list(categories).index(instance.category) + 1,
                 "segmentation": to_rle(mask),
                 "area": int(mask.sum()),
-                "bbox": _box(mask),
+                "bbox": box_around(mask),
                 "iscrowd": 0,
-                "score": round(float(labelled.iou_prediction[place]), 4),
-                "energy": round(float(choice.energy[place]), 4),
-                "margin": round(float(choice.margin[place]), 4),
-                "label_weight": round(float(labelled.trust[place]), 4),
-                "against": [reason for reason, holds in reasons if holds],
+                **({KEY: instance.key} if instance.key else {}),
             }
-        )
-    return rows
+            annotations.append(entry | told_of(labelled, place))
+    images = [
+        {
+            "id": record.id,
+            "file_name": record.file_name,
+            "height": record.size[0],
+            "width": record.size[1],
+        }
+        for record in labelling.records
+    ]
+    save_coco(images, categories, annotations, path)
 
 
-def _box(mask: np.ndarray) -> list[int]:
+def save_coco(
+    images: Sequence[dict[str, Any]],
+    categories: Sequence[str],
+    annotations: Sequence[dict[str, Any]],
+    path: Path,
+) -> None:
+    """Write COCO JSON, whole or not at all."""
+    content = {
+        "images": images,
+        "categories": [{"id": i, "name": name} for i, name in enumerate(categories, start=1)],
+        "annotations": annotations,
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content))
+
+
+def told_of(labelled: Labelled, place: int) -> dict[str, Any]:
+    """Say what speaks for and against the label of one object, under the keys of a label file."""
+    choice = labelled.choice
+    reasons = zip(REASONS, choice.against[place], strict=True)
+    return {
+        "score": round(float(labelled.iou_prediction[place]), 4),
+        "energy": round(float(choice.energy[place]), 4),
+        "margin": round(float(choice.margin[place]), 4),
+        "label_weight": round(float(labelled.trust[place]), 4),
+        "against": [reason for reason, holds in reasons if holds],
+    }
+
+
+def box_around(mask: np.ndarray) -> list[int]:
     """Give COCO's ``[x, y, width, height]``; zeros for an empty mask."""
     rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
@@ -128,7 +139,7 @@ def _view(labelled: Labelled, place: int) -> tuple[int, int, int, int]:
     """Choose the part of the image that shows an object's mask and its clicks."""
     height, width = labelled.record.size
     positive = [(x, y) for x, y, label in labelled.record.instances[place].points if label == 1]
-    x, y, across, down = _box(labelled.masks[place])
+    x, y, across, down = box_around(labelled.masks[place])
     xs = [point[0] for point in positive] + ([x, x + across] if across else [])
     ys = [point[1] for point in positive] + ([y, y + down] if down else [])
     margin = max(16.0, _SURROUNDINGS * max(max(xs) - min(xs), max(ys) - min(ys)))

@@ -1,18 +1,22 @@
 """A whole labelling, from images and clicks to a folder of labels; it can be resumed."""
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pointsam.data.dataset import ImageSource
-from pointsam.data.records import Dataset
+from pointsam.data.records import Dataset, ImageRecord
+from pointsam.data.scene_chips import SceneChips
 from pointsam.errors import InputError
 from pointsam.files import replacing
 from pointsam.labelling.consensus import Reading
-from pointsam.labelling.labels import choose_labels, gather_candidates
+from pointsam.labelling.labels import Labelling, choose_labels, gather_candidates, owned
 from pointsam.labelling.output import LABELS_NAME, SHEET_NAME, draw_doubtful, write_labels
+from pointsam.labelling.scene_labels import write_scene_labels
+from pointsam.labelling.store import STORE_FORMAT
 from pointsam.models.encoding import Precision
 from pointsam.models.segmenter import Segmenter
 from pointsam.progress import Bar
@@ -31,8 +35,11 @@ def label_clicks(
     readings: Mapping[str, Reading] | None = None,
     closer: bool = True,
     precision: Precision = "float32",
-) -> int:
+) -> Labelling:
     """Fill a folder with labels.json, sheet.png and the candidates they were chosen from.
+
+    Chips of scenes give one mask an object, in the pixels of its scene; sizes are compared on the
+    ground.
 
     Args:
         model: whose masks are the candidates.
@@ -45,7 +52,7 @@ def label_clicks(
         precision: of the encoder.
 
     Returns:
-        The number of accepted labels.
+        The choice that was made.
 
     Raises:
         InputError: nothing was clicked, a reading of no class, or a folder of other inputs.
@@ -53,17 +60,27 @@ def label_clicks(
     clicked = replace(data, images=tuple(image for image in data.images if image.instances))
     _refuse_unclicked(clicked, readings or {})
     settings = {"side": model.side, "precision": precision, "closer": closer}
-    _keep_key(folder / KEY_NAME, {**key, **settings})
+    clicks = _digest(clicked.images)
+    _keep_key(folder / KEY_NAME, {**key, **settings, "clicks": clicks, "format": STORE_FORMAT})
     candidates = folder / CANDIDATES_NAME
     found = gather_candidates(
         model, clicked.images, images, candidates, closer=closer, precision=precision
     )
     for _ in Bar(found, total=len(clicked.images), desc="labelling", unit="image"):
         pass
-    labelling = choose_labels(clicked.images, candidates, readings=readings)
-    accepted = write_labels(labelling, clicked.categories, folder / LABELS_NAME)
+    chips = images if isinstance(images, SceneChips) else None
+    labelling = choose_labels(
+        [owned(record) for record in clicked.images],
+        candidates,
+        readings=readings,
+        pixel_sides=None if chips is None else chips.pixel_sides(),
+    )
+    if chips is None:
+        write_labels(labelling, clicked.categories, folder / LABELS_NAME)
+    else:
+        write_scene_labels(labelling, chips, clicked.categories, folder / LABELS_NAME)
     draw_doubtful(labelling, images, folder / SHEET_NAME)
-    return accepted
+    return labelling
 
 
 def _refuse_unclicked(data: Dataset, readings: Mapping[str, Reading]) -> None:
@@ -76,6 +93,21 @@ def _refuse_unclicked(data: Dataset, readings: Mapping[str, Reading]) -> None:
             raise InputError(
                 f"--reading {name}: no click is of that class; there is {', '.join(classes)}."
             )
+
+
+def _digest(records: Sequence[ImageRecord]) -> str:
+    """Name all clicks by their content: what is held out, or shown in another window, counts."""
+    rows = [
+        (
+            record.file_name,
+            record.size,
+            sorted(record.borrowed),
+            record.background_points,
+            [(instance.id, instance.points) for instance in record.instances],
+        )
+        for record in records
+    ]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def _keep_key(path: Path, key: Mapping[str, Any]) -> None:

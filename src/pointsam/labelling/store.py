@@ -9,6 +9,9 @@ from pointsam.files import replacing
 from pointsam.labelling.candidates import Candidates
 from pointsam.labelling.evidence import Evidence
 
+STORE_FORMAT = 1
+"""Counted up when a file of an older version cannot be read, or would give other labels."""
+
 
 def save(path: Path, candidates: Candidates, evidence: Evidence) -> None:
     """Write both in one file, atomically."""
@@ -21,6 +24,17 @@ def save(path: Path, candidates: Candidates, evidence: Evidence) -> None:
             was_cut=candidates.cut,
             **asdict(evidence),
         )
+
+
+def load_size(path: Path) -> tuple[int, int]:
+    """Read height and width of the label frame alone.
+
+    Raises:
+        FileNotFoundError: the image is not labelled yet.
+    """
+    with np.load(path) as stored:
+        rows, cols = stored["size"].tolist()
+        return rows, cols
 
 
 def load_evidence(path: Path) -> Evidence:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from pointsam.data.coco.annotations import pair, read_coco
 from pointsam.data.records import Dataset
+from pointsam.data.scene_chips import SceneChips
 from pointsam.errors import InputError
 from pointsam.files import sha256_of
 from pointsam.labelling.consensus import Reading
 from pointsam.labelling.output import LABELS_NAME
 from pointsam.labelling.run import label_clicks
+from pointsam.labelling.scene_labels import on_chips, read_scene_labels
 from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.encoding import choose_precision
 from pointsam.models.loading.checkpoints import base_hash, load_segmenter
@@ -79,10 +81,14 @@ def on_labels(inputs: RunInputs, labels: Path) -> RunInputs:
     Raises:
         InputError: masks of other clicks, or none that is accepted.
     """
-    paired = pair(read_coco(labels), inputs.data)
+    if isinstance(inputs.images, SceneChips):
+        records = on_chips(inputs.data.images, inputs.images, read_scene_labels(labels))
+        found = replace(inputs.data, images=records)
+    else:
+        found = pair(read_coco(labels), inputs.data)
     return replace(
         inputs,
-        data=_accepted(paired, labels),
+        data=_accepted(found, labels),
         sources={**inputs.sources, labels.name: sha256_of(labels)},
     )
 

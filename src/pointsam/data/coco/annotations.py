@@ -52,7 +52,7 @@ def read_coco(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
         name = f"{path}: annotation {entry['id']}"
         try:
             useless = _why_useless(entry, sizes[entry["image_id"]], name)
-            weight = _weight(entry, name)
+            weight = weight_of(entry, name)
         except InputError as error:
             on_fault(str(error))
             continue
@@ -194,7 +194,7 @@ def write_points(dataset: Dataset, path: Path) -> None:
         temporary.write_text(json.dumps(content))
 
 
-def _weight(entry: Entry, name: str) -> float:
+def weight_of(entry: Entry, name: str) -> float:
     """Read the trust that 'pointsam label' puts in a mask; masks of others are trusted."""
     weight = entry.get("label_weight", 1.0)
     if type(weight) not in (int, float) or not 0 <= weight <= 1:

@@ -63,6 +63,34 @@ def covers(
     return found
 
 
+def rasterise_part(
+    segmentation: Sequence[Sequence[float]] | Mapping[str, Any],
+    size: tuple[int, int],
+    box: tuple[int, int, int, int],
+) -> Bool[np.ndarray, "rows cols"]:
+    """Draw what a mask has in ``(x0, y0, x1, y1)`` of its image, however large that is.
+
+    Args:
+        segmentation: as in the annotation's ``segmentation``.
+        size: height and width of the image, in pixels.
+        box: of pixels, ``x1`` and ``y1`` outside; none of it off the image.
+
+    Raises:
+        ValueError: as `rasterise`, but for the size of the image.
+    """
+    x0, y0, x1, y1 = box
+    height = size[0]
+    ends = np.cumsum(np.array(_runs_of(segmentation, size), dtype=np.int64))
+    starts, stops = ends[:-1:2], ends[1::2]  # of the object's runs, down the columns
+    near = (stops > x0 * height) & (starts < x1 * height)
+    part = np.zeros((y1 - y0, x1 - x0), dtype=bool)
+    for start, stop in zip(starts[near].tolist(), stops[near].tolist(), strict=True):
+        for column in range(max(start // height, x0), min((stop - 1) // height + 1, x1)):
+            first, last = start - column * height, stop - column * height
+            part[max(first - y0, 0) : max(min(last, y1) - y0, 0), column - x0] = True
+    return part
+
+
 def drawn_iou(
     segmentations: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]], size: tuple[int, int]
 ) -> Float[np.ndarray, "instances instances"]:

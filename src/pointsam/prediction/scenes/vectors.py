@@ -95,12 +95,14 @@ def write_polygons(
     *,
     crs: str | None,
     told: Mapping[str, str] | None = None,
+    further: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Write one feature an object, as GeoPackage, GeoJSON or Shapefile after the file's ending.
 
     Fields: instance (its number in the raster), point_id, point_key (a name that is no number),
     class, score, area_m2, perim_m, area_px, window (side of the window it was seen in, in pixels),
-    cut (1 where it may go on beyond), and what is `told` of all: scene, model, adapter, version.
+    cut (1 where it may go on beyond), what is known `further` of each, and what is `told` of all:
+    scene, model, adapter, version.
 
     GeoJSON names coordinate systems by their code, so polygons in one without a code are written
     in degrees there.
@@ -117,6 +119,7 @@ def write_polygons(
         "area_px": outlines.area_px,
         "window": np.array([m.window for m in masks], dtype=np.int32),
         "cut": np.array([m.cut for m in masks], dtype=np.int32),
+        **(further or {}),
     } | {name: np.full(len(objects), text, dtype=object) for name, text in (told or {}).items()}
     geometry = outlines.polygons.copy()
     if path.suffix == ".geojson":

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from pointsam.data.coco.masks import runs_at
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject
@@ -33,6 +35,8 @@ class SceneOutput:
     """Of every polygon, by the name of a field."""
     style: bool
     """Keep the style in the GeoPackage, too."""
+    further: Mapping[str, np.ndarray] | None = None
+    """What else is known of each object, by the name of a field of the polygons."""
 
     @property
     def classes(self) -> list[str]:
@@ -59,6 +63,7 @@ def _polygons(folder: Path, output: SceneOutput, *, ending: str) -> None:
         output.masks,
         crs=output.scene.crs,
         told=output.told,
+        further=output.further,
     )
     names = sorted(set(output.classes))
     write_style(folder / STYLE_NAME, names, objects=len(output.objects))
