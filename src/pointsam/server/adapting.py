@@ -1,4 +1,4 @@
-"""Training from the page: one run at a time, in a process of its own, stopped and gone on with."""
+"""Training from the page: one run at a time, in its own process; it can stop and resume."""
 
 import json
 import subprocess
@@ -28,18 +28,18 @@ _TAIL = 400
 
 @dataclass(frozen=True)
 class Status:
-    """How far a training is."""
+    """Progress of a training."""
 
     phase: Phase = "idle"
     stage: str = ""
-    """What a training does: it makes labels of the clicks, then adapts to them."""
+    """Stage of a training: it makes labels of the clicks, then adapts to them."""
     step: int = 0
     steps: int = 0
     message: str = ""
-    """Losses, and how many pseudo-labels were accepted."""
+    """Losses, and the number of accepted pseudo-labels."""
     seconds_left: float | None = None
     seconds: float = 0.0
-    """Since the button was pressed, pauses left out."""
+    """Since the button was pressed, without pauses."""
     folder: str | None = None
     """The adapter's."""
     error: str | None = None
@@ -47,7 +47,7 @@ class Status:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What every run of a server has in common."""
+    """Options of all runs of a server."""
 
     images: Path
     model: str
@@ -78,7 +78,7 @@ class Adapting:
             self.status = Status("stopped", steps=steps, folder=str(state))
 
     def start(self, steps: int) -> Status:
-        """Train on all clicks from the base model on.
+        """Train the base model on all clicks.
 
         Raises:
             InputError: nothing is clicked.
@@ -107,7 +107,7 @@ class Adapting:
             return self.status
 
     def stop(self) -> Status:
-        """Stop; what was learned stays, and `resume` goes on with it."""
+        """Stop; the run's state is kept, and `resume` continues from it."""
         with self._guard:
             if self._process is None or self.status.phase != "training":
                 raise ConflictError("no training runs.")
@@ -116,10 +116,10 @@ class Adapting:
             return self.status
 
     def resume(self) -> Status:
-        """Go on with what was stopped.
+        """Resume the training that was stopped.
 
         Raises:
-            ConflictError: nothing was.
+            ConflictError: none was stopped.
         """
         with self._guard:
             self._refuse_second()
@@ -172,7 +172,7 @@ class Adapting:
         command = [sys.executable, "-m", "pointsam.server.training_worker", str(folder / _FORM)]
         self._process = subprocess.Popen(
             [*command, "--resume"] if resume else command,
-            stdin=subprocess.PIPE,  # the worker ends when it closes: with us, however we end
+            stdin=subprocess.PIPE,  # The worker ends when this closes.
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -180,7 +180,7 @@ class Adapting:
         Thread(target=self._watch, args=(self._process, folder), daemon=True).start()
 
     def _watch(self, process: "subprocess.Popen[str]", folder: Path) -> None:
-        """Follow the worker to its end; whatever goes wrong is said on the page."""
+        """Follow the worker to its end, and show any error on the page."""
         try:
             self._attend(process, folder)
         except Exception as error:
@@ -188,7 +188,7 @@ class Adapting:
             raise
 
     def _attend(self, process: "subprocess.Popen[str]", folder: Path) -> None:
-        """Follow the worker's lines, then take its adapter up."""
+        """Read the worker's lines, then use its adapter."""
         assert process.stderr is not None
         assert process.stdout is not None
         begun, before = time.monotonic(), self.status.seconds
@@ -211,7 +211,7 @@ class Adapting:
         self._take_up(folder / "adapter", begun - before)
 
     def _follow(self, lines: Iterable[str], since: float) -> str:
-        """Read progress; give the last line that was none."""
+        """Read progress; give the last line that is not progress."""
         last = ""
         for line in lines:
             try:
@@ -225,7 +225,7 @@ class Adapting:
         return last
 
     def _take_up(self, adapter: Path, since: float) -> None:
-        """Load the adapter and make all masks anew, image by image between the clicks."""
+        """Load the adapter and make all masks again, image by image between the clicks."""
         session = self.session
         try:
             predictor = self.load(adapter)
@@ -243,7 +243,7 @@ class Adapting:
 
 
 def _further(status: Status, told: Mapping[str, Any], seconds: float) -> Status:
-    """Take a line of the worker's progress in; steps are those of training, not of labelling."""
+    """Read a line of progress; steps are those of training, not of labelling."""
     stage = str(told.get("stage", ""))
     if stage != "adapting":
         return replace(status, stage=stage, seconds=seconds)

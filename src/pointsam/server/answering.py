@@ -1,4 +1,4 @@
-"""How routes reach the model, and how what goes wrong is answered."""
+"""Runs work of routes on the model, and answers errors."""
 
 import asyncio
 import errno
@@ -19,13 +19,13 @@ T = TypeVar("T")
 
 LOGGER = logging.getLogger("pointsam.server")
 PATIENCE = 0.2
-"""Seconds between two looks whether the client is still there."""
+"""Seconds between two checks whether the client is still connected."""
 GONE = 499
-"""Status of a request whose client went away; nobody reads it."""
+"""Status of a request whose client has disconnected; nobody reads it."""
 
 
 class ClientGoneError(Exception):
-    """The client went away before its turn."""
+    """The client disconnected before its turn."""
 
 
 def session_of(request: Request) -> Session:
@@ -35,7 +35,7 @@ def session_of(request: Request) -> Session:
 
 
 def client_of(request: Request) -> str:
-    """Tell clients apart: pages by their own name, others by their connection."""
+    """Identify a client: a page by the name it sends, others by their connection."""
     name = request.headers.get("x-pointsam-client", "")[:64]
     if name:
         return name
@@ -43,11 +43,11 @@ def client_of(request: Request) -> str:
 
 
 async def on_model(request: Request, work: Callable[[], T]) -> T:
-    """Do work in its client's turn; a client that goes away cancels what has not begun.
+    """Do work in its client's turn; if the client disconnects, work that waits is cancelled.
 
     Raises:
-        BusyError: too much waits.
-        ClientGoneError: the client is gone.
+        BusyError: too many pieces of work wait.
+        ClientGoneError: the client has disconnected.
     """
     waiting = asyncio.wrap_future(session_of(request).submit(client_of(request), work))
     while True:
@@ -60,7 +60,7 @@ async def on_model(request: Request, work: Callable[[], T]) -> T:
 
 
 def add_handlers(application: FastAPI) -> None:
-    """Answer every error as JSON of one line, without a trace."""
+    """Answer every error as JSON with one line of text, without a traceback."""
 
     def said(status: int) -> Callable[[Request, Exception], Response]:
         return lambda _, error: failed(status, str(error))
@@ -77,7 +77,7 @@ def add_handlers(application: FastAPI) -> None:
 
 
 def failed(status: int, text: str) -> JSONResponse:
-    """Say what is wrong, under the two names that clients look for."""
+    """Give an error answer, under the two names that clients read."""
     line = " ".join(text.split())
     return JSONResponse({"error": line, "detail": line}, status_code=status)
 
@@ -104,11 +104,12 @@ def _of_the_system(request: Request, error: Exception) -> Response:
     assert isinstance(error, OSError)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return failed(
-            507, "the disk is full: your last change was not saved; free some space, do it again."
+            507,
+            "the disk is full: your last change was not saved; free some space, do it again.",
         )
     return _our_fault(request, error)
 
 
 def _our_fault(_: Request, error: Exception) -> Response:
     LOGGER.error("a request failed", exc_info=error)
-    return failed(500, f"the server failed ({type(error).__name__}): its terminal says more.")
+    return failed(500, f"the server failed ({type(error).__name__}): its terminal shows the cause.")

@@ -1,4 +1,4 @@
-"""The application: routes, their errors, and the guard in front of them."""
+"""The application: routes, their errors, and the guard that checks every request."""
 
 from importlib.metadata import version
 
@@ -28,7 +28,7 @@ def make_application(adapting: Adapting, access: Access, *, page: bool) -> Appli
         access: what a request has to show.
         page: serve the page too, not only the interface.
     """
-    # Its own pages of documentation load scripts from elsewhere; ours does not.
+    # FastAPI's own documentation pages load scripts of other sites; ours do not.
     application = FastAPI(
         title="pointsam", version=version("pointsam"), docs_url=None, redoc_url=None
     )

@@ -1,4 +1,4 @@
-"""Masks of the objects of one window, each aware of its rivals, while clicks come and go."""
+"""Calibrated masks of the objects of one window, updated while clicks change."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,19 +20,19 @@ from pointsam.server.engine import Engine, View
 from pointsam.server.pictures import Picture
 
 MAX_WINDOWS = 8
-"""Windows whose first masks are remembered."""
+"""Windows whose first masks are kept."""
 
 Row = tuple[tuple[float, float, int], ...]
-"""What an object's mask was decoded from, in the model frame."""
+"""Points and labels that an object's mask was decoded from, in the model frame."""
 
 
 JOINT = Calibration(iou_threshold=0.1, max_negatives=3)
-"""How instances that run into each other are decoded again: as the teacher does."""
+"""Rule by which rivals are decoded again, as the teacher does."""
 
 
 @dataclass(frozen=True, eq=False)
 class NewMask:
-    """What came of an object's clicks."""
+    """The mask of an object's clicks."""
 
     mask: MaskCrop
     score: float
@@ -41,19 +41,19 @@ class NewMask:
 
 @dataclass(eq=False)
 class _First:
-    """An object as it is without the others."""
+    """An object's mask without the points of its rivals."""
 
     points: tuple[Point, ...]
     mask: Bool[Tensor, "rows cols"]
     rivals: set[int] = field(default_factory=set)
     decoded: Row | None = None
-    """What its present mask was decoded from."""
+    """Points that its present mask was decoded from."""
 
 
 class WindowMasks:
-    """Follows the objects of windows: only what a click changes is decoded.
+    """Keeps the masks of the objects of windows, and decodes only those that a click changes.
 
-    What it gives is what `decode_jointly` gives for all objects of the window at once.
+    The masks equal those that `decode_jointly` gives for all objects of the window at once.
     """
 
     def __init__(self, engine: Engine, rule: Calibration = JOINT) -> None:
@@ -75,7 +75,7 @@ class WindowMasks:
             picture: that shows the objects.
             window: in which the model sees them.
             objects: all that lie in it, in the order of their making.
-            joint: lend rivals' points.
+            joint: whether rivals get each other's points as negatives.
         """
         key = (self._engine.generation, picture.number, window)
         known = self._windows.setdefault(key, {})
@@ -91,7 +91,7 @@ class WindowMasks:
         return self._decode_changed(view, known, objects, fresh, joint=joint)
 
     def doubt(self, picture: Picture, objects: Iterable[int]) -> None:
-        """Decode these objects anew at the next update: their masks may be others by now."""
+        """Decode these objects again at the next update, since their masks may have changed."""
         doubted = set(objects)
         for (_, number, _), known in self._windows.items():
             if number == picture.number:
@@ -99,12 +99,12 @@ class WindowMasks:
                     known[key].decoded = None
 
     def forget(self, picture: Picture) -> None:
-        """Begin anew with an image."""
+        """Drop all masks of an image."""
         for key in [key for key in self._windows if key[1] == picture.number]:
             del self._windows[key]
 
     def _forget_changed(self, known: dict[int, _First], objects: Sequence[ClickedObject]) -> None:
-        """Drop objects that are gone or have other clicks."""
+        """Drop objects that were removed or have other clicks."""
         present = {one.id: one.points for one in objects}
         for number in [n for n, first in known.items() if present.get(n) != first.points]:
             for rival in known.pop(number).rivals:
@@ -114,7 +114,7 @@ class WindowMasks:
     def _decode_first(
         self, view: View, known: dict[int, _First], objects: Sequence[ClickedObject]
     ) -> dict[int, tuple[Tensor, float]]:
-        """Decode new objects alone, and find whom their masks run into.
+        """Decode new objects alone, and find their rivals.
 
         Returns:
             Low-res logits and score of the new ones.
@@ -145,7 +145,7 @@ class WindowMasks:
         *,
         joint: bool,
     ) -> dict[int, NewMask]:
-        """Decode the objects whose clicks, or whose rivals' clicks, are others than before."""
+        """Decode the objects whose clicks, or whose rivals' clicks, have changed."""
         prompts = view.prompts([one.points for one in objects])
         given = prompts
         if joint:

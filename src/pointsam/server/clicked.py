@@ -1,4 +1,4 @@
-"""What a project knows of one image: objects with clicks, class and mask."""
+"""The objects of one image of a project, with clicks, class and mask."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,12 +11,12 @@ from pointsam.prompts import POSITIVE
 from pointsam.server.crops import MaskCrop
 
 MAX_POINTS = 200
-"""Clicks of one object."""
+"""Most clicks of one object."""
 
 
 @dataclass(frozen=True, eq=False)
 class ClickedObject:
-    """One object: its clicks and what the model made of them."""
+    """One object: its clicks, and the mask that the model made of them."""
 
     id: int
     """Unique in the project."""
@@ -28,12 +28,12 @@ class ClickedObject:
     score: float = 0.0
     """SAM's own estimate of the mask's IoU."""
     calibrated: bool = False
-    """Whether rivals lent it negative points."""
+    """Whether its mask was decoded with rivals' points as negatives."""
     before: MaskCrop | None = None
     """Mask of the model that was used before the last training."""
 
     def plain(self) -> dict[str, Any]:
-        """Give it as JSON can hold it."""
+        """Give the object as values of JSON."""
         return {
             "id": self.id,
             "class": self.category,
@@ -49,7 +49,7 @@ class ClickedObject:
         """Give the object that `plain` wrote.
 
         Raises:
-            KeyError, TypeError, ValueError: it is none.
+            KeyError, TypeError, ValueError: it is no such object.
         """
         mask, before = form.get("mask"), form.get("before")
         return cls(
@@ -65,7 +65,7 @@ class ClickedObject:
 
 @dataclass(frozen=True, eq=False)
 class ImageState:
-    """All objects of one image; never changed, only replaced."""
+    """All objects of one image; a change makes a new state."""
 
     objects: Mapping[int, ClickedObject] = field(default_factory=dict)
     """By id, in the order of their making."""
@@ -73,13 +73,13 @@ class ImageState:
     """Grows with every change."""
 
     def with_objects(self, changed: Mapping[int, ClickedObject | None]) -> "ImageState":
-        """Put objects in, or take those out whose new state is None."""
+        """Give a state with these objects added, replaced, or removed where they are None."""
         merged = {**self.objects, **changed}
         objects = {key: one for key, one in merged.items() if one is not None}
         return replace(self, objects=objects, revision=self.revision + 1)
 
     def record(self, number: int, name: str, size: tuple[int, int]) -> ImageRecord:
-        """Give the clicks as every other part of the package takes them."""
+        """Give the clicks as a record, as the rest of the package reads them."""
         instances = tuple(
             InstanceRecord(one.id, one.category, one.points) for one in self.objects.values()
         )
@@ -87,7 +87,7 @@ class ImageState:
 
 
 def checked_points(points: list[list[float]], size: tuple[int, int]) -> tuple[Point, ...]:
-    """Check clicks that came from outside.
+    """Check clicks of a request.
 
     Args:
         points: ``[x, y, label]`` each.

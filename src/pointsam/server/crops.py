@@ -38,7 +38,7 @@ class MaskCrop:
         """Give the mask that `plain` wrote.
 
         Raises:
-            KeyError, TypeError, ValueError: it is none.
+            KeyError, TypeError, ValueError: it is no such mask.
         """
         height, width = (int(side) for side in form["size"])
         if not height or not width:
@@ -58,7 +58,7 @@ class MaskCrop:
         return self.x, self.y, self.x + width, self.y + height
 
     def plain(self) -> dict[str, Any]:
-        """Give the mask as JSON can hold it."""
+        """Give the mask as values of JSON."""
         return {"x": self.x, "y": self.y, **to_rle(self.pixels)}
 
     def holds(self, point: tuple[float, float]) -> bool:
@@ -68,7 +68,7 @@ class MaskCrop:
         return 0 <= row < height and 0 <= column < width and bool(self.pixels[row, column])
 
     def shared(self, other: "MaskCrop") -> int:
-        """Count the pixels that both masks hold."""
+        """Count the pixels that are in both masks."""
         x0, y0 = max(self.x, other.x), max(self.y, other.y)
         x1, y1 = min(self.box[2], other.box[2]), min(self.box[3], other.box[3])
         if x0 >= x1 or y0 >= y1:
@@ -84,7 +84,7 @@ class MaskCrop:
         return both / either if either else 1.0
 
     def outline(self) -> shapely.MultiPolygon:
-        """Give its outline along pixel edges: the image's first pixel reaches from 0 to 1."""
+        """Give its outline along pixel edges; the image's first pixel spans 0 to 1."""
         if not self.area:
             return shapely.MultiPolygon()
         found = features.shapes(self.pixels.astype(np.uint8), mask=self.pixels, connectivity=4)
@@ -120,7 +120,7 @@ class MaskCrop:
         return {"size": [height, width], "counts": runs["counts"].decode("ascii")}
 
     def _runs(self, height: int) -> list[tuple[int, int]]:
-        """List where runs of the mask begin, counted down the image's columns, and how long."""
+        """List starts and lengths of the mask's runs, counted down the image's columns."""
         padded = np.zeros((self.pixels.shape[0] + 2, self.pixels.shape[1]), dtype=np.int8)
         padded[1:-1] = self.pixels
         step = np.diff(padded, axis=0)

@@ -1,4 +1,4 @@
-"""The model behind the page: embeddings that are kept, and clicks to masks."""
+"""The model of the page: it keeps embeddings, and makes masks of clicks."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ MAX_EMBEDDINGS = 48
 """Windows whose embeddings are kept; one of the usual model takes 4 MB."""
 
 _NOWHERE = Path("sent")
-"""Of an image that is in no file here."""
+"""Number of an image that a client sent."""
 
 Key = tuple[int, int, Window]
 """Generation of the model, number of the picture, window."""
@@ -35,7 +35,7 @@ Key = tuple[int, int, Window]
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A window of a picture as the model has seen it."""
+    """A window of a picture with its embedding."""
 
     picture: Picture
     window: Window
@@ -44,23 +44,23 @@ class View:
     embedding: Embedding
 
     def prompts(self, rows: Sequence[Sequence[Point]]) -> Prompts:
-        """Bring objects' clicks from the image frame to the model frame."""
+        """Move objects' clicks from the image frame to the model frame."""
         return Prompts.from_rows([list(row) for row in rows]).moved(self.to_model)
 
     def to_model(self, points: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
-        """Bring points of the image frame to the model frame."""
+        """Move points of the image frame to the model frame."""
         corner = points.new_tensor([self.window.x, self.window.y])
         read = to_middles((to_edges(points) - corner) / self.shrink)
         return self.frame.to_model(self.frame.clamped(read))
 
     def to_image(self, points: Float[Tensor, "points 2"]) -> list[tuple[float, float]]:
-        """Bring points of the model frame to the image frame."""
+        """Move points of the model frame to the image frame."""
         corner = points.new_tensor([self.window.x, self.window.y])
         places = to_middles(to_edges(self.frame.to_image(points)) * self.shrink + corner)
         return [(x, y) for x, y in places.tolist()]
 
     def mask(self, low_res_logits: Float[Tensor, "rows cols"]) -> MaskCrop:
-        """Bring the logits of one object to the image, and decide its mask there."""
+        """Resize the logits of one object to the image, and threshold them there."""
         logits = self.frame.logits_to_image(low_res_logits[None].float())
         if self.shrink > 1:
             size = (self.window.height, self.window.width)
@@ -74,7 +74,7 @@ class View:
 
 
 class Engine:
-    """Holds one model at a time; another model is another generation."""
+    """Holds one model at a time; each new model gets a new generation number."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Engine:
 
     @property
     def model(self) -> Segmenter:
-        """The model of today."""
+        """The present model."""
         return self._model
 
     @property
@@ -104,7 +104,7 @@ class Engine:
         return self._generation
 
     def use(self, predictor: Predictor) -> None:
-        """Go on with another model; nothing of the former one is kept."""
+        """Use another model, and drop all embeddings of the former one."""
         with self._lock:
             self._model = predictor.model.eval()
             self._generation += 1
@@ -112,21 +112,21 @@ class Engine:
             self._busy.clear()
 
     def window_of(self, picture: Picture, points: tuple[Point, ...]) -> Window:
-        """Choose what the model sees for an object."""
+        """Choose the window that the model sees for an object."""
         return picture.window(points, side=self._model.side)
 
     def has(self, picture: Picture, window: Window) -> bool:
-        """Say whether a window's embedding is there."""
+        """Say whether a window's embedding is kept."""
         with self._lock:
             return (self._generation, picture.number, window) in self._views
 
     def view(self, picture: Picture, window: Window) -> View:
-        """Give a window as the model sees it, encoded now or before.
+        """Give a window with its embedding, which is encoded unless it is kept.
 
         Two threads that ask for one window wait for one encoding.
 
         Raises:
-            FileNotFoundError: the image is gone.
+            FileNotFoundError: the image was removed.
             InputError: it is damaged.
         """
         with self._lock:

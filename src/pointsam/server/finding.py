@@ -1,4 +1,4 @@
-"""More objects like the clicked ones: automatic masks ranked by likeness."""
+"""Finds more objects: automatic masks, ranked by likeness to the clicked ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ SETTINGS = AutomaticSettings(
 )
 MAX_OFFERS = 24
 MAX_EXAMPLES = 32
-"""Clicked objects whose features are compared with."""
+"""Most clicked objects whose features are compared."""
 MAX_VIEWS = 3
-"""Windows that examples are taken from."""
+"""Most windows that examples are taken from."""
 MAX_OVERLAP = 0.3
-"""IoU with a clicked object above which nothing new was found."""
+"""IoU with a clicked object above which a mask is that object."""
 SIZES = 5.0
-"""Times the clicked objects' median area that something alike may be larger, or smaller."""
+"""A like object has at most this factor more or less than the clicked ones' median area."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +40,13 @@ class Offer:
     """A mask that may be an object of the class."""
 
     point: tuple[float, float]
-    """Whose click gives the mask, in the image frame."""
+    """The click that gives the mask, in the image frame."""
     mask: MaskCrop
     likeness: float
     """Cosine of its mean feature with the nearest clicked object's."""
 
     def plain(self, category: str) -> dict[str, Any]:
-        """Give it as the page draws it."""
+        """Give the offer as the page draws it."""
         return {
             "point": [round(self.point[0], 2), round(self.point[1], 2)],
             "rings": self.mask.rings(),
@@ -59,7 +59,7 @@ class Offer:
 def find_more(
     session: Session, number: int, box: tuple[float, float, float, float], category: str
 ) -> list[Offer]:
-    """Look in the window around the middle of what is seen, the likest first.
+    """Find masks in the window around the middle of the view, the most alike first.
 
     Raises:
         InputError: an unknown image, a class without a clicked object, or an image that cannot
@@ -68,7 +68,7 @@ def find_more(
     picture = session.project.picture(number)
     examples = list(_examples(session, number, category))
     if not examples:
-        raise InputError(f"click an object of class {category!r} first: more like it are found.")
+        raise InputError(f"click an object of class {category!r} first, to find more like it.")
     height, width = picture.size
     x = min(max((box[0] + box[2]) / 2, 0), width - 1)
     y = min(max((box[1] + box[3]) / 2, 0), height - 1)

@@ -1,4 +1,4 @@
-"""The images of a page, by number: their pixels whole, in windows and as tiles of a viewer."""
+"""The images of a page, by number: whole, in windows, and as tiles of the viewer."""
 
 import io
 from collections import OrderedDict
@@ -25,7 +25,7 @@ TILE = 256
 MAX_WHOLE = 40_000_000
 """Pixels of an image that is kept in memory whole; larger ones are read in windows."""
 OVERVIEW = 4096
-"""Longest side of the overview that far zooms are cut from."""
+"""Longest side of the overview that low zoom levels are cut from."""
 _KEPT = 6
 """Whole images and overviews in memory."""
 
@@ -35,13 +35,13 @@ class Picture:
     """One image of the page."""
 
     number: int
-    """From 1: what a request names it by."""
+    """Number from 1, by which a request names the image."""
     path: Path
     size: tuple[int, int]
     """Height and width in pixels."""
     georeference: Georeference | None
     stretch: Stretch | None
-    """By which a raster is shown; None for a picture that is read whole."""
+    """How values of a raster become 8 bits; None for a picture that is read whole."""
 
     @property
     def name(self) -> str:
@@ -50,11 +50,11 @@ class Picture:
 
     @property
     def levels(self) -> int:
-        """The viewer's highest level, at which a pixel is a pixel."""
+        """The viewer's highest level, at the image's full resolution."""
         return max(0, (max(self.size) - 1).bit_length())
 
     def window(self, points: tuple[Point, ...], *, side: int) -> Window:
-        """Choose what the model sees of the image for an object, counted from its first pixel.
+        """Choose the window of the image that the model sees for an object.
 
         Args:
             points: of the object.
@@ -97,7 +97,7 @@ def find_pictures(path: Path) -> list[Picture]:
 
 
 def _picture(number: int, path: Path, stretch: Stretch | None) -> Picture:
-    """Look at an image's header; what cannot be read is said when it is opened."""
+    """Read an image's header; a damaged image is reported when it is opened."""
     try:
         if not georeferenced(path) and can_be_shown(path):
             size = image_size(path)
@@ -119,7 +119,7 @@ class Pixels:
         self._lock = Lock()
 
     def read(self, picture: Picture, window: Window, *, shrink: int) -> UInt8[np.ndarray, "_ _ 3"]:
-        """Show a window of a picture as RGB, as the model is to see it.
+        """Give a window of a picture as RGB, as the model sees it.
 
         Raises:
             FileNotFoundError: the image is gone.
@@ -161,7 +161,7 @@ class Pixels:
     def _shown(
         self, picture: Picture, box: tuple[int, int, int, int], shrink: int
     ) -> UInt8[np.ndarray, "_ _ 3"]:
-        """Cut a box out of the whole image, of its overview, or of the file."""
+        """Cut a box out of the whole image, its overview, or the file."""
         x0, y0, x1, y1 = box
         if picture.stretch is None:
             return self._whole(picture)[y0:y1, x0:x1]
@@ -211,7 +211,7 @@ def _cut(whole: UInt8[np.ndarray, "_ _ 3"], window: Window) -> UInt8[np.ndarray,
 
 
 def overview_shrink(size: tuple[int, int]) -> int:
-    """Say how many pixels of a scene are one of its overview: a power of two."""
+    """Give the factor between a scene and its overview, a power of two."""
     shrink = 1
     while max(size) > OVERVIEW * shrink:
         shrink *= 2
@@ -219,7 +219,7 @@ def overview_shrink(size: tuple[int, int]) -> int:
 
 
 def read_overview(scene: Scene) -> UInt8[np.ndarray, "_ _ 3"]:
-    """Show a whole scene small; GDAL averages, from the scene's own overviews where it has some."""
+    """Give a whole scene shrunk; GDAL averages, from the file's own overviews if any."""
     shrink = overview_shrink(scene.size)
     height, width = (-(-side // shrink) for side in scene.size)
     shape = (len(scene.bands), height, width)
@@ -232,5 +232,5 @@ def read_overview(scene: Scene) -> UInt8[np.ndarray, "_ _ 3"]:
 
 
 def model_shrink(picture: Picture, window: Window, *, side: int) -> int:
-    """Say how many pixels of a window are averaged to one before the model's own resize."""
+    """Give the factor by which a window is averaged before the model's own resize."""
     return 1 if picture.stretch is None else shrink_of(window, side=side)

@@ -1,4 +1,4 @@
-"""A project: the images of a page and all that was clicked on them, saved at every change."""
+"""A project: the images of a page and their clicked objects, saved at every change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,25 +25,25 @@ MAX_UNDO = 500
 """Changes of one image that can be undone."""
 
 Changed = Mapping[int, ClickedObject | None]
-"""New states of objects by id; None for one that is gone."""
+"""New states of objects by id; None for one that was removed."""
 
 
 @dataclass(frozen=True)
 class ProjectSettings:
-    """What belongs to all images."""
+    """Settings for all images."""
 
     classes: tuple[str, ...] = ("object",)
     joint: bool = False
-    """Whether masks that run into each other are calibrated."""
+    """Whether rivals are calibrated."""
     adapter: str | None = None
     """Name of the adapter's folder inside the project's."""
 
 
 class Project:
-    """Holds the state of all images; every change is on the disk before it is answered."""
+    """Holds the state of all images, and saves every change before it is answered."""
 
     def __init__(self, folder: Path, pictures: list[Picture]) -> None:
-        """Open a project, or begin one.
+        """Open a project, or make a new one.
 
         Raises:
             InputError: it is open elsewhere, damaged, or nothing can be written there.
@@ -67,7 +67,7 @@ class Project:
         self._next_id = max(ids, default=0) + 1
 
     def close(self) -> None:
-        """Let another server open it."""
+        """Release the project, so that another server can open it."""
         self._lock.close()
 
     def picture(self, number: int) -> Picture:
@@ -87,7 +87,7 @@ class Project:
             return self._next_id - 1
 
     def change(self, number: int, changed: Changed, *, undoable: bool = True) -> ImageState:
-        """Put objects in or take them out, and save the image.
+        """Add, replace or remove objects, and save the image.
 
         Raises:
             OSError: it cannot be saved; then nothing has changed.
@@ -104,7 +104,7 @@ class Project:
             return state
 
     def step_back(self, number: int) -> Changed:
-        """Undo the last change of an image; give what has changed by that.
+        """Undo the last change of an image; give the objects that this changes.
 
         Raises:
             InputError: there is none.
@@ -112,7 +112,7 @@ class Project:
         return self._step(number, self._undo, self._redo, "undo")
 
     def step_forward(self, number: int) -> Changed:
-        """Redo what was undone last.
+        """Redo the change that was undone last.
 
         Raises:
             InputError: there is nothing.
@@ -129,7 +129,7 @@ class Project:
             settings = replace(self.settings, **values)
             names = settings.classes
             if not 1 <= len(names) <= MAX_CLASSES or len(set(names)) < len(names):
-                raise InputError(f"give 1 to {MAX_CLASSES} classes of different names.")
+                raise InputError(f"give 1 to {MAX_CLASSES} classes with different names.")
             if any(not 1 <= len(name.strip()) <= 80 for name in names):
                 raise InputError("a class has a name of 1 to 80 characters.")
             save_json(vars(settings) | {"classes": list(names)}, self.folder / SETTINGS)
@@ -158,7 +158,7 @@ class Project:
             self._redo.clear()
 
     def dataset(self) -> Dataset:
-        """Give all clicks as the rest of the package takes them; images without a click too."""
+        """Give all clicks as a data set, with the images that have none."""
         records = tuple(
             self.states[number].record(number, picture.name, picture.size)
             for number, picture in self.pictures.items()
@@ -175,7 +175,7 @@ class Project:
         return counts
 
     def take_in(self, data: Dataset) -> str:
-        """Take clicks of a file in where an image has none yet; say in a line what was done."""
+        """Add clicks of a file to images that have none; give a line that says what was added."""
         numbers = {picture.name: number for number, picture in self.pictures.items()}
         taken, kept = 0, 0
         classes = dict.fromkeys((*self.settings.classes, *data.categories))
@@ -234,10 +234,10 @@ class Project:
                 adapter=None if content["adapter"] is None else str(content["adapter"]),
             )
         except (KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged: move it away to go on without it.") from error
+            raise InputError(f"{path} is damaged: move it away to continue without it.") from error
 
     def _read_images(self) -> list[str]:
-        """Read what was saved of each image; give a line on each file of no image here."""
+        """Read the saved state of each image; give a line for each file whose image is missing."""
         numbers: Mapping[str, int] = {p.name: n for n, p in self.pictures.items()}
         faults = []
         for path in sorted((self.folder / IMAGES).glob("*.json")):

@@ -1,4 +1,4 @@
-"""One model, many clients: work runs piece by piece, the clients in turn."""
+"""A queue of work on one model for many clients, who take turns."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 MAX_WAITING = 256
-"""Pieces of work that wait, of all clients together."""
+"""Most pieces of work that may wait, of all clients together."""
 MAX_EACH = 64
-"""Pieces of work of one client that wait."""
+"""Most pieces of work of one client that may wait."""
 
 
 class BusyError(Exception):
-    """So much waits already that nothing more is taken."""
+    """The queue is full."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class _Piece:
 
 
 class FairQueue:
-    """Runs work on one thread; whoever has waited longest for a turn is next.
+    """Runs work on one thread; the client that waited longest for a turn is next.
 
     A client with a hundred clicks waiting delays another client's click by one piece of work,
     not by a hundred. A piece whose future is cancelled before its turn never runs.
@@ -46,7 +46,7 @@ class FairQueue:
         """Put work at the end of a client's line.
 
         Raises:
-            BusyError: the line is as long as it may be.
+            BusyError: too many pieces wait.
         """
         future: Future[T] = Future()
         with self._changed:
@@ -62,7 +62,7 @@ class FairQueue:
         return future
 
     def close(self) -> None:
-        """Let the piece that runs end, and cancel the others."""
+        """Wait for the running piece, and cancel the others."""
         with self._changed:
             self._closed = True
             for line in self._clients.values():
@@ -99,5 +99,5 @@ class FairQueue:
                 continue
             try:
                 piece.future.set_result(piece.work())
-            except BaseException as error:  # the one who asked is told
+            except BaseException as error:  # the future gives it to the one who asked
                 piece.future.set_exception(error)

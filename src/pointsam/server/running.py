@@ -13,11 +13,11 @@ from pointsam.errors import InputError
 from pointsam.server.security import Application
 
 _GRACE = 5
-"""Seconds that open requests have when the server ends."""
+"""Seconds that open requests get to finish when the server ends."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take a port before anything is loaded.
+    """Open the port, before the model is loaded.
 
     Raises:
         InputError: the port is taken, or the address is not this machine's.
@@ -60,7 +60,7 @@ def serve(
         date_header=False,
         timeout_graceful_shutdown=_GRACE,
     )
-    signal.signal(signal.SIGTERM, _interrupt)  # uvicorn hands it on to us when it has ended
+    signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises it again when it has ended
     if address is not None:
         Timer(0.5, webbrowser.open, [address]).start()
     ready()
@@ -68,5 +68,5 @@ def serve(
 
 
 def _interrupt(*_: object) -> NoReturn:
-    """End as if by Ctrl+C, so that a training ends too."""
+    """End as after Ctrl+C, so that a training ends, too."""
     raise KeyboardInterrupt

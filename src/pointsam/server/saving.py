@@ -1,4 +1,4 @@
-"""What was clicked, as files that other commands and programs read."""
+"""Saves clicks and masks as files that other commands and programs read."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ from pointsam.server.project import Project
 from pointsam.server.storage import save_json
 
 SAVED = "saved"
-"""Folder of a project's files for others."""
+"""Folder of a project for saved files."""
 _MIN_FREE = 2**20
 _DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON"}
 
@@ -56,7 +56,7 @@ def save(project: Project, name: str) -> Path:
     if name not in WRITERS:
         raise InputError(f"{name!r} is none of {', '.join(WRITERS)}.")
     if not any(state.objects for state in project.states.values()):
-        raise InputError("nothing is clicked yet: there is nothing to save.")
+        raise InputError("nothing is clicked yet, so there is nothing to save.")
     folder = project.folder / SAVED
     folder.mkdir(exist_ok=True)
     path = folder / name
@@ -109,7 +109,7 @@ def _masks(project: Project, path: Path) -> None:
 
 
 def _outlines(project: Project, path: Path) -> None:
-    """Write one polygon an object, on the map."""
+    """Write one polygon for each object, on the map."""
     placed = [p for p in _placed(project, path) if p.one.mask is not None and p.one.mask.area]
     crs = _common_crs(placed, path)
     shapes = []
@@ -130,7 +130,7 @@ def _outlines(project: Project, path: Path) -> None:
 
 
 def _clicks_on_map(project: Project, path: Path) -> None:
-    """Write one point a click, in the form that `pointsam train` reads."""
+    """Write one point for each click, in the form that `pointsam train` reads."""
     placed = _placed(project, path)
     crs = _common_crs(placed, path)
     shapes, owners, labels = [], [], []
@@ -153,7 +153,7 @@ WRITERS: dict[str, Callable[[Project, Path], None]] = {
     "masks.geojson": _outlines,
     "masks.gpkg": _outlines,
 }
-"""What can be saved, by file name."""
+"""Writers of the files that can be saved, by file name."""
 
 
 def _placed(project: Project, path: Path) -> list[_Placed]:
@@ -175,7 +175,7 @@ def _placed(project: Project, path: Path) -> list[_Placed]:
 
 
 def _common_crs(placed: list[_Placed], path: Path) -> str:
-    """Choose the system of a file: the images' own where they have one; degrees in GeoJSON."""
+    """Choose a file's coordinate system: the images' common one; degrees in GeoJSON."""
     systems = {p.georeference.crs for p in placed}
     degrees: str = CRS.from_user_input(DEGREES).to_wkt()
     return degrees if path.suffix == ".geojson" or len(systems) != 1 else systems.pop()
@@ -201,9 +201,9 @@ def _fields(placed: list[_Placed]) -> dict[str, np.ndarray]:
 def _write(
     path: Path, shapes: np.ndarray, fields: dict[str, np.ndarray], *, kind: str, crs: str
 ) -> None:
-    """Write shapes to a new file, and put it in the place of the old one."""
+    """Write shapes to a new file, which then replaces the old one."""
     if not len(shapes):
-        raise InputError("no object has a mask yet: there is nothing to save.")
+        raise InputError("no object has a mask yet, so there is nothing to save.")
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / path.name
         try:
@@ -220,7 +220,7 @@ def _write(
                 layer=path.stem,
             )
         except (DataSourceError, DataLayerError, FeatureError) as error:
-            # SQLite says of a full disk that a table is missing.
+            # On a full disk SQLite says that a table is missing.
             if shutil.disk_usage(path.parent).free < _MIN_FREE:
                 raise OSError(ENOSPC, os.strerror(ENOSPC), str(path)) from error
             raise

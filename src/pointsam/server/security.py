@@ -1,4 +1,4 @@
-"""Who may ask: this machine's own pages and those who know the secret; nobody else."""
+"""Access: only this machine's own pages, and clients that know the secret."""
 
 import base64
 import binascii
@@ -17,13 +17,13 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY = 64 * 2**20
-"""Bytes of a request."""
+"""Most bytes of a request."""
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The page's: nothing from elsewhere, and no script or style inside the page itself."""
+"""The page loads nothing from other sites, and has no inline script or style."""
 
 _HEADERS = [
     (b"content-security-policy", CONTENT_POLICY.encode()),
@@ -37,24 +37,24 @@ _HEADERS = [
 
 @dataclass(frozen=True)
 class Access:
-    """What a request has to show."""
+    """Rules that a request must meet."""
 
     secret: str
     """First part of the path, or a token in a header."""
     hosts: frozenset[str]
-    """Values of ``Host`` that are this server; empty where it was told to listen to all."""
+    """Values of ``Host`` that name this server; empty where it listens on all addresses."""
     origins: frozenset[str] = frozenset()
-    """Other sites whose pages may ask, each with the secret."""
+    """Other sites whose pages may send requests, with the secret."""
     max_body: int = MAX_BODY
 
 
 def new_secret() -> str:
-    """Draw a secret that nobody guesses."""
+    """Draw a secret that cannot be guessed."""
     return secrets.token_urlsafe(24)
 
 
 def own_hosts(port: int) -> frozenset[str]:
-    """List the names by which this machine calls itself."""
+    """List the names of this machine in ``Host``."""
     return frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
 
 
@@ -89,7 +89,7 @@ class Guard:
         await self._serve(scope, receive, send, foreign)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, foreign: str | None) -> None:
-        """Hand the request on, its body counted, its answer with the headers of safety."""
+        """Pass the request on; count its body, and add security headers to its answer."""
         taken = 0
 
         async def counted() -> Message:
@@ -113,7 +113,7 @@ class Guard:
         return f"the request is larger than {megabytes:.3g} MB: send a smaller image."
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
-        """Say why a request is refused whoever sends it; None where nothing is wrong."""
+        """Say why a request is refused even with the secret; None where it is not."""
         host = headers.get("host", "")
         if self._access.hosts and host not in self._access.hosts:
             return 403, f"this server is not called {host!r}: use the address that it printed."
@@ -131,7 +131,7 @@ class Guard:
         return None
 
     def _knows_secret(self, scope: Scope, headers: dict[str, str]) -> bool:
-        """Look for the secret in the path, which is then that of the route, or in a header."""
+        """Look for the secret in the path, from which it is then removed, or in a header."""
         first, _, _ = scope["path"].lstrip("/").partition("/")
         if _same(first, self._access.secret):
             scope["root_path"] = f"/{first}"
@@ -140,7 +140,7 @@ class Guard:
 
 
 def _tokens(headers: dict[str, str]) -> list[str]:
-    """List what the headers offer as secret, in the forms that clients have."""
+    """List the secrets in the headers, in the forms that clients use."""
     found = [headers[name] for name in ("token", "x-api-key", "x-token") if name in headers]
     kind, _, value = headers.get("authorization", "").partition(" ")
     if kind.lower() in ("bearer", "token"):

@@ -1,4 +1,4 @@
-"""What a page does: clicks change a project, the model answers with masks."""
+"""A session of the page: clicks change the project, and the model gives masks."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class ConflictError(Exception):
-    """Somebody else changed the object meanwhile."""
+    """Another page changed the object meanwhile."""
 
 
 class Session:
@@ -37,19 +37,19 @@ class Session:
         self.ahead = FairQueue("ahead", max_each=4)
 
     def close(self) -> None:
-        """End the work, and let the project go."""
+        """End the work, and release the project."""
         self.clicks.close()
         self.ahead.close()
         self.project.close()
 
     def use(self, predictor: Predictor, adapter: Path | None) -> None:
-        """Go on with another model."""
+        """Use another model."""
         self.engine.use(predictor)
         self.masks = WindowMasks(self.engine)
         self.adapter = adapter
 
     def add(self, number: int, points: list[list[float]], category: str) -> Changed:
-        """Make an object of clicks; give all objects that have changed by it.
+        """Make an object of clicks; give all objects that this changes.
 
         Raises:
             InputError: an unknown image or class, or bad clicks.
@@ -70,7 +70,7 @@ class Session:
         category: str | None = None,
         seen: list[list[float]] | None = None,
     ) -> Changed:
-        """Give an object other clicks or another class.
+        """Change an object's clicks or class.
 
         Args:
             number: of the image.
@@ -92,7 +92,7 @@ class Session:
             assert one is not None
             if seen is not None and [list(point) for point in one.points] != seen:
                 raise ConflictError(
-                    f"object {one.id} was changed in another tab: its clicks are shown anew."
+                    f"object {one.id} was changed in another tab: its present clicks are shown now."
                 )
             return replace(
                 one,
@@ -104,7 +104,7 @@ class Session:
         return self._change(picture, {object_id: changed})
 
     def delete(self, number: int, object_id: int) -> Changed:
-        """Take an object out.
+        """Remove an object.
 
         Raises:
             InputError: an unknown image or object.
@@ -122,7 +122,7 @@ class Session:
         picture = self._picture(number)
         step = self.project.step_forward if forward else self.project.step_back
         changed = dict(step(number))
-        # The model, or what is joint, may be another one than when these masks were made.
+        # The model or the setting for joint masks may have changed since these masks were made.
         self.masks.doubt(picture, changed)
         state = self.project.states[number]
         windows = {
@@ -165,7 +165,7 @@ class Session:
         return changed
 
     def renew(self, number: int) -> Changed:
-        """Make all masks of an image again with the present model; the former ones stay beside.
+        """Make all masks of an image again with the present model, and keep the former ones, too.
 
         Raises:
             InputError: the image cannot be read.
@@ -183,14 +183,14 @@ class Session:
         return changed
 
     def set_joint(self, joint: bool) -> None:
-        """Say whether masks that run into each other are calibrated from now on."""
+        """Switch the calibration of rivals on or off."""
         self.project.set_up(joint=joint)
 
     def look_ahead(self, number: int, points: list[list[float]]) -> bool:
-        """Encode a window, and the next image's first one, before anybody clicks there.
+        """Encode a window and the next image's first one before a click needs them.
 
         Returns:
-            Whether the window's embedding is there already.
+            Whether the window's embedding was kept already.
         """
         picture = self._picture(number)
         window = self.engine.window_of(picture, checked_points(points, picture.size))
@@ -212,10 +212,10 @@ class Session:
             return  # it is encoded when it is clicked on
 
     def submit(self, client: str, work: Callable[[], T]) -> "Future[T]":
-        """Put work on the model into a client's line.
+        """Add work on the model to a client's queue.
 
         Raises:
-            BusyError: too much waits.
+            BusyError: too many pieces of work wait.
         """
         return self.clicks.submit(client, work)
 
@@ -224,7 +224,7 @@ class Session:
         picture: Picture,
         edits: Mapping[int | None, Callable[[ClickedObject | None], ClickedObject | None]],
     ) -> Changed:
-        """Edit objects, decode what that changes, and save all as one step of undo."""
+        """Edit objects, decode the changed masks, and save all as one step of undo."""
         state = self.project.states[picture.number]
         changed: dict[int, ClickedObject | None] = {}
         windows: set[Window] = set()
@@ -249,7 +249,7 @@ class Session:
     def _masks_in(
         self, picture: Picture, state: ImageState, windows: set[Window]
     ) -> dict[int, ClickedObject | None]:
-        """Decode what is to be decoded in some windows."""
+        """Decode the changed objects in some windows."""
         joint = self.project.settings.joint
         changed: dict[int, ClickedObject | None] = {}
         for window in windows:

@@ -1,4 +1,4 @@
-"""What looks like a slip of the hand among the clicks of one image."""
+"""Finds clicks of one image that look like mistakes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from pointsam.server.clicked import ClickedObject
 SAME = 0.8
 """IoU of two masks above which they are one object."""
 SIZES = 10.0
-"""Times its class's median area above, or below, which an object is odd."""
+"""An object is odd if its area differs from its class's median by more than this factor."""
 MIN_OF_A_CLASS = 4
-"""Objects from which a class has a usual size."""
+"""Least number of objects of a class for a usual size."""
 
 
 @dataclass(frozen=True)
 class Slip:
-    """One thing to look at."""
+    """A click that looks like a mistake."""
 
     kind: str
     """``same``, ``holds`` or ``size``."""
@@ -29,7 +29,7 @@ class Slip:
 
 
 def find_sloppy(objects: Iterable[ClickedObject]) -> list[Slip]:
-    """List what to look at: two clicks on one object, a click in another's mask, odd sizes."""
+    """List two clicks on one object, clicks in another object's mask, and odd sizes."""
     made = [one for one in objects if one.mask is not None]
     return [*_meeting(made), *_odd_sizes(made)]
 
@@ -53,7 +53,7 @@ def _meeting(objects: list[ClickedObject]) -> list[Slip]:
 
 
 def _near(objects: list[ClickedObject]) -> Iterable[tuple[ClickedObject, ClickedObject]]:
-    """Give the pairs whose masks' boxes meet, without looking at every pair by itself."""
+    """Give the pairs whose masks' boxes overlap, by a tree and not by all pairs."""
     boxes = np.array([one.mask.box for one in objects if one.mask is not None]).reshape(-1, 4)
     for index, (x0, y0, x1, y1) in enumerate(boxes):
         later = boxes[index + 1 :]

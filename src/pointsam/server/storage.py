@@ -1,4 +1,4 @@
-"""The folder of a project: one file an image, each replaced whole and safe on the disk."""
+"""The folder of a project: one file for each image, replaced atomically."""
 
 import json
 import os
@@ -17,7 +17,7 @@ IMAGES = "images"
 
 
 def save_json(content: Any, path: Path) -> None:
-    """Replace a file so that after a power cut it is the old one or the new one, whole."""
+    """Replace a file so that after a power cut it is whole, old or new."""
     with replacing(path) as temporary:
         with temporary.open("w", encoding="utf-8") as stream:
             json.dump(content, stream, separators=(",", ":"))
@@ -41,7 +41,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} is damaged ({in_words(error)}): move it away to go on without it."
+            f"{path} is damaged ({in_words(error)}): move it away to continue without it."
         ) from error
 
 
@@ -53,7 +53,7 @@ def save_image(state: ImageState, name: str, path: Path) -> None:
 
 
 def read_image_file(path: Path) -> tuple[str, ImageState]:
-    """Read what `save_image` wrote: the image's file name and its objects.
+    """Read a file of `save_image`: the image's file name and its objects.
 
     Raises:
         InputError: it is damaged, or of a later version.
@@ -72,10 +72,10 @@ def read_image_file(path: Path) -> tuple[str, ImageState]:
 
 
 def lock_folder(folder: Path) -> IO[str]:
-    """Make sure that no other server has the project open; ends with the process.
+    """Lock the project against other servers, until the process ends.
 
     Raises:
-        InputError: one has.
+        InputError: another server has it open.
     """
     stream = (folder / LOCK).open("a+")
     try:

@@ -1,4 +1,4 @@
-"""From a project's clicks to what a training run reads; the worker makes it anew from a file."""
+"""Makes a run's inputs of a project's clicks, by way of a file that the worker reads."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from pointsam.training.settings import TrainSettings, train_settings
 BATCH = 2
 """Chips of one step."""
 SHORT = 60
-"""Steps below which the slow average follows faster: it would still hold the start."""
+"""In a shorter run the average follows faster, or it would still contain the start."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Chips:
     """Gives the pixels of a record, in the window in which its objects were clicked."""
 
     chips: Mapping[str, _Chip]
-    """By the file name of their record."""
+    """Chips by the file name of their record."""
     pixels: Pixels
 
     def __call__(self, record: ImageRecord) -> UInt8[np.ndarray, "height width 3"]:
@@ -50,13 +50,13 @@ class Chips:
 
 
 def training_form(project: Project, engine: Engine, *, images: Path, **run: Any) -> dict[str, Any]:
-    """Write down all that a run needs, as JSON can hold it.
+    """Give all that a run needs, as values of JSON.
 
     Args:
         project: whose clicks are learned.
         engine: whose model sees them in windows.
         images: folder or scene.
-        run: what else the worker is told: model, side, device, precision, steps, output, threads.
+        run: further values for the worker: model, side, device, precision, steps, output, threads.
 
     Raises:
         InputError: nothing is clicked.
@@ -114,7 +114,7 @@ def inputs_of(form: Mapping[str, Any]) -> RunInputs:
 
 
 def settings_of(form: Mapping[str, Any]) -> TrainSettings:
-    """Give the settings of the run that a form describes: so many steps, whatever the images."""
+    """Give the settings of the run that a form describes, with its number of steps."""
     steps, chips = int(form["steps"]), len(form["chips"])
     batch = min(BATCH, chips)
     epochs = steps / ceil(chips / batch)
@@ -123,7 +123,7 @@ def settings_of(form: Mapping[str, Any]) -> TrainSettings:
         "precision": form["precision"],
         "model": {"name": form["model"], "side": form["side"]},
         "data": {"batch_size": batch},
-        # Labels that are not accepted may leave fewer chips than there are.
+        # A chip without an accepted label is left out, so there may be fewer chips.
         "schedule": {"epochs": epochs, "min_steps": steps, "warmup_epochs": 0.08 * epochs},
     }
     if steps < SHORT:
@@ -132,7 +132,7 @@ def settings_of(form: Mapping[str, Any]) -> TrainSettings:
 
 
 def _local(point: Point, window: Window, shrink: int) -> Point:
-    """Bring a click from the image frame to the pixels that are read of its window."""
+    """Move a click from the image frame to the pixels that are read of its window."""
     x, y, label = point
     return (
         to_middles((to_edges(x) - window.x) / shrink),
@@ -142,7 +142,7 @@ def _local(point: Point, window: Window, shrink: int) -> Point:
 
 
 def _ground_size(chip: _Chip, *, side: int) -> float | None:
-    """Give the metres on the ground of one pixel of the model, where they are known."""
+    """Give the ground size of a pixel of the model frame in metres, where it is known."""
     place = chip.picture.georeference
     if place is None:
         return None

@@ -1,7 +1,7 @@
 """The process that trains: ``python -m pointsam.server.training_worker RUN.json``.
 
-A line of JSON an update goes to the error stream (`progress.Bar`), the last word to the output:
-``{"done": FOLDER}`` or ``{"error": TEXT}``. Killed at any moment, it goes on with ``--resume``.
+It writes each update as a line of JSON to the error stream (`progress.Bar`), and the result to the
+output: ``{"done": FOLDER}`` or ``{"error": TEXT}``. A stopped process continues with ``--resume``.
 """
 
 import json
@@ -18,7 +18,7 @@ from pointsam.training.label_stage import with_labels
 from pointsam.training.run import run_training
 
 SAVE_EVERY = 10
-"""Steps between two saved states: what stopping loses at most."""
+"""Steps between two saved states; stopping loses at most these."""
 
 
 def main(arguments: list[str]) -> int:
@@ -42,15 +42,15 @@ def main(arguments: list[str]) -> int:
         _say({"error": str(error)})
         return 2
     except OSError as error:
-        _say({"error": f"{error.strerror or error}: free some space and go on."})
+        _say({"error": f"{error.strerror or error}: free some space and resume."})
         return 2
     _say({"done": form["output"]})
     return 0
 
 
 def _end_with_server() -> None:
-    """End when the server has: it holds the other end of the input, however it ends."""
-    while os.read(sys.stdin.fileno(), 1):  # a buffered read would hold a lock when we end
+    """End when the server ends, since the input then closes."""
+    while os.read(sys.stdin.fileno(), 1):  # a buffered read would hold a lock
         pass
     os._exit(1)
 

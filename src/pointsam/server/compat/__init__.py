@@ -1,1 +1,1 @@
-"""Routes that other label tools' clients know already."""
+"""Routes for the clients of other label tools."""

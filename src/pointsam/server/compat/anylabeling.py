@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1", tags=["X-AnyLabeling"])
 
 MODEL = "pointsam"
 LABEL = "AUTOLABEL_OBJECT"
-"""What the client names an object until the user has."""
+"""The client's name of an object that the user has not named."""
 WIDGETS = (
     "button_add_point",
     "button_remove_point",
@@ -31,7 +31,7 @@ WIDGETS = (
     "output_select_combobox",
     "toggle_preserve_existing_annotations",
 )
-"""Of the client's window, that this model has a use for."""
+"""Widgets of the client's window that this model uses."""
 MAX_EPSILON = 0.1
 
 
@@ -63,7 +63,7 @@ async def models(request: Request) -> dict[str, Any]:
 
 @router.post("/predict")
 async def predict(request: Request, asked: Asked) -> dict[str, Any]:
-    """Give a polygon of what was marked."""
+    """Give a polygon of the object that was marked."""
     session = session_of(request)
     return await on_model(request, lambda: _predict(session, asked))
 
@@ -81,7 +81,7 @@ def _predict(session: Session, asked: Asked) -> dict[str, Any]:
 
 
 def _marks(marks: Any) -> tuple[list[Point], list[Box]]:
-    """Read the marks: the client gives whole pixels, as their index."""
+    """Read the marks; the client gives indices of whole pixels."""
     points: list[Point] = []
     boxes: list[Box] = []
     try:
@@ -103,7 +103,7 @@ def _marks(marks: Any) -> tuple[list[Point], list[Box]]:
 
 
 def _shapes(found: Found, epsilon: float) -> list[dict[str, Any]]:
-    """Give the largest part of a mask as a polygon, as coarse as the client's slider says."""
+    """Give the largest part of a mask as a polygon, simplified by the client's slider."""
     rings = [np.array(ring, dtype=np.float32).reshape(-1, 2) for ring in found.mask.rings()]
     if not rings:
         return []

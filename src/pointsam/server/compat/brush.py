@@ -10,16 +10,16 @@ from pointsam.server.crops import MaskCrop
 _SIZES = (3, 4, 8, 16)
 """Bits of a run's length, of four kinds of runs."""
 _CHANNELS = 4
-"""A mask is packed as an RGBA image whose channels are alike."""
+"""A mask is packed as an RGBA image with equal channels."""
 _ON = 255
 
 
 def brush_rle(mask: MaskCrop, size: tuple[int, int]) -> list[int]:
     """Pack a mask of an image of `size` (height, width) as bytes.
 
-    The head says how many values there are (32 bits), how wide one is (5) and how wide the
-    lengths of runs are (4 each, all less one). A run is: 1, its kind (2), its length less one,
-    its value.
+    The head holds the number of values (32 bits), the bits of a value (5) and the bits of the
+    four kinds of lengths (4 each); all but the first are stored less one. A run is: 1, its kind
+    (2 bits), its length less one, its value.
     """
     height, width = size
     whole = np.zeros(size, dtype=bool)
@@ -39,7 +39,7 @@ def brush_rle(mask: MaskCrop, size: tuple[int, int]) -> list[int]:
 
 
 def _parts(length: int) -> list[int]:
-    """Cut a run into parts that the widest length can say."""
+    """Cut a run into parts that fit the widest length."""
     longest = 2 ** _SIZES[-1]
     return [longest] * (length // longest) + ([length % longest] if length % longest else [])
 

@@ -23,7 +23,7 @@ router = APIRouter(tags=["Label Studio"])
 MODEL_VERSION = "pointsam"
 _MAX_CONFIG = 200_000
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
-"""What Label Studio puts in front of an uploaded file's name."""
+"""Prefix that Label Studio adds to the name of an uploaded file."""
 
 
 class Asked(BaseModel):
@@ -36,7 +36,7 @@ class Asked(BaseModel):
 
 @router.post("/setup")
 async def setup() -> dict[str, str]:
-    """Say which model this is."""
+    """Give the model's version."""
     return {"model_version": MODEL_VERSION}
 
 
@@ -52,7 +52,7 @@ async def predict(request: Request, asked: Asked) -> dict[str, Any]:
 
 @router.post("/webhook")
 async def webhook() -> dict[str, str]:
-    """Take note of events; training is begun on the page."""
+    """Accept events without effect; training is started on the page."""
     return {"status": "Unknown event"}
 
 
@@ -100,7 +100,7 @@ def _tags(config: str) -> tuple[str, str, str]:
     Raises:
         InputError: no setup with a brush on an image.
     """
-    # An entity that names itself grows without end; a setup has none.
+    # A recursive entity expands without end; a labelling setup needs none.
     if len(config) > _MAX_CONFIG or "<!ENTITY" in config.upper():
         raise InputError("the labelling setup is too long, or has entities.")
     try:
@@ -112,13 +112,13 @@ def _tags(config: str) -> tuple[str, str, str]:
         shown = tag.get("toName")
         if shown in images and tag.get("name"):
             return str(tag.get("name")), str(shown), images[shown].lstrip("$")
-    raise InputError("the labelling setup needs BrushLabels on an Image: masks are given as such.")
+    raise InputError("the labelling setup needs BrushLabels on an Image: masks are brushes.")
 
 
 def _prompts(
     marks: list[dict[str, Any]], size: tuple[int, int]
 ) -> tuple[list[Point], list[Box], str]:
-    """Bring key points and rectangles, in percent from pixel edges, to the image frame."""
+    """Convert key points and rectangles, in percent from pixel edges, to the image frame."""
     height, width = size
     points: list[Point] = []
     boxes: list[Box] = []
@@ -140,7 +140,7 @@ def _prompts(
 def _image(session: Session, source: str) -> SentImage:
     """Give the task's image: one of the served ones by its name, or a data URI.
 
-    No address is fetched and no path is opened that a request names.
+    A request can neither make the server fetch an address nor open a path.
 
     Raises:
         InputError: no image of that name is served.

@@ -1,4 +1,4 @@
-"""Points and boxes of label tools to masks."""
+"""Makes masks of points and boxes that label tools send."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Found:
 def segment_sent(
     session: Session, image: SentImage, points: Sequence[Point], boxes: Sequence[Box]
 ) -> list[Found]:
-    """Give one mask of all points together, or one a box; points go with a box that is alone.
+    """Give one mask for all points, or one for each box; a single box also takes the points.
 
     Args:
         session: whose model is used.
@@ -41,7 +41,7 @@ def segment_sent(
         boxes: in the image frame.
 
     Raises:
-        InputError: neither, too many, points off the image, or a box without area.
+        InputError: no prompts, too many, points off the image, or a box without area.
     """
     _check(image, points, boxes)
     rows: list[list[Point]] = [list(points)]
@@ -73,7 +73,7 @@ def _crops(view: View, logits: torch.Tensor, scores: torch.Tensor) -> list[Found
 def _check(image: SentImage, points: Sequence[Point], boxes: Sequence[Box]) -> None:
     height, width = image.size
     if not points and not boxes:
-        raise InputError("neither points nor boxes: there is nothing to segment.")
+        raise InputError("no points and no boxes: there is nothing to segment.")
     if len(points) > MAX_PROMPTS or len(boxes) > MAX_PROMPTS:
         raise InputError(f"more than {MAX_PROMPTS} points or boxes: send fewer at once.")
     for x, y, label in points:
@@ -82,7 +82,7 @@ def _check(image: SentImage, points: Sequence[Point], boxes: Sequence[Box]) -> N
         if label not in (0, 1):
             raise InputError(f"a point has the label {label}, expected 1 on or 0 off the object.")
     if points and not boxes and not any(label == POSITIVE for _, _, label in points):
-        raise InputError("no point is on the object: at least one has the label 1.")
+        raise InputError("no point is on the object: give at least one with label 1.")
     for x0, y0, x1, y1 in boxes:
         if not (x0 < x1 and y0 < y1):
             raise InputError(f"box {[x0, y0, x1, y1]} is not (x0, y0, x1, y1), x0 < x1, y0 < y1.")

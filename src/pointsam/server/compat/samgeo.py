@@ -31,13 +31,13 @@ router = APIRouter(tags=["samgeo"])
 
 FORMATS = ("geojson", "geotiff", "png", "json", "detections")
 VERSIONS = ("sam", "sam2", "sam3")
-"""Which model a client names; it gets the one that is served."""
+"""Models that a client may name; it always gets the one that is served."""
 MAX_GRID = 64
 
 
 @router.get("/health")
 async def health() -> dict[str, str]:
-    """Say that all is well, to samgeo's clients and to Label Studio."""
+    """Say that the server works, to samgeo's clients and to Label Studio."""
     return {"status": "ok", "version": version("pointsam"), "model_class": "pointsam"}
 
 
@@ -61,7 +61,7 @@ async def predict(
     min_size: Annotated[int, Form()] = 0,
     max_size: Annotated[int, Form()] = 0,
 ) -> Response:
-    """Segment what points, all of one object, or boxes, one an object, show."""
+    """Segment the object of all points, or one object for each box."""
     _check_names(model_version, output_format)
     content = await file.read()
     session = session_of(request)
@@ -88,7 +88,7 @@ async def automatic(
     min_size: Annotated[int, Form()] = 0,
     max_size: Annotated[int, Form()] = 0,
 ) -> Response:
-    """Segment everything."""
+    """Give automatic masks."""
     _check_names(model_version, output_format)
     content = await file.read()
     session = session_of(request)
@@ -112,7 +112,7 @@ def _check_names(model_version: str, output_format: str) -> None:
 
 
 def _of_size(found: list[Found], smallest: int, largest: int) -> list[Found]:
-    """Keep masks of some pixels; no largest at 0. Nothing left is 404, as in samgeo."""
+    """Keep masks within two sizes; 0 is no limit. If none is left, answer 404 as samgeo."""
     kept = [one for one in found if one.mask.area >= max(1, smallest)]
     kept = [one for one in kept if largest <= 0 or one.mask.area <= largest]
     if not kept:
@@ -121,7 +121,7 @@ def _of_size(found: list[Found], smallest: int, largest: int) -> list[Found]:
 
 
 def _numbers(text: str, width: int, what: str) -> list[list[float]]:
-    """Read a list of rows of numbers; one row may stand alone."""
+    """Read a list of rows of numbers; one row need not be in a list."""
     if not text:
         return []
     try:
@@ -155,7 +155,7 @@ def _boxes(text: str, crs: str, image: SentImage) -> list[Box]:
 
 
 def _to_pixels(places: Sequence[Sequence[float]], crs: str, image: SentImage) -> list[list[float]]:
-    """Bring places in a coordinate system to the image frame; pixels stay as they are."""
+    """Convert coordinates to the image frame; pixels stay as they are."""
     if not crs or not places:
         return [list(place) for place in places]
     georeference = image.georeference
@@ -210,7 +210,7 @@ def _geotiff(labels: Int[np.ndarray, "height width"], place: Georeference | None
 
 
 def _geojson(found: list[Found], image: SentImage, *, outlines: bool) -> dict[str, Any]:
-    """Give one feature a mask, in the image's coordinate system, or in pixels."""
+    """Give one feature for each mask, in the image's coordinate system or in pixels."""
     place = image.georeference
     features = []
     for value, one in enumerate(found, start=1):

@@ -1,4 +1,4 @@
-"""Images that clients send: bounded, and told by their content, never by their name."""
+"""Reads images that clients send: of limited size, recognised by content, not by name."""
 
 import base64
 import binascii
@@ -20,7 +20,7 @@ from pointsam.server.pictures import Pixels, find_pictures
 
 MAX_PIXELS = 50_000_000
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""How a TIFF begins, large ones too."""
+"""First bytes of a TIFF and of a BigTIFF."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +50,13 @@ def read_sent(content: bytes) -> SentImage:
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError("what was sent is no JPEG, PNG, BMP, WebP or TIFF.") from error
+        raise InputError("the image that was sent is no JPEG, PNG, BMP, WebP or TIFF.") from error
     with _as_file(content, ".image") as path:
         return _read_file(path)
 
 
 def read_data_uri(text: str) -> SentImage:
-    """Read an image from a data URI, or from its bytes in base64; the stated type is not read.
+    """Read an image from a data URI or from base64; the URI's type is ignored.
 
     Raises:
         InputError: as `read_sent`, or no base64.
@@ -81,12 +81,12 @@ def _read_file(path: Path) -> SentImage:
         height, width = picture.size
         _refuse_large(height, width)
         if not height:
-            raise InputError("what was sent is damaged, or of a kind that cannot be shown.")
+            raise InputError("the image that was sent is damaged, or cannot be shown.")
         whole = Window(0, 0, width, height)
         pixels = np.ascontiguousarray(Pixels().read(picture, whole, shrink=1))
         return SentImage(pixels, picture.georeference)
     except InputError as error:
-        # The client knows nothing of the file that it was put into.
+        # The client does not know the temporary file that its image was written to.
         raise InputError(str(error).replace(str(path), "the image")) from error
 
 

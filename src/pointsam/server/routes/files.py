@@ -1,4 +1,4 @@
-"""Routes of the page's own files, and of what it saves."""
+"""Routes of the page's own files, and of the files that it saves."""
 
 from importlib.resources import files
 from typing import Any
@@ -18,7 +18,7 @@ KINDS = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-"""Of the page's files, by their endings."""
+"""Content types of the page's files, by their endings."""
 
 
 INTERFACE = ("interface.html", "interface.js", "theme.css")
@@ -26,13 +26,13 @@ INTERFACE = ("interface.html", "interface.js", "theme.css")
 
 
 class Wanted(Form):
-    """What is to be saved."""
+    """The file to save."""
 
     name: str
 
 
 def page_files() -> dict[str, bytes]:
-    """Read all files of the page; a request can name no others."""
+    """Read all files of the page; a request gets no other files."""
     folder = files("pointsam.server") / "page"
     found: dict[str, bytes] = {}
     for part in ("", "vendor"):
@@ -61,7 +61,7 @@ async def saved(request: Request, name: str) -> FileResponse:
 
 @router.get("/", include_in_schema=False)
 async def index(request: Request) -> Response:
-    """Give the page, or say what this is."""
+    """Give the page, or a line about this server where the page is off."""
     if "text/html" in request.headers.get("accept", ""):
         if request.app.state.page:
             return _file(request, "index.html")

@@ -1,4 +1,4 @@
-"""Routes of images: what they are, their tiles, and what is clicked on them."""
+"""Routes of images, of their tiles and of the objects clicked on them."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ async def project(request: Request) -> dict[str, Any]:
 
 @router.put("/settings")
 async def settings(request: Request, form: Options) -> dict[str, Any]:
-    """Say whether masks that run into each other are calibrated."""
+    """Switch the calibration of rivals on or off."""
     session = session_of(request)
     await on_model(request, lambda: session.set_joint(form.joint))
     return {"joint": session.project.settings.joint}
@@ -106,21 +106,21 @@ async def tile(request: Request, number: int, level: int, column: int, row: int)
 
 @router.post("/images/{number}/look")
 async def look(request: Request, number: int, form: Place) -> dict[str, bool]:
-    """Say where one looks, so that its embedding is made before the first click."""
+    """Encode the window in view, before the first click in it."""
     session = session_of(request)
     return {"ready": session.look_ahead(number, [[form.x, form.y, 1]])}
 
 
 @router.post("/images/{number}/refresh")
 async def refresh(request: Request, number: int) -> dict[str, Any]:
-    """Make the masks that are missing, of clicks that came from a file."""
+    """Make the missing masks of clicks that came from a file."""
     session = session_of(request)
     return await on_model(request, lambda: plain_change(session, number, session.refresh(number)))
 
 
 @router.post("/images/{number}/rejoin")
 async def rejoin(request: Request, number: int) -> dict[str, Any]:
-    """Make the masks of an image anew, as the setting for joint masks now says."""
+    """Make the masks of an image again that the setting for joint masks changes."""
     session = session_of(request)
     return await on_model(request, lambda: plain_change(session, number, session.rejoin(number)))
 
@@ -137,7 +137,7 @@ async def add(request: Request, number: int, form: NewObject) -> dict[str, Any]:
 
 @router.patch("/images/{number}/objects/{object_id}")
 async def edit(request: Request, number: int, object_id: int, form: EditedObject) -> dict[str, Any]:
-    """Give an object other clicks or another class."""
+    """Change an object's clicks or class."""
     session = session_of(request)
 
     def work() -> dict[str, Any]:
@@ -151,7 +151,7 @@ async def edit(request: Request, number: int, object_id: int, form: EditedObject
 
 @router.delete("/images/{number}/objects/{object_id}")
 async def delete(request: Request, number: int, object_id: int) -> dict[str, Any]:
-    """Take an object out."""
+    """Remove an object."""
     session = session_of(request)
     return await on_model(
         request, lambda: plain_change(session, number, session.delete(number, object_id))
@@ -167,7 +167,7 @@ async def undo(request: Request, number: int) -> dict[str, Any]:
 
 @router.post("/images/{number}/redo")
 async def redo(request: Request, number: int) -> dict[str, Any]:
-    """Redo what was undone last on this image."""
+    """Redo the change that was undone last on this image."""
     session = session_of(request)
     return await on_model(
         request, lambda: plain_change(session, number, session.undo(number, forward=True))

@@ -1,4 +1,4 @@
-"""What the routes take and give, as JSON."""
+"""The JSON that the routes read and give."""
 
 from typing import Annotated, Any
 
@@ -29,7 +29,7 @@ class NewObject(Form):
 
 
 class EditedObject(Form):
-    """What is to be other about an object."""
+    """Changes of an object."""
 
     points: Clicks | None = None
     category: Name | None = Field(None, alias="class")
@@ -39,7 +39,7 @@ class EditedObject(Form):
 
 
 class Place(Form):
-    """Where somebody looks."""
+    """The place in view."""
 
     x: Number
     y: Number
@@ -76,7 +76,7 @@ def plain_object(one: ClickedObject) -> dict[str, Any]:
 
 
 def plain_change(session: Session, number: int, changed: Changed) -> dict[str, Any]:
-    """Give what a change did: objects that are new or other, and ids that are gone."""
+    """Give the effect of a change: new and changed objects, and removed ids."""
     state = session.project.states[number]
     return {
         "objects": [plain_object(one) for one in changed.values() if one is not None],
@@ -88,6 +88,6 @@ def plain_change(session: Session, number: int, changed: Changed) -> dict[str, A
 
 
 def plain_warnings(session: Session, number: int) -> list[dict[str, Any]]:
-    """Give what looks like a slip among an image's clicks."""
+    """Give the clicks of an image that look like mistakes."""
     found = find_sloppy(session.project.states[number].objects.values())
     return [{"kind": w.kind, "objects": list(w.objects), "text": w.text} for w in found]

@@ -1,4 +1,4 @@
-"""Routes of Adapt and Find more, and of how things stand."""
+"""Routes of Adapt, of Find more and of the status."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ class Effort(Form):
 
 
 class Where(Form):
-    """What is seen, and what is looked for."""
+    """The place in view, and the class to find."""
 
     box: Annotated[list[Number], Field(min_length=4, max_length=4)]
     category: Name = Field(alias="class")
@@ -36,7 +36,7 @@ def adapting_of(request: Request) -> Adapting:
 
 @router.get("/status")
 async def status(request: Request) -> dict[str, Any]:
-    """Say how training stands, which model is used, and how often each image was changed."""
+    """Give progress of the training, the model in use, and each image's number of changes."""
     return await run_in_threadpool(_status, request)
 
 
@@ -66,21 +66,21 @@ async def adapt(request: Request, form: Effort) -> dict[str, Any]:
 
 @router.post("/adapt/stop")
 async def stop(request: Request) -> dict[str, Any]:
-    """Stop the training; it can go on."""
+    """Stop the training; it can be resumed."""
     await run_in_threadpool(adapting_of(request).stop)
     return await run_in_threadpool(_status, request)
 
 
 @router.post("/adapt/resume")
 async def resume(request: Request) -> dict[str, Any]:
-    """Go on with a training that was stopped."""
+    """Resume a training that was stopped."""
     await run_in_threadpool(adapting_of(request).resume)
     return await run_in_threadpool(_status, request)
 
 
 @router.post("/images/{number}/more")
 async def more(request: Request, number: int, form: Where) -> dict[str, Any]:
-    """Offer masks like the clicked ones, the likest first."""
+    """Offer masks like the clicked ones, the most alike first."""
     session = session_of(request)
     x0, y0, x1, y1 = form.box
     offers = await on_model(
