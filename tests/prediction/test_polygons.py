@@ -99,7 +99,7 @@ def test_small_holes_are_filled_and_small_parts_left_out():
     ("rules", "message"),
     [
         ({"simplify": 0.0}, "--simplify 0.0: give a length above 0, or auto"),
-        ({"min_area": -1}, "not below 0"),
+        ({"min_area": -1}, "areas: give 0 or more"),
         ({"regularise": True, "smooth": True}, "give one"),
     ],
 )

@@ -250,6 +250,6 @@ def test_an_adapter_of_other_sizes_is_not_trained_on(inputs):
     run_training(inputs, settings())
     further = replace(elsewhere(inputs, "further"), start=start_from(inputs.output))
     other = settings(model={**settings().model.model_dump(), "rank": 1})
-    with pytest.raises(InputError, match=r"the adapter has rank 4, the settings say 1"):
+    with pytest.raises(InputError, match=r"the adapter has rank 4, but the settings say 1"):
         run_training(further, other)
     assert not further.output.exists()

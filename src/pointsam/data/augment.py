@@ -1,4 +1,4 @@
-"""Weak view (geometry, moves image and points alike) and strong view (colour, moves nothing)."""
+"""Weak view (flips image and points together) and strong view (changes colours alone)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ from pointsam.randomness import addressed_generator
 
 Picture = UInt8[np.ndarray, "height width 3"]
 
-# OpenCV's own threads would change nothing but fight with torch's for the cores.
+# OpenCV's own threads would only compete with torch's for the cores.
 cv2.setNumThreads(1)
 
 
@@ -35,7 +35,7 @@ def training_sample(sample: Sample, *, seed: int, view: int) -> TrainingSample:
 
 
 def weak_view(sample: Sample, generator: torch.Generator) -> Sample:
-    """Flip the image along each axis with even odds; points and masks go with it."""
+    """Flip image, points and masks along each axis, each with probability one half."""
     height, width = sample.frame.resized_size
     pixels, masks = sample.pixels, sample.masks
     across, down = (torch.rand(2, generator=generator) < 0.5).tolist()
@@ -71,7 +71,7 @@ def strong_view(
 
 
 def low_res_masks(sample: Sample) -> Bool[Tensor, "instances rows cols"]:
-    """Bring a sample's masks to the low-res frame: pixels that are more than half covered."""
+    """Resize a sample's masks to the low-res frame, by pixels over half covered."""
     assert sample.masks is not None
     side = sample.frame.side
     height, width = sample.frame.resized_size
@@ -109,7 +109,7 @@ def _equalize(picture: Picture, draws: list[float]) -> Picture:
 
 
 def _sharpen(picture: Picture, draws: list[float]) -> Picture:
-    """Add what a blur takes away."""
+    """Add the difference to a blurred image."""
     amount = 0.2 + 0.8 * draws[0]
     blurred = cv2.GaussianBlur(picture, (0, 0), 1.5)
     return np.asarray(cv2.addWeighted(picture, 1 + amount, blurred, -amount, 0))

@@ -1,4 +1,4 @@
-"""From a record to a sample: the image read, resized, and its points moved with it."""
+"""Makes samples of records: reads and resizes the image, and moves its points with it."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ def folder_images(folder: Path) -> ImageSource:
 
 
 def hash_of_images(data: Dataset, folder: Path) -> str:
-    """Name the images of a data set by all their bytes."""
+    """Hash the names and bytes of a data set's images."""
     digest = hashlib.sha256()
     for record in data.images:
         digest.update(
@@ -46,7 +46,7 @@ def load_sample(
     stride: int = 16,
     with_masks: bool = False,
 ) -> Sample:
-    """Read one image and bring it and its points to the model frame.
+    """Read one image, and move it and its points to the model frame.
 
     Args:
         record: of the image; its background points join every instance's row.
@@ -75,7 +75,7 @@ def load_sample(
 
 
 def model_prompts(record: ImageRecord, frame: ModelFrame, *, with_boxes: bool = False) -> Prompts:
-    """Bring the points of an image to the model frame, one row an instance.
+    """Move the points of an image to the model frame, one row for each instance.
 
     Args:
         record: of the image.
@@ -112,7 +112,7 @@ def read_image_of(record: ImageRecord, folder: Path) -> UInt8[np.ndarray, "heigh
         InputError: it cannot be read, or is not of the size that the record states.
     """
     path = image_path(folder, record.file_name)
-    size = image_size(path)  # before memory is taken for pixels that nobody has asked for
+    size = image_size(path)  # before memory is taken for an image of the wrong size
     if size != record.size:
         turned = orientation(path) > 4 and size == record.size[::-1]
         raise InputError(

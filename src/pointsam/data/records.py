@@ -1,4 +1,4 @@
-"""What a data set is once read: images, their instances, their points. No pixels."""
+"""Records of a data set: images, instances and points, without pixels."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,12 +29,12 @@ class InstanceRecord:
     weight: float = 1.0
     """How much a mask made from clicks is trusted, in [0, 1]; 0: not trained on."""
     key: str = ""
-    """What the user calls it, where that is no number that could be its id."""
+    """The user's name of it, if that is no number that could be its id."""
 
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """One image and what is known of it."""
+    """One image with its instances."""
 
     id: int
     file_name: str
@@ -49,7 +49,7 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images with instances, and what was left out while reading."""
+    """Images with instances, and the entries that were left out while reading."""
 
     images: tuple[ImageRecord, ...]
     categories: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     """One line for each thing that was read and that the user should know of."""
     ids_made: bool = False
-    """Whether ids of instances were made while reading: they pair nothing with masks."""
+    """Whether ids of instances were made while reading, so that they match no masks."""
 
     @property
     def instance_count(self) -> int:

@@ -1,4 +1,4 @@
-"""One image as training and evaluation take it: pixels and prompts in the model frame."""
+"""Samples for training and evaluation: pixels and prompts in the model frame."""
 
 from dataclasses import dataclass
 
@@ -39,4 +39,4 @@ class TrainingSample:
     view: int
     """Number of this view in the image's pool."""
     low_res_masks: Bool[Tensor, "instances rows cols"] | None = None
-    """Annotated masks of this view in the low-res frame: the target of the supervised regime."""
+    """Masks of this view in the low-res frame, for regimes that learn given masks."""

@@ -36,7 +36,7 @@ class Chip:
 
 @dataclass(frozen=True)
 class SceneChips:
-    """Chips of some scenes, all shown by one stretch; gives their pixels when called."""
+    """Chips of some scenes, all with one stretch; a call reads the pixels of one."""
 
     chips: Mapping[str, Chip]
     """By the file name of their record."""
@@ -45,7 +45,7 @@ class SceneChips:
     def __call__(self, record: ImageRecord) -> UInt8[np.ndarray, "height width 3"]:
         """Read a chip as RGB."""
         chip = self.chips[record.file_name]
-        # Opened each time: a raster that is open may not be read by two threads at once.
+        # The raster is opened each time, since two threads may not read an open one at once.
         with open_scene(chip.scene, stretch=self.stretch) as scene:
             return scene.read(chip.window, shrink=chip.shrink)
 

@@ -26,12 +26,12 @@ from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 
 FEWEST_TO_SPLIT = 10
-"""Objects without which no part is held out."""
+"""Least number of objects for a held-out part."""
 
 
 @dataclass(frozen=True, eq=False)
 class ClickedScene:
-    """A scene with its clicks, and how much of it the model sees at once."""
+    """A scene with its clicks, and the side of its windows."""
 
     path: Path
     points: ScenePoints
@@ -72,7 +72,7 @@ def clicks_on(clicks: ClickFile, scene: Scene) -> ImageRecord | None:
 
 
 def fitting_window(ground_size: float | None, scene: Scene, *, side: int) -> int:
-    """Say how many scene pixels to show at once, so that the ground has a wanted size.
+    """Give the window side at which a pixel of the model has a wanted ground size.
 
     Args:
         ground_size: metres on the ground of one pixel of the model; None where it is not known.
@@ -112,7 +112,7 @@ def map_places(
 def hold_out(
     scenes: Sequence[ClickedScene], share: float, *, seed: int
 ) -> tuple[list[ClickedScene], list[ClickedScene]]:
-    """Hold out the objects at one end of the area, so that none of their neighbours is trained on.
+    """Hold out the objects at one end of the area, so that training sees none of their neighbours.
 
     Args:
         scenes: with all their clicks.

@@ -1,4 +1,4 @@
-"""What the user says beside a file of clicks, and who reads it."""
+"""Options for reading a file of clicks, and the type of a row in the table of formats."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,17 +22,17 @@ class Asked:
     layer: str | None = None
     """Of a vector file with several."""
     on_fault: OnFault = refuse
-    """Takes what is wrong in a point file."""
+    """Called with each fault of a point file."""
 
     def needed(self, content: Content) -> Pictures:
-        """Give the images, of a form that says nothing of their sizes or places.
+        """Give the images, for a format that does not state their sizes or places.
 
         Raises:
-            InputError: nobody said where they are.
+            InputError: no folder of images was given.
         """
         if not self.pictures.known:
             raise InputError(
-                f"{content.path} says nothing of its images' sizes or places: give --images DIR."
+                f"{content.path} does not state its images' sizes or places: give --images DIR."
             )
         return self.pictures
 
@@ -42,7 +42,7 @@ class ClickFormat:
     """One form of clicks."""
 
     name: str
-    """As the user knows it, for lists of what can be read."""
+    """Name for users, for lists of the formats that can be read."""
     holds: Callable[[Content], bool]
     """Says whether a file or folder is of this form, by its content."""
     read: Callable[[Content, Asked], Dataset]
@@ -53,7 +53,7 @@ class ClickFormat:
 def stated_size(
     asked: Asked, name: str, stated: tuple[object, object], place: str
 ) -> tuple[int, int]:
-    """Give an image's height and width: as its file has them, which a tool must not contradict.
+    """Give height and width of an image's file; a tool that states others is refused.
 
     Args:
         asked: with the images, if they are known.

@@ -31,7 +31,7 @@ Source: the data set's own note on its file format.
 """
 
 DOTA_HEADS = ("imagesource:", "gsd:")
-"""What the lines before DOTA's boxes begin with."""
+"""First words of the lines before DOTA's boxes."""
 
 _NWPU_LINE = re.compile(
     r"\(\s*(\d+)\s*,\s*(\d+)\s*\)\s*,\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)\s*,\s*(\d+)"
@@ -113,7 +113,7 @@ def read_dota(content: Content, asked: Asked) -> Dataset:
 
 
 def read_yolo(content: Content, asked: Asked) -> Dataset:
-    """Read YOLO's boxes; class names are found beside the label files, or it is said."""
+    """Read YOLO's boxes; a note says so if no class names are found beside the label files."""
     names = class_names(content.path)
     unnamed = (
         f"{content.path}: no class names were found (classes.txt, obj.names, data.yaml): classes "

@@ -1,4 +1,4 @@
-"""Names of numbered classes, wherever the tools that write YOLO's label files leave them."""
+"""Finds the names of numbered classes, where tools that write YOLO's label files put them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from pointsam.errors import InputError, in_words
 from pointsam.files import read_text
 
 NAME_FILES = ("classes.txt", "obj.names", "predefined_classes.txt")
-"""A name a line: of LabelImg and Label Studio, of Darknet and CVAT."""
+"""Files with one name on each line: of LabelImg and Label Studio, of Darknet and CVAT."""
 
 YAML_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 """Of Ultralytics and Roboflow: a list or a mapping called ``names``."""

@@ -1,4 +1,4 @@
-"""What a file of clicks is, told by what is in it and not by its ending."""
+"""Recognises the format of a file of clicks by its content, not by its ending."""
 
 import json
 from collections.abc import Hashable, Iterator
@@ -20,7 +20,7 @@ _GEOJSON = {"FeatureCollection", "Feature", "Topology", *_GEOMETRIES}
 
 
 class Content:
-    """A file, or a folder of files, looked at as far as is needed."""
+    """A file, or a folder of files, of which only the needed parts are read."""
 
     def __init__(self, path: Path) -> None:
         """Take a path.
@@ -33,7 +33,7 @@ class Content:
         self.path = path
         self.is_folder = path.is_dir()
         self.kept: dict[Hashable, Any] = {}
-        """What a reader found, for the next image that it is asked about."""
+        """Results that a reader keeps for the next image."""
 
     @cached_property
     def head(self) -> bytes:
@@ -45,7 +45,7 @@ class Content:
 
     @cached_property
     def text(self) -> str:
-        """The beginning of a file of text; empty where it is none."""
+        """The beginning of a text file; empty if the file is no text."""
         if b"\0" in self.head and not self.head.startswith(TEXT_MARKS):
             return ""
         return decoded(self.head, errors="replace").lstrip()
@@ -71,7 +71,7 @@ class Content:
 
     @property
     def is_geojson(self) -> bool:
-        """Whether a file is GeoJSON, also a line for each feature, or a form near to it."""
+        """Whether a file is GeoJSON, GeoJSON with one feature on each line, or similar."""
         if not self.looks_like_json:
             return False
         first = self.text.splitlines()[0]

@@ -16,7 +16,7 @@ from pointsam.errors import InputError, in_words
 from pointsam.frames import to_middles
 
 XML_NAME = "annotations.xml"
-"""Of the file in an export that was unpacked."""
+"""Name of the file in an unpacked export."""
 
 INSTANCE = "instance"
 """Attribute that joins the clicks of one object."""
@@ -95,7 +95,7 @@ def _add_image(
     name, place = image.attrib["name"], f"{path}: image {image.attrib['name']}"
     if name in frames:
         raise InputError(
-            f"{place} is in the file twice, of two tasks or subsets: export them one by one."
+            f"{place} is in the file twice, from two tasks or subsets: export them one by one."
         )
     frames[name] = _Frame(name, (image.attrib["height"], image.attrib["width"]))
     skeletons = list(image.findall("skeleton"))
@@ -112,7 +112,7 @@ def _add_tracks(
     path: Path,
     pictures: Pictures,
 ) -> None:
-    """Read what is followed through the frames of a video: all frames are in the file."""
+    """Read the tracks of a video, whose frames are all in the file."""
     tracks = root.findall("track")
     if not tracks:
         return

@@ -1,6 +1,6 @@
-"""Points from whatever file people clicked in: one table of forms, told by their content.
+"""The table of click formats, which are recognised by content.
 
-A new form is one row of `FORMATS` and its reader; then every command reads it.
+A new format is a reader and its row in `FORMATS`; every command then reads it.
 """
 
 from dataclasses import replace
@@ -61,7 +61,7 @@ FORMS = ", ".join(row.name for row in FORMATS)
 
 
 class ClickFile:
-    """A file or folder of clicks: its form is told once, and it is parsed once."""
+    """A file or folder of clicks; its format is recognised once, and it is parsed once."""
 
     def __init__(self, path: Path, *, negative: str = BACKGROUND, layer: str | None = None) -> None:
         """Look at what the file holds.
@@ -80,9 +80,9 @@ class ClickFile:
         self._asked = Asked(negative=negative, layer=layer)
         self.format = _form_of(self._content)
         self.notes: list[str] = []
-        """What the user should know of clicks on scenes, a line each."""
+        """Notes on clicks on scenes for the user, one line each."""
         self.dropped: list[str] = []
-        """What was left out of clicks on scenes, a line each."""
+        """Clicks on scenes that were left out, one line each."""
 
     @property
     def on_map(self) -> bool:
@@ -94,7 +94,7 @@ class ClickFile:
 
         Args:
             images: their folder, or one image; needed where the form does not hold sizes.
-            on_fault: takes what is wrong in a point file; reading ends at it if not given.
+            on_fault: called with each fault of a point file; without it the first one is raised.
 
         Raises:
             FileNotFoundError: an image is missing.
@@ -126,7 +126,7 @@ class ClickFile:
 
 
 def _form_of(content: Content) -> ClickFormat:
-    """Tell the form of a file; where its content says nothing, its ending says what to miss."""
+    """Recognise a file by content; if that fails, its ending decides the error message."""
     found = next((row for row in FORMATS if row.holds(content)), None)
     if found is not None:
         return found

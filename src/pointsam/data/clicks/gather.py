@@ -1,4 +1,4 @@
-"""Single clicks, as other tools keep them, gathered to instances of images."""
+"""Joins single clicks, as other tools store them, to instances of images."""
 
 import math
 from collections import Counter
@@ -33,18 +33,18 @@ class Click:
     box: Box | None = None
     """Around the object, where the tool drew one."""
     number: int | None = None
-    """Of its entry, in files that number them: the id of an object without a name."""
+    """Number of its entry in the file, if any: the id of an object without a name."""
 
 
 @dataclass(frozen=True)
 class _Owner:
-    """What makes clicks one object."""
+    """Key of the clicks that belong to one object."""
 
     image: str
     key: str | None
     """As the user calls it."""
     order: int
-    """Place of a click that is its own object; -1 where clicks have a key."""
+    """Index of a click that is its own object; -1 where clicks have a key."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +68,18 @@ def gather(
 ) -> Dataset:
     """Join clicks to instances.
 
-    Instances keep the whole numbers that name them, where no two have one number; the others are
-    numbered on from there. What the user called an instance stays in its ``key``.
+    An instance whose name is a whole number keeps it as id, if no two have the same number; the
+    others get the next free numbers. The user's name of an instance is kept in its ``key``.
 
     Args:
         clicks: in the order of the file.
         sizes: height and width of every image that is to be in the data set.
         negative: class of clicks off the objects, for clicks without a label.
-        dropped: what was left out while reading, a line each.
-        notes: what the user should know, a line each.
+        dropped: entries that were left out while reading, one line each.
+        notes: further lines for the user.
         beside: keep clicks that lie off their image.
-        one_naming: names are of the whole file, not of an image: an object that is seen in a
-            second image is the same one, and only there gets a new number.
+        one_naming: names hold for the whole file and not for one image: an object in a second
+            image is the same one, and gets a new id only there.
 
     Raises:
         InputError: a click on no known image, or off its image, or an image without a size.
@@ -116,7 +116,7 @@ def gather(
 
 
 def label_in(click: Click, negative: str) -> int:
-    """Give the label of a click: its own, or else what its class says."""
+    """Give the label of a click: its own, or else that of its class."""
     if click.label is not None:
         return click.label
     return NEGATIVE if is_background(click.category, negative) else POSITIVE
@@ -135,7 +135,7 @@ def _check(click: Click, sizes: Mapping[str, tuple[int, int]], *, beside: bool) 
 
 
 def _without_positive(owners: dict[_Owner, list[Click]], negative: str) -> list[str]:
-    """Take instances out that have no positive point, and name them."""
+    """Remove instances without a positive point, and name them."""
     lines = []
     for owner, members in list(owners.items()):
         if not any(label_in(click, negative) == POSITIVE for click in members):
@@ -164,7 +164,7 @@ def _instance(owner: _Owner, members: list[Click], number: int, negative: str) -
 
 
 def _ids(owners: Mapping[_Owner, list[Click]], *, one_naming: bool) -> _Ids:
-    """Number objects as the file does, as far as that gives each a number of its own."""
+    """Number objects as the file does, unless two would get the same number."""
     named = any(owner.key is not None for owner in owners)
     wanted = {
         owner: members[0].number if owner.key is None and not named else id_of(owner.key or "")

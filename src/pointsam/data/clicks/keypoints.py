@@ -1,4 +1,4 @@
-"""Clicks from COCO: point files, and key points that are labelled."""
+"""Reads clicks from COCO: point files, and labelled key points."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -84,7 +84,7 @@ def asked_about(data: Dataset, asked: Asked) -> Dataset:
     """Keep the one image that is asked about, under its own name.
 
     Raises:
-        InputError: two images that could be it, or another size than it has.
+        InputError: two images that could be it, or another size than its file has.
     """
     if asked.pictures.only is None:
         return data

@@ -1,4 +1,4 @@
-"""Clicks from Label Studio: its JSON and JSON-MIN exports, and what it writes to a storage."""
+"""Reads clicks from Label Studio: its exports JSON and JSON-MIN, and its storage files."""
 
 import re
 from collections.abc import Iterator
@@ -89,7 +89,7 @@ def read_label_studio(content: Content, asked: Asked) -> Dataset:
 
 
 def _regions(task: dict[str, Any], place: str, dropped: list[str]) -> Iterator[_Region]:
-    """List the clicks of a task, and say what of it is left out."""
+    """List the clicks of a task, and the parts of it that are left out."""
     data, results, others = _parts(task)
     if others:
         dropped.append(f"{place}: {others} further annotations, the first is read")
@@ -111,7 +111,7 @@ def _regions(task: dict[str, Any], place: str, dropped: list[str]) -> Iterator[_
 
 def _parts(task: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
     """Give a task's data, the results of its first annotation, and how many more it has."""
-    if "result" in task and isinstance(task.get("task"), dict):  # as a target storage gets it
+    if "result" in task and isinstance(task.get("task"), dict):  # as in a target storage
         return task["task"]["data"], task["result"], 0
     if "data" not in task and not {"annotations", "completions"} & set(task):
         return _of_min(task)
@@ -121,7 +121,7 @@ def _parts(task: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]], 
 
 
 def _of_min(task: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
-    """Take a task of JSON-MIN apart: data and values of controls lie beside each other."""
+    """Split a task of JSON-MIN, in which data and values of controls are mixed."""
     controls = {
         name: value
         for name, value in task.items()
@@ -147,7 +147,7 @@ def _of_min(task: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]],
 
 
 def _fields(result: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give what else is said of a region: results of its id, by control and by kind."""
+    """Give the other results of a region's id, by control and by kind."""
     found: dict[str, Any] = {}
     for other in results:
         if other is result or other.get("id") != result["id"]:

@@ -1,4 +1,4 @@
-"""Clicks from LabelMe and from tools that write its form (X-AnyLabeling, AnyLabeling)."""
+"""Reads clicks of LabelMe and of tools with its format (X-AnyLabeling, AnyLabeling)."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -28,8 +28,8 @@ def holds_labelme(content: Content) -> bool:
 def read_labelme(content: Content, asked: Asked) -> Dataset:
     """Read LabelMe: shapes of type point; ``group_id`` joins the clicks of one object.
 
-    A file is of the image that its ``imagePath`` names, seen from the file. Where the images are
-    at hand and that one is not, the image of the file's own name is taken, and that is said.
+    A file belongs to the image that its ``imagePath`` names, relative to the file. If that image
+    is missing, the image with the file's own name is used, and a note says so.
 
     Raises:
         FileNotFoundError: an image is missing.
@@ -65,7 +65,7 @@ def _is_labelme(entry: Any) -> bool:
 
 
 def _without_pixels(entry: dict[str, Any]) -> dict[str, Any]:
-    """Leave the image out that older versions keep inside the file: it is large."""
+    """Drop the large image that older versions store inside the file."""
     return {key: value for key, value in entry.items() if key != "imageData"}
 
 
@@ -76,7 +76,7 @@ def _damaged(path: Path, error: Exception) -> InputError:
 def _told(
     content: Content, files: dict[Path, Any], pictures: Pictures
 ) -> tuple[dict[Path, Told], list[str]]:
-    """Name the image of each file, and say where its own name was taken for the stated one.
+    """Give the image of each file, with notes where the file's own name was used instead.
 
     Raises:
         InputError: two files of one image, or one that names none.

@@ -1,4 +1,4 @@
-"""Clicks that are places on a map, and the images that they lie on."""
+"""Reads clicks with map coordinates, and finds the images that they lie on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,10 +18,10 @@ from pointsam.frames import in_pixels, to_middles
 from pointsam.prompts import POSITIVE
 
 FAR_OFF = -1e9
-"""Pixel of what has no place on a raster's map, such as the other side of the earth."""
+"""Pixel of a place outside a raster's map, such as the other side of the earth."""
 
 ROUNDING = 9
-"""Decimals of a pixel that are read: two neighbours must find one place on one side."""
+"""Decimals of a pixel that are read, so that a place on a border is in one image alone."""
 
 _NO_PLACE: Affine = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 """Transform of an image that is on no map."""
@@ -35,16 +35,16 @@ class MapPoints:
     """Of the file, for messages."""
     places: Float[np.ndarray, "points 2"]
     crs: str | None
-    """None where nobody says: then it is that of each raster."""
+    """None where the file does not say; then each raster's own is used."""
     clicks: Sequence[Click]
-    """What is known of each; image and place on it are still to be found."""
+    """The clicks, still without image and pixel."""
     _moved: dict[str, Float[np.ndarray, "points 2"]] = field(default_factory=dict)
 
     def on(self, picture: Picture) -> Float[np.ndarray, "points 2"]:
         """Give ``(x, y)`` of all clicks in the image frame of a raster, also of those beside it.
 
         Raises:
-            InputError: places on earth for an image that has none, or no way to its system.
+            InputError: the image has no coordinate system, or none that the places convert to.
         """
         a, b, c, d, e, f = picture.transform
         inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
@@ -57,7 +57,7 @@ class MapPoints:
         return np.where(placed, pixels, FAR_OFF)
 
     def _in(self, picture: Picture) -> Float[np.ndarray, "points 2"]:
-        """Move the places to the coordinate system of a raster, once for each system."""
+        """Convert the places to the coordinate system of a raster, once for each system."""
         if self.crs is None:
             return self.places
         source = CRS.from_user_input(self.crs)
@@ -98,8 +98,8 @@ def _around(degrees: Float[np.ndarray, "points 2"], picture: Picture) -> Float[n
 def read_map_points(points: MapPoints, asked: Asked) -> Dataset:
     """Put clicks on every image that they lie on.
 
-    A border of two images belongs to one of them. An object on several images is one on each;
-    where images overlap, the first one keeps its number. Clicks on no image are counted.
+    The border of two images belongs to one of them. An object on several images becomes one
+    object on each; the first keeps its number. Clicks on no image are counted.
 
     Raises:
         InputError: no image is on a map, or none has an object on it.
@@ -145,7 +145,7 @@ def _placed(
 
 
 def _whole(clicks: list[Click], negative: str) -> list[Click]:
-    """Leave objects out that have no positive click here: they are another image's."""
+    """Drop objects without a positive click here; they belong to another image."""
     on = {c.instance for c in clicks if c.instance and label_in(c, negative) == POSITIVE}
     return [click for click in clicks if click.instance is None or click.instance in on]
 

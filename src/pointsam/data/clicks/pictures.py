@@ -1,6 +1,6 @@
-"""The images that clicks may be on, and how the paths that tools write find them.
+"""The images that clicks may be on, and the search for them by the paths that tools write.
 
-An image is its path relative to the images folder, never its base name alone: ``north/1.jpg`` and
+An image is identified by its path in the images folder, not by base name: ``north/1.jpg`` and
 ``south/1.jpg`` are two images. Tools write links, absolute paths and paths of other machines.
 """
 
@@ -36,20 +36,20 @@ class Picture:
     transform: Affine
     """Pixel corners to map."""
     crs: str | None
-    """As WKT; None for an image on no map, or on one that is not said."""
+    """As WKT; None for an image without a coordinate system."""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Where images are: in a folder, or one by itself, or nobody said."""
+    """The images: those of a folder, a single one, or unknown ones."""
 
     folder: Path | None = None
     only: Path | None = None
-    """The one image that is asked about: clicks on others are left out."""
+    """The single image to read clicks for; clicks on others are left out."""
     placed: Picture | None = None
-    """What is known of the one image."""
+    """Size and place of the single image."""
     notes: list[str] = field(default_factory=list)
-    """What the user should know of how images were found, a line each."""
+    """Notes on how images were found, one line each."""
     _sizes: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)
     _places: dict[str, Georeference | None] = field(default_factory=dict, repr=False)
 
@@ -70,12 +70,12 @@ class Pictures:
 
     @classmethod
     def of(cls, path: Path, picture: Picture) -> "Pictures":
-        """Take one image of which everything is known."""
+        """Take a single image whose size and place are known."""
         return cls(only=path, placed=picture)
 
     @property
     def known(self) -> bool:
-        """Whether anybody said where the images are."""
+        """Whether the user said where the images are."""
         return self.folder is not None or self.only is not None
 
     def path(self, name: str) -> Path:
@@ -145,8 +145,9 @@ class Pictures:
     def named(self, told: Iterable[Told]) -> dict[str, str]:
         """Give the file name of each image that a tool names, by its link.
 
-        With a folder, the longest end of the path that is there; without one, the path below the
-        folder that all of them share. Where one image is asked about, the others are left out.
+        With a folder, the name is the longest end of the path that is a file of the folder.
+        Without one, it is the path below the folder that all images share. For a single image,
+        the others are left out.
 
         Raises:
             FileNotFoundError: an image is not in the folder.
@@ -165,7 +166,7 @@ class Pictures:
         return names
 
     def _only_one(self, links: Mapping[str, Told]) -> dict[str, str]:
-        """Find the link of the one image: by its name, and by its folders where that is not one."""
+        """Find the link of the single image by its name, and by its folders if several match."""
         assert self.only is not None
         name = self.only.name
         alike = [one for one in links.values() if name in (one.base, one.stored)]
@@ -181,7 +182,7 @@ class Pictures:
         return {one.link: name for one in found}
 
     def _note_folders(self, told: Told, path: Path) -> None:
-        """Say where an image is taken for one whose folders are called otherwise."""
+        """Note where an image is used for a link whose folders have other names."""
         if told.has_folders and not ends_with(path, told):
             self.notes.append(f"{told.link} is taken for {path}, whose folders differ")
 

@@ -1,4 +1,4 @@
-"""Points drawn from masks: an annotator simulated, careful or sloppy."""
+"""Draws points from masks like an annotator, careful or careless."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -24,7 +24,7 @@ Pixels = Int[np.ndarray, " _"]
 
 @dataclass(frozen=True)
 class Annotator:
-    """How someone clicks."""
+    """The way in which a simulated annotator clicks."""
 
     positives: int = 1
     """Points on each object; fewer on an object of fewer pixels."""
@@ -54,8 +54,8 @@ class Annotator:
 def click_image(record: ImageRecord, annotator: Annotator, *, seed: int) -> ImageRecord:
     """Give every instance of an image points in place of its mask.
 
-    Draws are addressed by the annotation's id and the kind of point: more points, other images or
-    another order leave the first points as they were.
+    A draw depends on seed, annotation id and kind of point alone: more points, other images or
+    another order do not change the first points.
     """
     [masks] = draw_masks([record])
     drawn = masks.numpy()
@@ -194,7 +194,7 @@ def _weighted(
 
 
 def _rim(mask: Mask) -> Pixels:
-    """Give the pixels just off a mask."""
+    """Give the pixels just outside a mask."""
     reach = max(3.0, float(mask.sum()) ** 0.5 / 4)
     if mask.all() or not mask.any():
         return np.zeros(0, dtype=np.int64)
@@ -203,6 +203,6 @@ def _rim(mask: Mask) -> Pixels:
 
 
 def _distance(mask: Mask) -> Float[np.ndarray, "height width"]:
-    """Give each pixel's distance to the nearest that is not set; 0 where it is not set itself."""
+    """Give each pixel's distance to the nearest pixel that is not set."""
     away = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(away, dtype=np.float64)

@@ -25,7 +25,7 @@ from pointsam.prompts import NEGATIVE
 COLUMNS = ("image", "x", "y", "label", "class", "instance")
 
 PIXELS, LON_LAT, MAP = ("x", "y"), ("lon", "lat"), ("map_x", "map_y")
-"""Columns that say where a click is: of an image, on earth, or on the scene's own map."""
+"""Columns with the place of a click: in an image, on earth, or on the scene's own map."""
 
 DELIMITERS = ",;\t"
 
@@ -79,7 +79,7 @@ def table_of(content: Content) -> Table:
 
 
 def table_on_map(content: Content) -> bool:
-    """Say whether a table's clicks are on whatever image of the map they lie."""
+    """Say whether a table's clicks name no image and are looked for on all."""
     table = table_of(content)
     return not table.names_images and table.where in (LON_LAT, MAP)
 
@@ -91,7 +91,7 @@ def read_table(content: Content, asked: Asked) -> Dataset:
     the coordinate system of the image. Without ``image``, clicks in degrees or on the map are put
     on the images that they lie on, and pixels are of the one image that is asked about. Further
     columns are read where they are: ``label`` (1 or 0), ``class``, ``instance``. Columns are
-    parted by comma, semicolon or tab; where they are not parted by commas, a comma may be decimal.
+    separated by comma, semicolon or tab; a comma may be decimal if it does not separate columns.
 
     Raises:
         FileNotFoundError: an image is missing.
@@ -213,12 +213,12 @@ def _unknown_columns(path: Path, columns: list[str]) -> InputError:
     return InputError(
         f"{path} has the columns {', '.join(columns)}; expected image and x, y (pixels), lon, lat "
         "(degrees) or map_x, map_y (the scene's own map), and if there are any label, class, "
-        "instance, parted by comma, semicolon or tab."
+        "instance, separated by comma, semicolon or tab."
     )
 
 
 def _column(name: str, given: list[str]) -> str:
-    """Give the name of a column as it is known here, unless the file has that one too."""
+    """Give the known name of a column, unless the file has that name, too."""
     known = _ALIASES.get(name, name)
     return name if known in given else known
 

@@ -1,4 +1,4 @@
-"""Images as tools name them: by links, and by paths of this machine and of others."""
+"""Names of images in the files of tools: links, and paths of this or another machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ class Told:
     """An image as a tool names it."""
 
     link: str
-    """As it is written, for messages and to tell two images apart."""
+    """The name as written, for messages and to tell two images apart."""
     path: str
-    """What of it may be a path, by slashes."""
+    """The part of it that may be a path, with slashes."""
     stored: str = ""
     """Name under which a tool keeps an upload, if that is not the user's name."""
 
@@ -24,7 +24,7 @@ class Told:
 
     @property
     def kind(self) -> str:
-        """Where the path begins: at a tool's uploads, above the file that names it, or beside."""
+        """Start of the path: a tool's uploads, above the file that names it, or beside it."""
         if self.stored:
             return "upload"
         return "elsewhere" if PurePosixPath(self.path).parts[:1] == ("..",) else "here"
@@ -36,7 +36,7 @@ class Told:
 
     @property
     def has_folders(self) -> bool:
-        """Whether the folders of the path are the user's own, and no machine's or service's."""
+        """Whether the folders of the path are the user's, not those of a machine or service."""
         own = self.link == self.path and not self.path.startswith(("/", ".."))
         return own and ":" not in self.path and len(self.parts) > 1
 
@@ -59,9 +59,9 @@ def ends_with(path: Path, told: Told) -> bool:
 
 
 def below_common(links: Mapping[str, Told]) -> dict[str, str]:
-    """Cut the folders off that all paths share."""
+    """Remove the folders that all paths share."""
     names: dict[str, str] = {}
-    for kind in ("upload", "elsewhere", "here"):  # of each, folders count from another place
+    for kind in ("upload", "elsewhere", "here"):
         paths = {
             link: PurePosixPath("/", *one.parts) for link, one in links.items() if one.kind == kind
         }

@@ -1,4 +1,4 @@
-"""How single values of a click are read, in whatever file they stand: one rule for all formats."""
+"""Reads single values of a click, by one rule for all formats."""
 
 import re
 from typing import Any
@@ -80,7 +80,7 @@ def number_of(text: str, place: str) -> float:
 
 
 def id_of(key: str) -> int | None:
-    """Give the number that a key is; None where it is text, as 07 is."""
+    """Give the number that a key is; None for text, such as 07."""
     if _NUMBER.fullmatch(key) is None:
         return None
     number = int(key)

@@ -1,4 +1,4 @@
-"""Clicks from a vector file: GeoPackage, GeoJSON, Shapefile, KML, GPX, ... whatever GDAL reads."""
+"""Reads clicks from vector files: GeoPackage, GeoJSON, Shapefile, KML, GPX and others."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ INSTANCE, LABEL, CLASSES = "instance", "label", ("class", "category")
 
 
 ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb", ".kml", ".gml", ".gpx", ".zip")
-"""Of vector files: used where the content of a file says nothing."""
+"""Endings of vector files, for files whose content is not recognised."""
 
 
 def holds_vector(content: Content) -> bool:
@@ -32,7 +32,7 @@ def holds_vector(content: Content) -> bool:
 
 
 def looks_like_vector(path: Path) -> bool:
-    """Say whether a file is one of vectors, by its content, or by its ending if that is none."""
+    """Say whether a file is a vector file, by its content or else by its ending."""
     if not path.is_file():
         return path.suffix.lower() in ENDINGS
     content = Content(path)

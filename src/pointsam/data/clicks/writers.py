@@ -1,4 +1,4 @@
-"""Clicks to the files that people go on with."""
+"""Writes clicks as a point file, CSV or GeoJSON."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def write_clicks(data: Dataset, path: Path, *, images: Path | None) -> None:
 
 
 def write_geojson(data: Dataset, path: Path, images: Path | None) -> None:
-    """Write one feature a click, in longitude and latitude.
+    """Write one feature for each click, in longitude and latitude.
 
     Raises:
         InputError: an image has no coordinate system, or nobody said where the images are.

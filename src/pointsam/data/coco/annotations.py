@@ -1,8 +1,8 @@
-"""COCO masks and point files to records; what is dropped is counted and named.
+"""Reads COCO masks and point files as records; each dropped entry is named.
 
-A file that cannot be trusted (an id twice, an annotation of no image, a point off its image) is
-refused whole, because every later number would be wrong. What is merely useless (an empty mask, a
-crowd) is dropped, and its image stays.
+A file with contradictions (an id twice, an annotation of no image, a point off its image) is
+refused as a whole, since every later number would be wrong. An annotation without use (an empty
+mask, a crowd) is dropped, and its image stays.
 """
 
 import json
@@ -21,16 +21,16 @@ from pointsam.frames import on_image
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 KEY = "instance"
-"""Of an annotation: what the user calls the object, where that is not its id."""
+"""Key of an annotation: the user's name of the object, if it is not its id."""
 
 IDS_MADE = "ids_made"
-"""Of a point file: true where ids were made while clicks were read."""
+"""Key of a point file: true if ids were made while clicks were read."""
 
 MADE_NOTE = (
-    "the ids of the points were made while they were read: they meet those of the masks by chance. "
+    "the ids of the points were made while they were read: if masks have equal ids, that is chance. "
     "Give each object its annotation's id (column or field instance)"
 )
-"""Said where points without ids of their own are paired with masks."""
+"""Note where points without ids of their own are paired with masks."""
 
 
 def read_coco(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
@@ -195,7 +195,7 @@ def write_points(dataset: Dataset, path: Path) -> None:
 
 
 def weight_of(entry: Entry, name: str) -> float:
-    """Read the trust that 'pointsam label' puts in a mask; masks of others are trusted."""
+    """Read the trust that 'pointsam label' gives a mask; a mask without one has full trust."""
     weight = entry.get("label_weight", 1.0)
     if type(weight) not in (int, float) or not 0 <= weight <= 1:
         raise InputError(f"{name}: label_weight {weight!r} is no number in [0, 1].")
@@ -229,7 +229,7 @@ def _point(values: Any, size: tuple[int, int], name: str) -> Point:
 
 
 def _why_useless(entry: Entry, size: tuple[int, int], name: str) -> str:
-    """Say why an annotation is no instance; empty text if it is one."""
+    """Say why an annotation is no usable instance; empty text if it is one."""
     if entry.get("iscrowd"):
         return "is a crowd, not an instance"
     segmentation = entry.get("segmentation")

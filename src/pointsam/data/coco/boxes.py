@@ -1,4 +1,4 @@
-"""COCO's form of a box, counted from the image's edge, and this project's."""
+"""Converts boxes between COCO's form, from the image's edge, and this project's."""
 
 import math
 from typing import Any
@@ -8,9 +8,9 @@ from pointsam.frames import to_edges, to_middles
 
 
 def box_of(values: Any) -> Box | None:
-    """Read COCO's ``[x, y, width, height]``, counted from the image's edge; None if it is none.
+    """Read COCO's ``[x, y, width, height]``, counted from the image's edge; None if invalid.
 
-    A box is beside the points: whoever prompts with boxes asks for those that are missing.
+    Boxes are optional beside points; a command that prompts with boxes refuses missing ones.
     """
     numbers = isinstance(values, list) and all(type(value) in (int, float) for value in values)
     if not numbers or len(values) != 4 or not all(math.isfinite(value) for value in values):

@@ -1,4 +1,4 @@
-"""How well points and masks go together that were paired by their ids."""
+"""Checks points and masks that were paired by their ids."""
 
 import numpy as np
 

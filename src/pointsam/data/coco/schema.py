@@ -1,4 +1,4 @@
-"""The COCO form itself: JSON whose lists have their keys and whose ids agree."""
+"""Reads COCO JSON, and checks its lists, keys and ids."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +10,10 @@ from pointsam.files import read_json
 Entry = dict[str, Any]
 
 OnFault = Callable[[str], None]
-"""Takes one line on a fault; where it returns, reading goes on without the faulty entry."""
+"""Called with a line about a fault; if it returns, reading goes on without the entry."""
 
 MAX_NUMBER = 2**63
-"""Ids from here on fit no column of a vector file."""
+"""Ids of this size or more fit no column of a vector file."""
 
 MAX_SIDE = 2**31
 """Of an image, in pixels."""
@@ -32,7 +32,7 @@ def refuse(fault: str) -> NoReturn:
 
 
 def read_coco_json(path: Path, on_fault: OnFault) -> dict[str, Any]:
-    """Read COCO JSON; what comes back is sound in itself.
+    """Read COCO JSON; the result has no contradictions.
 
     Returns:
         The file's content, its lists without faulty entries, and ``names``: category names by id.
@@ -84,7 +84,7 @@ def _with_keys(path: Path, kind: str, entries: list[Any], on_fault: OnFault) -> 
 
 
 def _is_a(value: Any, kind: type) -> bool:
-    if kind is str:  # a name with a line break in it would be two in every list of names
+    if kind is str:  # a name with a line break would look like two in every list of names
         return isinstance(value, str) and all(ord(character) >= 32 for character in value)
     # True is an int to Python; tables and rasters hold no longer numbers.
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_NUMBER

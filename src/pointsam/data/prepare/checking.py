@@ -1,4 +1,4 @@
-"""What a data set holds, and all that is wrong with it, by file and id."""
+"""Reports the content of a data set and all its faults, by file and id."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -39,15 +39,15 @@ class Report:
     """Lines to print, filled while checking."""
 
     facts: list[str] = field(default_factory=list)
-    """What the data set holds."""
+    """Counts of the data set's content."""
     notes: list[str] = field(default_factory=list)
-    """What is odd and does no harm: it is dropped, or not used."""
+    """Odd entries that do no harm, since they are dropped or not used."""
     faults: list[str] = field(default_factory=list)
-    """What ends training or evaluation."""
+    """Faults that end training or evaluation."""
 
 
 def check_annotations(path: Path, report: Report) -> Dataset | None:
-    """Check a file of masks; give what of it is sound."""
+    """Check a file of masks; give its sound part."""
     try:
         data = read_coco(path, on_fault=report.faults.append)
     except InputError as error:
@@ -72,7 +72,7 @@ def check_annotations(path: Path, report: Report) -> Dataset | None:
 def check_points(
     clicks: ClickFile, masks: Dataset | None, report: Report, *, images: Path | None
 ) -> Dataset | None:
-    """Check a file of clicks, and that it fits the masks; give what of it is sound."""
+    """Check a file of clicks, and that it fits the masks; give its sound part."""
     path = clicks.path
     try:
         data = clicks.read(images, on_fault=report.faults.append)
@@ -89,7 +89,7 @@ def check_points(
 
 
 def check_images(data: Dataset, folder: Path, report: Report) -> Iterator[Picture | None]:
-    """Read every image, one a step; what cannot be read or is of another size is a fault.
+    """Read every image, one a step; a damaged or wrongly sized image is a fault.
 
     Yields:
         Each image; None for one that is at fault.
@@ -201,7 +201,7 @@ def clicked_twice(image: ImageRecord) -> Iterator[str]:
 
 
 def called(instance: InstanceRecord) -> str:
-    """Give the name that the user knows an object by."""
+    """Give the user's name of an object."""
     return instance.key or str(instance.id)
 
 

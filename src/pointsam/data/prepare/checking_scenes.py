@@ -1,4 +1,4 @@
-"""What the clicks on one scene hold, and which of them say nothing about it."""
+"""Reports the clicks on one scene, and those that cannot be used."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from pointsam.frames import in_pixels, to_edges
 from pointsam.prompts import POSITIVE
 
 _ANY_VALUES = (0.0, 1.0)
-"""Shown as black and white: a check shows nothing, and needs no stretch."""
+"""Stretch for opening the scene; a check shows no pixels, so any values will do."""
 
 
 def check_scene_points(clicks: ClickFile, path: Path, report: Report) -> None:
@@ -47,7 +47,7 @@ def check_scene_points(clicks: ClickFile, path: Path, report: Report) -> None:
 
 
 def _described(scene: Scene) -> str:
-    """Say how large the scene is, and where."""
+    """Give lines about the scene's size and place."""
     height, width = scene.size
     parts = [f"{scene.path}: {height} x {width} px (height x width)"]
     ground = scene.ground_size
@@ -64,7 +64,7 @@ def _system(crs: str | None) -> str:
 
 
 def _check_record(record: ImageRecord, scene: Scene, path: Path, report: Report) -> None:
-    """Count what is there, and name each click that is not used."""
+    """Count the clicks, and name each one that is not used."""
     categories = tuple(dict.fromkeys(one.category for one in record.instances))
     data = Dataset((record,), categories)
     count = sum(len(one.points) for one in record.instances) + len(record.background_points)

@@ -1,4 +1,4 @@
-"""A scene and its polygons on the map, cut into chips with COCO masks."""
+"""Cuts a scene and its polygons on the map into chips with COCO masks."""
 
 import json
 from collections.abc import Iterator
@@ -62,8 +62,8 @@ def cut_chips(
 ) -> Iterator[Path]:
     """Write chips with their place on the map to ``images`` and ``masks.json``, chip by chip.
 
-    An object that a chip's border cuts is an instance of each of its chips, by the part that is
-    there. A pixel belongs to a polygon that covers its middle.
+    An object that a chip's border cuts becomes an instance in each of its chips, with the part
+    inside the chip. A pixel belongs to a polygon that covers its middle.
 
     Args:
         scene: raster; its bands and values are kept.
@@ -114,7 +114,7 @@ def cut_chips(
 
 
 def _refuse_elsewhere(scene: Path, raster: rasterio.DatasetReader, tree: shapely.STRtree) -> None:
-    """Refuse polygons none of which is on the scene: chips of background are not what is meant."""
+    """Refuse polygons none of which is on the scene, since all chips would be background."""
     whole = shapely.box(0, 0, raster.width, raster.height)
     if len(tree) and not len(tree.query(whole, predicate="intersects")):
         raise InputError(

@@ -1,4 +1,4 @@
-"""A picture of a data set to look at: some of its images with their masks and points."""
+"""Draws some images of a data set with their masks and points on one sheet."""
 
 from collections.abc import Sequence
 from pathlib import Path

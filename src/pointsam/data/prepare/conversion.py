@@ -1,4 +1,4 @@
-"""Folders of images and label rasters to one COCO file, over processes, resumable."""
+"""Converts folders of images and label rasters to one COCO file, in several processes."""
 
 import json
 import multiprocessing
@@ -16,7 +16,7 @@ from pointsam.errors import InputError
 from pointsam.files import refuse_existing_file, replacing
 
 _FEW = 500
-"""Tiles for which starting processes takes longer than the work."""
+"""Up to this number of tiles, starting processes takes longer than the work."""
 
 
 _ENTRY_KEYS = {"file_name", "height", "width", "instances"}
@@ -72,7 +72,7 @@ def convert(
 ) -> Iterator[Tile]:
     """Write a COCO file of all tiles, those without instances too; yields each tile once done.
 
-    What is done is kept beside `output` until all is: a run that was stopped goes on there.
+    Finished tiles are kept in a journal beside `output`, from which a stopped run continues.
 
     Args:
         tiles: file names in the file are the images' own, without folder.
@@ -130,7 +130,7 @@ def _convert_tile(tile: Tile, rule: LabelRule) -> dict[str, Any]:
 
 
 def _write_journal(path: Path, rule: LabelRule, entry: dict[str, Any]) -> None:
-    """Add a tile that is done; the first one makes the file."""
+    """Add a finished tile to the journal; the first one makes the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as stream:
         if not stream.tell():
@@ -139,7 +139,7 @@ def _write_journal(path: Path, rule: LabelRule, entry: dict[str, Any]) -> None:
 
 
 def _read_journal(path: Path, rule: LabelRule) -> dict[str, dict[str, Any]]:
-    """Give the entries of a stopped run; of another rule, or none: start afresh."""
+    """Give the entries of a stopped run; none if it had another rule."""
     if not path.is_file():
         return {}
     first, *rest = path.read_text(errors="replace").split("\n")
@@ -148,7 +148,7 @@ def _read_journal(path: Path, rule: LabelRule) -> dict[str, dict[str, Any]]:
         return {}
     done: dict[str, dict[str, Any]] = {}
     whole = []
-    # The last line is empty, or was cut when the run was stopped; after a damaged one, all is new.
+    # The last line is empty or cut off. Lines after a damaged one are not used.
     for line in rest[:-1]:
         entry = _journal_entry(line)
         if entry is None:

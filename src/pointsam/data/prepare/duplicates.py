@@ -1,4 +1,4 @@
-"""Images that show the same thing: found by what they look like, not by name or bytes."""
+"""Finds images that show the same thing, by perceptual hashes."""
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
@@ -21,10 +21,10 @@ _ROWS = 1024
 
 
 def perceptual_hash(image: UInt8[np.ndarray, "height width 3"]) -> Bool[np.ndarray, " bits"]:
-    """Give the signs of an image's coarse structure; scaling, noise and brightness change few.
+    """Give the perceptual hash of an image, which scaling, noise and brightness change little.
 
-    The lowest frequencies of the image, shrunk to 32 x 32 px in grey, against their median. The
-    mean brightness is left out.
+    A bit says whether one of the lowest frequencies of the grey image at 32 x 32 px is above
+    their median. The mean brightness is left out.
     """
     grey = Image.fromarray(image).convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX)
     waves = dctn(np.asarray(grey, dtype=np.float64), norm="ortho")[:_KEPT, :_KEPT].ravel()[1:]
@@ -51,7 +51,7 @@ def near_pairs_within(hashes: Bool[np.ndarray, "images bits"]) -> Int[np.ndarray
 
 
 def group(count: int, pairs: Int[np.ndarray, "pairs 2"]) -> Int[np.ndarray, " images"]:
-    """Number the groups that pairs join, directly or over others, from 0."""
+    """Number the groups that pairs join, directly or through others, from 0."""
     linked = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     _, groups = connected_components(linked, directed=False)
     return np.asarray(groups, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Label rasters to instances: who is one object, and its outline, exact to the pixel."""
+"""Makes instances of label rasters, with outlines exact to the pixel."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,9 +105,9 @@ def find_instances(labels: Labels, rule: LabelRule) -> list[dict[str, Any]]:
 def outlines(numbered: Int[np.ndarray, "height width"]) -> dict[int, list[list[float]]]:
     """Give each number's polygons, along the pixels' edges; 0 has none.
 
-    Every 4-connected part is one polygon. COCO knows no holes, so a hole is reached from the
-    outline by a cut of no width that is walked there and back: drawn by the even-odd rule, as
-    COCO's library does, the polygons give back the same pixels.
+    Every 4-connected part is one polygon. COCO has no holes, so the path goes from the outline to
+    a hole, around it and back the same way. Drawn by the even-odd rule, as COCO's library does,
+    the polygons give the same pixels again.
     """
     found: dict[int, list[list[float]]] = {}
     image = numbered.astype(np.int32)
@@ -120,12 +120,12 @@ def outlines(numbered: Int[np.ndarray, "height width"]) -> dict[int, list[list[f
 
 
 def _one_path(rings: list[list[tuple[float, float]]]) -> Iterator[tuple[float, float]]:
-    """Walk the outline, and from its first corner to each hole, around it and back."""
+    """Give one path: the outline, then from its first corner to each hole, around and back."""
     outer, *holes = rings
     start_x, start_y = outer[0]
     yield from outer[:-1] if not holes else outer
     for hole in holes:
-        turn = (start_x, hole[0][1])  # along the axes: both ways then cross the same pixels
+        turn = (start_x, hole[0][1])  # along the axes, so that both ways cross the same pixels
         yield turn
         yield from hole
         yield turn

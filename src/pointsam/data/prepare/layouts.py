@@ -1,4 +1,4 @@
-"""Where NWPU VHR-10, WHU Building and HRSID keep their files.
+"""The file trees of NWPU VHR-10, WHU Building and HRSID.
 
 The trees are those of the README of PointSAM's repository, with the spellings under which the
 data sets and their copies are found. Upper and lower case need not agree.
@@ -12,7 +12,7 @@ from pointsam.errors import InputError
 
 @dataclass(frozen=True)
 class Layout:
-    """Of one data set: places below its root, the usual one first; ``{split}`` is filled in."""
+    """Paths of one data set below its root, the usual one first; ``{split}`` is filled in."""
 
     title: str
     splits: tuple[str, ...]
@@ -70,7 +70,7 @@ class DatasetPaths:
 
 @dataclass(frozen=True)
 class Place:
-    """Something a data set should have, and what was found of it."""
+    """A file or folder that a data set should have, and the one that was found."""
 
     what: str
     """``images`` or ``annotations``."""
@@ -80,7 +80,7 @@ class Place:
 
 
 def layout(name: str, root: Path, split: str) -> DatasetPaths:
-    """Find the files of one split of a data set that we know.
+    """Find the files of one split of a known data set.
 
     Args:
         name: a row of `LAYOUTS`.

@@ -25,7 +25,7 @@ DOTA_FOLDER = "labelTxt"
 DOTA_FIELDS = 9
 """Eight numbers and a class; a tenth field says whether the object is difficult."""
 DOTA_HEADS = ("imagesource:", "gsd:")
-"""What the lines before the boxes begin with."""
+"""First words of the lines before the boxes."""
 
 Corners = Float[np.ndarray, "4 2"]
 """``(x, y)`` of a rectangle's corners in order around it."""
@@ -38,10 +38,10 @@ class OrientedBox:
     id: int
     category: str
     corners: Corners
-    """``(x, y)`` at pixel edges: the first pixel reaches from 0 to 1."""
+    """``(x, y)`` from pixel edges; the first pixel spans 0 to 1."""
     score: float = 1.0
     difficult: bool = False
-    """Truth that nobody is asked to find."""
+    """Whether scores ignore this true object."""
 
     @property
     def label(self) -> str:
@@ -54,7 +54,7 @@ class ImageBoxes:
     """The boxes of one image."""
 
     name: str
-    """What DOTA names a label file by (`label_names`)."""
+    """Name of its DOTA label file, without ending (`label_names`)."""
     boxes: tuple[OrientedBox, ...]
     size: tuple[int, int] | None = None
     """Height and width in pixels; DOTA's files do not say."""
@@ -63,7 +63,7 @@ class ImageBoxes:
 
 
 def label_names(file_names: Sequence[str]) -> list[str]:
-    """Name each image's label file: without ending, and without folder where that tells it.
+    """Give the name of each image's label file, without folder where it is still unique.
 
     Raises:
         InputError: two images that differ in their ending alone.
@@ -162,7 +162,7 @@ def write_boxes(images: Sequence[ImageBoxes], folder: Path) -> None:
 
 
 def centres(images: Iterable[ImageBoxes], folder: Path) -> Dataset:
-    """Make a point of each box, its centre, as DOTA's point-supervised benchmarks do.
+    """Give each box one point, its centre, as DOTA's point-supervised benchmarks do.
 
     Args:
         images: with boxes.

@@ -1,4 +1,4 @@
-"""A data set cut in two by images: one part to learn from, one held out."""
+"""Splits a data set by images into a part for training and a held-out part."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ def hold_out_groups(groups: Int[np.ndarray, " images"], share: float, *, seed: i
     """Choose images to hold out, whole groups, in random order until the share is reached.
 
     Args:
-        groups: number of each image's group; images all different: each its own.
+        groups: number of each image's group.
         share: of the images, in (0, 1); at least one image is on either side.
         seed: of the order.
 
@@ -38,7 +38,7 @@ def hold_out_groups(groups: Int[np.ndarray, " images"], share: float, *, seed: i
     held: list[int] = []
     count = 0
     for place in order[:-1]:
-        # Another group is taken as long as that brings the count nearer to the share.
+        # Groups are taken while each brings the count nearer to the share.
         if held and abs(count + sizes[place] - wanted) >= abs(count - wanted):
             continue
         held.append(int(names[place]))
@@ -53,7 +53,7 @@ def groups_by_look(paths: Sequence[Path]) -> Int[np.ndarray, " images"]:
 
 
 def hold_out_place(centres: Float[np.ndarray, "images 2"], share: float, *, seed: int) -> set[int]:
-    """Hold out the images at one end of the area: one straight cut across its longer side.
+    """Hold out the images at one end of the area, behind a cut across its longer side.
 
     Args:
         centres: of the images, in one map system.
@@ -95,7 +95,7 @@ def map_centres(paths: Sequence[Path]) -> Float[np.ndarray, "images 2"]:
 
 
 def keep_images(content: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """Keep some images of a COCO file and what belongs to them; all else stays as it is."""
+    """Keep some images of a COCO file with their annotations, and all other content."""
     images = [image for image in content["images"] if image["file_name"] in names]
     ids = {image["id"] for image in images}
     annotations = [entry for entry in content["annotations"] if entry["image_id"] in ids]

@@ -1,4 +1,4 @@
-"""What the bands of a raster hold: which are colours, in which unit, and where there is data."""
+"""The bands of a raster: which are colours, their units, and where they hold data."""
 
 import logging
 from collections.abc import Sequence
@@ -11,26 +11,26 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window
 
 UNDECLARED = (-9999, -99999, -999, -32768, -32767, -3.4028234663852886e38, 65535)
-"""Values that mean "no data" in many files, also where these do not say so."""
+"""Values that mean "no data" in many files, even if the file does not declare it."""
 
 _PLAIN_SHARE = 0.002
-"""Of the pixels, from which on an undeclared no-data value is pointed out."""
+"""Share of the pixels from which an undeclared no-data value is reported."""
 
 _LOG = logging.getLogger("pointsam")
 
 
 def kind_of(dtype: str) -> str:
-    """Say what a band holds, as far as a stretch fits it: the type, whatever its width."""
+    """Give the kind of a band's values for a stretch: their type, without its width."""
     if dtype == "uint8":
         return "bytes"
     return "whole numbers" if np.issubdtype(dtype, np.integer) else "fractions"
 
 
 def natural_bands(raster: rasterio.DatasetReader) -> tuple[int, int, int]:
-    """Give the bands that are shown where nobody chose.
+    """Give the bands that are shown by default.
 
-    Those that the file calls red, green and blue, wherever they stand; else the first three that
-    are no alpha, or the first of them three times.
+    These are the bands that the file calls red, green and blue; else the first three that are not
+    alpha, or the first of them three times.
     """
     meanings = list(raster.colorinterp)
     colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
@@ -45,12 +45,12 @@ def natural_bands(raster: rasterio.DatasetReader) -> tuple[int, int, int]:
 def natural_range(raster: rasterio.DatasetReader, bands: Sequence[int]) -> tuple[int, int] | None:
     """Give the values that are black and white in a file of bytes, or of a part of their bits.
 
-    None where values say nothing of black and white.
+    None where the values have no natural black and white.
     """
     if not bands_exist(raster, bands) or {raster.dtypes[band - 1] for band in bands} != {"uint8"}:
         return None
     if any(raster.colorinterp[band - 1] == ColorInterp.palette for band in bands):
-        return (0, 255)  # the bits count colours there, not brightness
+        return (0, 255)  # the bits of a palette number colours, not brightness
     bits = {int(raster.tags(band, ns="IMAGE_STRUCTURE").get("NBITS", 8)) for band in bands}
     return (0, 2 ** max(bits) - 1)
 
@@ -73,7 +73,7 @@ def in_units(
 
 
 def without_undeclared(values: np.ndarray, path: Path) -> np.ndarray:
-    """Leave a usual no-data value that a file does not declare out of its percentiles, with a word.
+    """Leave a usual, undeclared no-data value out of the percentiles, and warn about it.
 
     Args:
         values: known ones, last axis pixels.
@@ -102,7 +102,7 @@ def _holds(values: np.ndarray, value: float) -> bool:
 
 
 def _extreme(values: np.ndarray, value: float) -> bool:
-    """Say whether a value is the lowest or highest of all: a measured one has others around it."""
+    """Say whether a value is the lowest or highest of all; a measured one rarely is."""
     return bool((values >= value).all() or (values <= value).all())
 
 

@@ -1,4 +1,4 @@
-"""Clicks where a scene has no data: no object is there to be segmented."""
+"""Drops objects that were clicked where a scene has no data."""
 
 from dataclasses import replace
 
@@ -10,9 +10,9 @@ from pointsam.errors import InputError
 
 
 def with_data(points: ScenePoints, scene: Scene) -> ScenePoints:
-    """Leave objects out whose positive points all lie where the scene has no data.
+    """Drop objects whose positive points all lie where the scene has no data.
 
-    They count among those that are not on the scene.
+    They are counted with the objects that are not on the scene.
 
     Raises:
         InputError: no object is left.

@@ -1,4 +1,4 @@
-"""Where an image lies on the map."""
+"""The place of an image on the map, and conversions between coordinate systems."""
 
 import math
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def move_points(
         what: the points are, for the message.
 
     Returns:
-        Points; infinity where the other system has no such place.
+        The points; infinity for a place that the other system does not have.
 
     Raises:
         InputError: no way from one system to the other, or numbers that `source` cannot hold.
@@ -80,16 +80,16 @@ def move_points(
 def nearest_turn(
     longitudes: Float[np.ndarray, " points"], middle: float
 ) -> Float[np.ndarray, " points"]:
-    """Count longitudes in the turn of the earth that is nearest to a raster's middle.
+    """Shift longitudes by whole turns, to the turn nearest to a raster's middle.
 
-    A scene across the antimeridian goes on from 180 to 181, where clicks say -179.
+    A scene across the antimeridian continues from 180 to 181, while clicks have -179.
     """
     nearest: Float[np.ndarray, " points"] = longitudes + 360 * np.round((middle - longitudes) / 360)
     return nearest
 
 
 def _name(system: CRS) -> str:
-    """Give the code of a system, or else how its description begins."""
+    """Give the code of a system, or else the start of its description."""
     authority = system.to_authority()
     return ":".join(authority) if authority else f"{system.to_wkt()[:40]}..."
 
@@ -144,8 +144,8 @@ def to_map(
 def ground_areas(polygons: np.ndarray, crs: str | None) -> Float[np.ndarray, " objects"]:
     """Measure polygons in square metres on the ellipsoid.
 
-    Through Lambert's azimuthal equal-area projection around their middle: a Web Mercator square
-    metre at 60 degrees north is a quarter of one, and a degree is none.
+    They are projected by Lambert's azimuthal equal-area projection around their middle, since map
+    units need not be metres on the ground: in Web Mercator at 60 degrees north they are half.
     """
     return _measured(polygons, crs, shapely.area)
 
@@ -161,7 +161,7 @@ def _measured(
     """Measure polygons on the ground; NaN where they have no place on earth."""
     system = CRS.from_wkt(crs) if crs else None
     if system is None or not (system.is_geographic or system.is_projected):
-        return np.full(len(polygons), np.nan)  # or a site's own, tied to no place on earth
+        return np.full(len(polygons), np.nan)  # or a local system, which has no place on earth
     bounds = shapely.total_bounds(polygons) if len(polygons) else np.full(4, np.nan)
     if not np.isfinite(bounds).all():
         return np.zeros(len(polygons))  # all empty
@@ -169,7 +169,7 @@ def _measured(
     degrees = CRS.from_user_input(DEGREES)
     longitude, latitude = move_points(middle, system, degrees, what="the scene")[0].tolist()
     if not (math.isfinite(longitude) and abs(latitude) <= 90):
-        return np.full(len(polygons), np.nan)  # metres that are said to be degrees
+        return np.full(len(polygons), np.nan)  # metres in a file that declares degrees
     flat = f"+proj=laea +lat_0={latitude} +lon_0={longitude} +datum=WGS84 +units=m"
     moved = shapely.transform(
         polygons,

@@ -1,4 +1,4 @@
-"""Images from disk, as 8-bit RGB; an image that cannot be read raises an error."""
+"""Reads images as 8-bit RGB; an image that cannot be read raises an error."""
 
 import unicodedata
 import warnings
@@ -16,11 +16,11 @@ from pointsam.data.rasters.opening import head_of, open_raster, raster_kind, wit
 from pointsam.errors import DAMAGED, InputError, in_words
 from pointsam.files import list_files
 
-# Aerial images are larger than the size at which Pillow suspects an attack.
+# Aerial images are larger than Pillow's limit against decompression attacks.
 Image.MAX_IMAGE_PIXELS = None
 
 MAX_PIXELS = 2**28
-"""Of an image that is read as a whole: more is said in a header than is there, or is a scene."""
+"""Most pixels of an image that is read as a whole; a larger one is a scene, or damaged."""
 
 ENDINGS = (".bmp", ".img", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """Of image files, in any case."""
@@ -45,7 +45,7 @@ Source: PNG specification, "IHDR Image header".
 
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
-    """Open an image file; what is wrong with it is an error, and not a warning before that."""
+    """Open an image file; a fault raises an error, without a warning of Pillow before."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         with Image.open(path, formats=_FORMATS) as image:
@@ -53,9 +53,9 @@ def opened(path: Path) -> Iterator[Image.Image]:
 
 
 def deeper_than_a_byte(image: Image.Image, path: Path) -> str | None:
-    """Name the kind of values that 8 bits cannot hold; None where they can.
+    """Name the kind of values that do not fit 8 bits; None where they do.
 
-    Pillow opens 16-bit colour as 8-bit, and gives the upper half of each value.
+    Pillow opens 16-bit colour as 8-bit, with the upper 8 bits of each value.
     """
     if image.mode not in _EIGHT_BIT:
         return image.mode
@@ -110,7 +110,7 @@ def is_image(path: Path) -> bool:
 def orientation(path: Path) -> int:
     """Give the orientation that EXIF states, 1 to 8; 1, upright, where none is known.
 
-    `turn_upright` does what `read_image` does about it.
+    `turn_upright` applies it, as `read_image` does.
     """
     try:
         with opened(path) as image:
@@ -122,7 +122,7 @@ def orientation(path: Path) -> int:
 def turn_upright(
     pixels: UInt8[np.ndarray, "rows cols 3"], orientation: int
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Turn and mirror pixels as they were stored to how they are shown."""
+    """Turn and mirror stored pixels into the orientation in which they are shown."""
     if orientation > 4:
         pixels = pixels.transpose(1, 0, 2)
     # Source: EXIF 2.32, tag Orientation: where the first row and the first column are shown.
@@ -131,9 +131,9 @@ def turn_upright(
 
 
 def find_image(folder: Path, name: str) -> str | None:
-    """Find a file of a folder by a name that other systems may write otherwise.
+    """Find a file of a folder by a name that another system may write differently.
 
-    Letters with accents as one sign or two, backslashes, and ``%20`` of links name one file.
+    Accents as one character or two, backslashes, and ``%20`` of links name the same file.
 
     Returns:
         The name as the folder has it; None where there is none, or where it lies outside.
@@ -150,7 +150,7 @@ def find_image(folder: Path, name: str) -> str | None:
 
 
 def image_path(folder: Path, name: str) -> Path:
-    """Give the path of an image of a folder, whose name another system may write otherwise.
+    """Give the path of an image of a folder; its name may be written as by `find_image`.
 
     Raises:
         InputError: the name leads out of the folder.
@@ -180,10 +180,10 @@ def image_size(path: Path) -> tuple[int, int]:
         raise FileNotFoundError(why_missing(path))
     try:
         with opened(path) as image:
-            # Of a TIFF, Pillow has swapped the sides already, or not yet, by its version.
+            # Some versions of Pillow have swapped the sides of a TIFF already.
             tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
             width, height = tags.get(_WIDTH, image.width), tags.get(_HEIGHT, image.height)
-            # Of a PNG, Pillow reads all pixels to get at EXIF: of one that is too large, none.
+            # Pillow decodes a whole PNG to read its EXIF, so a too large one is refused before.
             small = image.format != "PNG" or width * height <= MAX_PIXELS
             lying = small and image.getexif().get(_ORIENTATION, 1) > 4
     except DAMAGED as error:
@@ -204,7 +204,7 @@ def _read_upright(path: Path) -> Image.Image:
                     f"{path} has {deep} pixels, expected 8-bit grey or colour: "
                     "make 8-bit images with 'pointsam data images'."
                 )
-            # By way of RGBA: straight from a palette with alpha, Pillow warns.
+            # Pillow warns if a palette with alpha is not converted to RGBA first.
             return ImageOps.exif_transpose(image).convert("RGBA")
     except InputError:
         raise
@@ -213,7 +213,7 @@ def _read_upright(path: Path) -> Image.Image:
 
 
 def _fault(path: Path, error: Exception) -> InputError:
-    """Say what is wrong with a file that Pillow does not read."""
+    """Give the error for a file that Pillow does not read."""
     if isinstance(error, UnidentifiedImageError):
         return InputError(
             f"{path} is not an image that can be read; rasters of many bands are made 8-bit RGB "
@@ -228,7 +228,7 @@ def _fault(path: Path, error: Exception) -> InputError:
 
 
 def _refuse_large(image: Image.Image, path: Path) -> None:
-    """Refuse what a header says of a size before memory is taken for it."""
+    """Refuse a size that is too large, by the header, before memory is taken for it."""
     if image.width * image.height > MAX_PIXELS:
         raise InputError(
             f"{path} says it has {image.width} x {image.height} px; read as a whole, an image has "
@@ -237,7 +237,7 @@ def _refuse_large(image: Image.Image, path: Path) -> None:
 
 
 def why_missing(path: Path) -> str:
-    """Say that an image is not there, and whether one is whose name differs in case."""
+    """Give the error for a missing image, which names a file of similar name."""
     names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     alike = [name for name in names if name != path.name and name.lower() == path.name.lower()]
     if alike:
@@ -249,5 +249,5 @@ def why_missing(path: Path) -> str:
 
 
 def _plainly(name: str) -> str:
-    """Write a name as it looks: one form of accents, no escapes of addresses, no folders."""
+    """Normalise a name: one form of accents, no escapes of addresses, no folders."""
     return unicodedata.normalize("NFC", unquote(name).replace("\\", "/")).rpartition("/")[2]

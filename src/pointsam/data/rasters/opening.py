@@ -1,4 +1,4 @@
-"""The one way to a raster or a vector file: what it is, is read from its first bytes.
+"""The only opener of rasters and vector files; the first bytes of a file choose its driver.
 
 GDAL tries every format it knows on every file, whatever its ending: among them are those that
 name a server, a folder or another file. Here the first bytes choose one driver from a list, and
@@ -23,7 +23,7 @@ CACHE_BYTES = 128 * 2**20
 """Of GDAL's blocks."""
 
 CLOSED = {"CPL_VSIL_CURL_ALLOWED_FILENAME": "none", "GML_DOWNLOAD_SCHEMA": "NO"}
-"""Settings of GDAL under which no driver asks a server, should one try."""
+"""Settings of GDAL that keep every driver from asking a server."""
 
 _FIRST_BYTES = {
     "GTiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
@@ -45,19 +45,19 @@ _MOSAIC_TAGS = set(
     "SourceProperties SrcRect DstRect NODATA ScaleOffset ScaleRatio LUT UseMaskBand MaskBand "
     "OverviewList GCPList GCP".split()
 )
-"""What a virtual raster may consist of: a mosaic, and nothing that computes or asks."""
+"""Elements that a virtual raster may have: those of a mosaic, none that computes or loads."""
 
 _SIDECARS = (".ovr", ".msk")
-"""Endings of files that GDAL opens beside a raster, by whichever driver takes them."""
+"""Endings of files that GDAL opens beside a raster, with any driver."""
 
 _HEAD = 4096
-"""Bytes by which a file is known."""
+"""First bytes of a file that are read to recognise it."""
 
 
 def within(folder: Path, name: str) -> Path:
     """Give the path of a file that another file names, in a folder.
 
-    Links in the folder are followed: who put them there decided that. A name is data.
+    Symbolic links in the folder are followed, since its owner made them; the name is only data.
 
     Raises:
         InputError: the name leads out of the folder.
@@ -116,10 +116,10 @@ def open_raster(path: Path, *, typed: bool = False) -> Iterator[rasterio.Dataset
 
 
 def refuse_control_points(path: Path, dataset: rasterio.DatasetReader) -> None:
-    """Refuse a raster that control points alone place: its pixels lie on no grid of the map.
+    """Refuse a raster with ground control points alone, whose pixels lie on no map grid.
 
     Raises:
-        InputError: says how to lay it on one.
+        InputError: the message says how to warp it.
     """
     points, _ = dataset.gcps
     if dataset.crs is None and points:
@@ -158,7 +158,7 @@ def raster_kind(path: Path, head: bytes) -> str | None:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     if head.lstrip().startswith(b"<"):
-        return None  # a description in XML, which a header beside it does not make an image
+        return None  # XML is no image, even with an ENVI header beside it
     headers = (path.with_suffix(".hdr"), path.with_name(f"{path.name}.hdr"))
     if any(header.is_file() and head_of(header).startswith(b"ENVI") for header in headers):
         return "ENVI"
@@ -166,7 +166,7 @@ def raster_kind(path: Path, head: bytes) -> str | None:
 
 
 def _refuse_sidecars(path: Path) -> None:
-    """Refuse pyramids and masks beside a raster that are no rasters: GDAL would open anything."""
+    """Refuse pyramids and masks beside a raster that are no rasters; GDAL opens any file."""
     for ending in _SIDECARS:
         for name in (f"{path.name}{ending}", f"{path.stem}{ending}"):
             for sidecar in (path.with_name(name), path.with_name(name).with_suffix(ending.upper())):
@@ -182,7 +182,7 @@ def _refuse_elsewhere(path: Path, dataset: rasterio.DatasetReader) -> None:
         if name and raster_kind(path, head_of(_beside(path, name))) is None:
             raise InputError(f"{path} names {name} as its {key}, which is no raster.")
     for name in dataset.files:
-        # GDAL counts these from where the process is, not from the raster.
+        # GDAL resolves these from the working directory, not from the raster.
         _beside(path, name if name.startswith("/vsi") else abspath(name))
 
 

@@ -1,4 +1,4 @@
-"""Windows of a raster file as RGB, whatever its size; the file is never read as a whole."""
+"""Reads windows of a raster file as RGB; the file is never read as a whole."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,7 +71,7 @@ class Scene:
         return pixel_metres(self.transform, self.size, self.crs)
 
     def known_at(self, points: Float[np.ndarray, "points 2"]) -> Bool[np.ndarray, " points"]:
-        """Say of points on the scene, in the global grid, which lie on a pixel with data."""
+        """Say which points on the scene, in the global grid, lie on a pixel with data."""
         corner = np.array([self.grid.x, self.grid.y])
         known = np.ones(len(points), dtype=bool)
         for place, (column, row) in enumerate(np.floor(points - corner).astype(int).tolist()):
@@ -88,7 +88,7 @@ class Scene:
         return "fractions" in fractions or any(MaskFlags.all_valid not in flag for flag in flags)
 
     def read(self, window: Window, *, shrink: int = 1) -> UInt8[np.ndarray, "height width 3"]:
-        """Show a window as RGB, NO_DATA where the scene ends or has no data.
+        """Read a window as RGB, with NO_DATA outside the scene and where it has no data.
 
         Args:
             window: in the global grid; it may reach over the scene's borders.
@@ -175,7 +175,7 @@ def georeferenced(path: Path) -> bool:
     """Say whether a file is a raster with a place on a map."""
     try:
         with open_raster(path, typed=True) as dataset:
-            # One that is placed by control points alone is refused as a scene, with the remedy.
+            # A raster with control points alone counts as a scene here; opening it is refused.
             placed = dataset.crs is not None or not dataset.transform.is_identity
             return placed or bool(dataset.gcps[0])
     except InputError:
@@ -208,7 +208,7 @@ def _check(scene: Scene) -> None:
 
 
 def _refuse_deep(scene: Scene) -> None:
-    """Refuse values that are not shown as they are."""
+    """Refuse values that need a stretch, and suggest one."""
     kinds = {scene.dataset.dtypes[band - 1] for band in scene.bands}
     if natural_range(scene.dataset, scene.bands) is None:
         low, high = _percentiles(scene)
@@ -219,13 +219,13 @@ def _refuse_deep(scene: Scene) -> None:
 
 
 def _refuse_other_depth(scene: Scene) -> None:
-    """Refuse the stretch of other scenes where it would show this one black or white."""
+    """Refuse the stretch of other scenes if it would make this one all black or white."""
     stretch = scene.stretch
     held = {kind_of(scene.dataset.dtypes[band - 1]) for band in scene.bands}
     plain = stretch == plain_stretch(stretch.bands, 0, 255)
     if stretch.kind is not None:
         fits = held == {stretch.kind}
-    else:  # an older adapter's: bytes are told by their values
+    else:  # an older adapter names no kind: bytes are recognised by their values
         fits = (held == {"bytes"}) == plain or (held == {"bytes"} and max(stretch.high) <= 255)
     if fits:
         return

@@ -1,4 +1,4 @@
-"""Clicks of a scene, in its global grid, and the windows that show them."""
+"""Clicks of a scene in its global grid, and the windows that they are segmented in."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pointsam.errors import InputError
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 MAX_BACKGROUND = 8
-"""Background clicks of the scene that serve one object: the nearest in its window."""
+"""Most background clicks for one object: the nearest in its window."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class SceneObject:
     """One object to be segmented."""
 
     index: int
-    """Place among all objects of the scene; one less than its number in the instance raster."""
+    """Index among all objects of the scene; one less than its number in the instance raster."""
     id: int
     """As in the point file."""
     category: str

@@ -1,6 +1,7 @@
-"""Images of any depth and number of bands to 8-bit RGB, a whole folder by one stretch.
+"""Converts images of any depth and number of bands to 8-bit RGB, by one stretch.
 
-One stretch for all images: a roof is as bright in each of them, in training and in prediction.
+All images of a folder get the same stretch, so that a roof is equally bright in each of them, in
+training and in prediction.
 """
 
 import json
@@ -30,7 +31,7 @@ from pointsam.errors import InputError, in_words
 from pointsam.files import replacing
 
 NO_DATA = (124, 116, 104)
-"""What is shown where there is no data: SAM's mean colour, which is zero in its input."""
+"""Colour of pixels without data: SAM's mean colour, which is zero in its input."""
 
 FILE_NAME = "stretch.json"
 _SAMPLES = 256
@@ -50,7 +51,7 @@ class Stretch:
     high: tuple[float, float, float]
     """Values shown as 255."""
     kind: str | None = field(default=None, compare=False)
-    """What the values are (`kind_of`); None where that was not checked."""
+    """Kind of the values (`kind_of`); None where it was not checked."""
 
     def __post_init__(self) -> None:
         pairs = zip(self.low, self.high, strict=True)
@@ -112,7 +113,7 @@ def stretch_from(content: Mapping[str, Any]) -> Stretch:
     """Give the stretch that `plain_form` made lists of.
 
     Raises:
-        KeyError, TypeError, ValueError: it is none.
+        KeyError, TypeError, ValueError: it is no such form.
         InputError: it shows nothing.
     """
     red, green, blue = (int(band) for band in content["bands"])
@@ -169,7 +170,7 @@ def find_stretch(
 def spread(values: np.ndarray, percent: tuple[float, float]) -> Float[np.ndarray, "2 *bands"]:
     """Give two percentiles along the last axis, the second above the first.
 
-    A band of one value has none to stretch between: it gets the next number above.
+    For a band with one value, the second is the next number above it.
     """
     low, high = np.percentile(values, percent, axis=-1)
     return np.stack([low, np.maximum(high, np.nextafter(np.float32(low), np.float32(np.inf)))])

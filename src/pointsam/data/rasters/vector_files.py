@@ -16,7 +16,7 @@ POINTS = (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT)
 POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 READ_ERRORS = (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError)
-"""That pyogrio ends in where a file is damaged."""
+"""Errors that pyogrio raises for a damaged file."""
 
 _FARTHEST = 1e12
 """No coordinate of a map is larger, whatever its unit."""
@@ -24,7 +24,7 @@ _FARTHEST = 1e12
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What a vector file holds, a row a feature; features without a shape are left out."""
+    """The features of a vector file, one row each, without those that have no shape."""
 
     shapes: np.ndarray
     """Shapely shapes in map coordinates, none of them missing or empty."""
@@ -104,7 +104,7 @@ def _chosen_layer(
 
 
 def _may_hold(name: str, layer: str, kind: str, kinds: tuple[shapely.GeometryType, ...]) -> bool:
-    """Say whether a layer has features of some kinds, as it says itself or as they are."""
+    """Say whether a layer has features of some kinds, by its header or by its features."""
     words = {"point" if k in POINTS else "polygon" for k in kinds}
     if kind == "None":
         return False

@@ -1,7 +1,7 @@
-"""What a vector file is, is read from its first bytes; no other file or server is asked for it.
+"""Recognises vector files by their first bytes, and refuses those that open another source.
 
-pyogrio's GDAL would take a description that names a server, or a database that asks without end:
-neither is a file of shapes.
+pyogrio's GDAL would also open a description that names a server, or a database with a view that
+never ends. Neither is a file of shapes.
 """
 
 import sqlite3
@@ -19,7 +19,7 @@ from pointsam.errors import InputError, in_words
 FORMS = "GeoPackage, GeoJSON, Shapefile (also zipped), FlatGeobuf, KML, GPX or GML"
 
 MAX_VIEW_SECONDS = 5.0
-"""Time that the views of a GeoPackage may take; one that never ends is none."""
+"""Seconds that the views of a GeoPackage may take; one that never ends is refused."""
 
 MAX_UNPACKED = 4 * 2**30
 """Bytes of a zipped Shapefile."""
@@ -31,19 +31,19 @@ _BINARY = {
     b"PK\x03\x04": "zip",
 }
 _ROOTS = (b"<kml", b"<gpx", b"FeatureCollection")
-"""What begins the text of KML, GPX and GML."""
+"""First words of KML, GPX and GML."""
 
 _DESCRIPTIONS = (
     b"<OGRVRT", b"<OGRWFS", b"<OGRCSW", b"<OGRWMS", b"<GDAL_", b"<VRTDataset", b"<WMS_",
     b"gdal_streamed_alg", b"<!ENTITY", b"<NetworkLink",
 )  # fmt: skip
-"""What a driver finds anywhere in a text, and then follows to another place."""
+"""Words that make a driver open another place, wherever they are in a text."""
 
 _SEARCHED = 2**20
 """Bytes of a text that are searched for them: more than any driver looks at."""
 
 _ZIPPED = {".shp", ".shx", ".dbf", ".prj", ".cpg", ".qpj", ".sbn", ".sbx", ".qix", ".xml", ".cst"}
-"""Endings of what a zipped Shapefile holds."""
+"""Endings of the files in a zipped Shapefile."""
 
 _MISREAD = "!;?"
 """Characters in a file name that the library takes for the parts of an address."""

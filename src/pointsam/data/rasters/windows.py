@@ -1,4 +1,4 @@
-"""Which part of a scene each object is segmented in: decided on the ground, not in the file.
+"""The window in which each object of a scene is segmented, fixed to the ground.
 
 Everything here is in the *global grid*: the scene's own pixels, counted from the origin of its
 coordinate system instead of the file's corner. A scene cut or padded by any number of pixels
@@ -24,17 +24,17 @@ WINDOW_MULTIPLE = 64
 """A window's side is a multiple of this, so that it halves and its lattice is whole pixels."""
 
 SNAP = 8
-"""Windows that are centred on an object lie on multiples of their side over this: near objects
-share one, and each is still centred to a sixteenth of the side."""
+"""A centred window starts at a multiple of its side over this, so that near objects share one;
+each object is still centred to a sixteenth of the side."""
 
 _PHASE_SLACK = 1e-3
-"""Of a pixel. Corners are whole pixels in most grids, and rounding must not move them to a
-neighbour."""
+"""Share of a pixel. Corners are whole pixels in most grids, and rounding must not move them to
+a neighbour."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """A part of the scene that the model sees at once."""
+    """A square part of the scene that the model segments at once."""
 
     x: int
     y: int
@@ -71,7 +71,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Grid:
-    """Where a scene lies in the global grid."""
+    """The place of a scene in the global grid."""
 
     x: int
     y: int
@@ -96,7 +96,7 @@ class Grid:
         a, b, c, d, e, f = transform
         area = a * e - b * d
         if not area:
-            raise ValueError(f"the transform {transform} squeezes pixels to nothing.")
+            raise ValueError(f"the transform {transform} has no inverse: its pixels have no area.")
         x, y = (e * c - b * f) / area, (a * f - d * c) / area
         height, width = size
         return cls(floor(x + _PHASE_SLACK), floor(y + _PHASE_SLACK), width, height)
@@ -122,7 +122,7 @@ class Grid:
 
 
 def check_side(side: int) -> None:
-    """Refuse the side of a window that would not halve.
+    """Refuse a side that windows cannot have.
 
     Raises:
         InputError: `side` is no multiple of WINDOW_MULTIPLE.
@@ -176,7 +176,7 @@ def centred(box: tuple[float, float, float, float], *, side: int) -> Window:
 def shrink_of(window: Window, *, side: int) -> int:
     """Say how many scene pixels to average to one: a power of two, where a window is too large.
 
-    What is left is at least `side` and less than twice that, unless the window does not halve.
+    The averaged side is at least `side` and less than twice that, if the window can be halved.
     """
     shrink = 1
     longest = max(window.width, window.height)

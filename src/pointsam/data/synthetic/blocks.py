@@ -7,7 +7,7 @@ import numpy as np
 from pointsam.data.synthetic.canvas import Canvas, Colour, Place
 
 Pair = tuple[float, float]
-"""Along x and along y, in pixels; which frame, the user says."""
+"""Along x and along y, in pixels of the frame in use."""
 
 ROOFS: tuple[Colour, ...] = ((0.55, 0.30, 0.24), (0.45, 0.42, 0.40), (0.60, 0.50, 0.40))
 HULLS: tuple[Colour, ...] = ((0.75, 0.75, 0.75), (0.50, 0.30, 0.26), (0.42, 0.46, 0.50))

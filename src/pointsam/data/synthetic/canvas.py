@@ -1,4 +1,4 @@
-"""A canvas for drawn scenes: smooth polygons, grain, shadows, and what hides what."""
+"""A canvas for drawn scenes: smooth polygons, noise, shadows, and objects that hide others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Corners = Float[np.ndarray, "corners 2"]
 
 
 class Draw:
-    """Random numbers from one generator, in the words a drawing needs."""
+    """Random numbers from one generator, in the forms that drawing needs."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self.generator = generator
@@ -95,7 +95,7 @@ class Drawn:
 
 
 class Canvas:
-    """An image in the making."""
+    """An image that is being drawn, with the outlines of its objects."""
 
     def __init__(self, size: tuple[int, int], ground: Colour, draw: Draw) -> None:
         """Start with rough ground all over.
@@ -152,7 +152,7 @@ class Canvas:
         self.fill(cv2.convexHull(swept.astype(np.float32))[:, 0], (0.05, 0.06, 0.1), opacity=0.6)
 
     def add(self, category: str, corners: Corners) -> None:
-        """Note that an object was drawn inside `corners`."""
+        """Record an object that was drawn inside `corners`."""
         self.objects.append(Drawn(category, corners))
 
     def finish(self, *, blur: float, noise: float) -> UInt8[np.ndarray, "height width 3"]:
