@@ -1,4 +1,4 @@
-"""``pointsam adapters``: what the adapters in a folder are."""
+"""``pointsam adapters``: lists the adapters in a folder."""
 
 import argparse
 import json
@@ -15,9 +15,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Describe the command."""
     parser = subparsers.add_parser(
         "adapters",
-        help="list what the adapters in a folder are",
+        help="list the adapters in a folder",
         description="List the adapters in a folder: base, data, settings and scores. Folders "
-        "below it are searched, too. The scores are those that a run measured of itself.",
+        "below it are searched, too. The scores are those that the run measured at its end.",
         epilog="example: pointsam adapters runs",
     )
     parser.add_argument("folder", type=Path, help="that adapters are in")

@@ -1,4 +1,4 @@
-"""What several commands ask for in the same words, and how it is understood."""
+"""Options that several commands share, and their parsing."""
 
 import argparse
 import math
@@ -52,7 +52,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_cache_arguments(parser: "argparse._ArgumentGroup", *, keeps: str, precision: str) -> None:
-    """Ask where to keep what the encoder gave."""
+    """Ask where to keep what the encoder computes."""
     parser.add_argument("--cache", type=Path, metavar="DIR", help=f"keep {keeps} here")
     parser.add_argument(
         "--cache-size",
@@ -77,14 +77,14 @@ class CacheChoice:
 
     @classmethod
     def parse(cls, args: argparse.Namespace, *, precision: str) -> "CacheChoice | None":
-        """Read the arguments; None where no cache was asked for.
+        """Read the arguments; None without a cache.
 
         Args:
             args: of `add_cache_arguments`.
-            precision: of what is kept, where none was asked for.
+            precision: default of the kept features.
 
         Raises:
-            InputError: a size that cannot be, or one of no cache.
+            InputError: a size out of range, or options of a cache without --cache.
         """
         if args.cache is None:
             refuse_options(args, ("cache_size", "cache_precision"), "--cache DIR")
@@ -105,7 +105,7 @@ class CacheChoice:
 
 
 def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
-    """Ask where to compute, and how exactly."""
+    """Ask for device, precision and threads."""
     machine = parser.add_argument_group("machine")
     machine.add_argument(
         "--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)"
@@ -130,7 +130,7 @@ def add_skip_broken(parser: argparse._ArgumentGroup) -> None:
 
 
 def refuse_threads(count: int | None) -> None:
-    """Refuse a number of threads that cannot be.
+    """Refuse a number of threads below one.
 
     Raises:
         InputError: less than one.
@@ -193,7 +193,7 @@ class ModelChoice:
 
         Raises:
             FileNotFoundError: no such adapter.
-            InputError: a card that is none, no such device, a number that cannot be.
+            InputError: a damaged card, an unknown device, or a number out of range.
         """
         refuse_threads(args.threads)
         return cls(
@@ -235,7 +235,7 @@ class ModelChoice:
 
 
 def readable_images(data: Dataset, folder: Path, *, skip_broken: bool) -> Dataset:
-    """Keep the images that can be read, before hours are spent on some of them.
+    """Keep the images that can be read; a bad one is found here, not after hours of work.
 
     Args:
         data: records of images in `folder`.
@@ -266,14 +266,14 @@ def readable_images(data: Dataset, folder: Path, *, skip_broken: bool) -> Datase
 
 
 def refuse_options(args: argparse.Namespace, names: Iterable[str], what: str) -> None:
-    """Refuse options that would say nothing for the input at hand.
+    """Refuse options that have no effect for the given input.
 
     Args:
-        args: parsed. An option that was not given is None, False or an empty list, device and
-            precision are ``auto``: what is usual is filled in after this check, so that even the
-            usual value is refused.
+        args: parsed. An option that was not given is None, False or an empty list; device and
+            precision are ``auto``. Defaults are filled in after this check, so that an option is
+            refused even with its default value.
         names: in `args`, of the options that are for `what` alone.
-        what: they are for.
+        what: the options are for; part of the message.
 
     Raises:
         InputError: one of them was given.

@@ -45,12 +45,12 @@ def _add_make(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="draw the smallest rectangle around each mask",
         description="Draw the smallest rectangle, at any angle, around each mask. COCO masks give "
         "boxes.json (COCO, the corners as segmentation) and labelTxt/ (DOTA); polygons of a scene "
-        "(.gpkg) give one GeoPackage. A pixel reaches from its index to the next.",
+        "(.gpkg) give one GeoPackage. Corners are counted from pixel edges.",
     )
     parser.add_argument(
         "--masks", type=Path, required=True, help="COCO masks, or a scene's instances.gpkg"
     )
-    parser.add_argument("--points", type=Path, help="point file: which part of a mask is meant")
+    parser.add_argument("--points", type=Path, help="point file; says which part of a mask counts")
     parser.add_argument(
         "--output", "-o", type=Path, required=True, help="new folder; of a scene, new .gpkg file"
     )
@@ -58,7 +58,7 @@ def _add_make(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--trim-bridges",
         type=float,
         metavar="PX",
-        help="cut masks where they are thinner than this first",
+        help="first cut masks where they are thinner than this",
     )
     parser.add_argument(
         "--one-part",

@@ -1,4 +1,4 @@
-"""``pointsam cache``: what a cache of features holds, and how to empty it."""
+"""``pointsam cache``: shows or clears a cache of features."""
 
 import argparse
 from pathlib import Path

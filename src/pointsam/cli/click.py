@@ -1,4 +1,4 @@
-"""``pointsam click``: a page to click on, to adapt the model from, and to save the map."""
+"""``pointsam click``: a page to click objects, adapt the model and save the map."""
 
 import argparse
 

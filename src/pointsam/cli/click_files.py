@@ -1,4 +1,4 @@
-"""Files of clicks on the command line: every command reads the same forms, and says the same."""
+"""Options for files of clicks, with the same formats and messages in every command."""
 
 import argparse
 import sys
@@ -20,7 +20,7 @@ CLICK_FILE_OPTIONS = ("negative", "layer")
 USUAL_NEGATIVE = "background"
 
 MAX_LINES = 20
-"""Things left out that are named one by one."""
+"""Most left-out entries that are named one by one."""
 
 
 def add_click_arguments(parser: "argparse._ActionsContainer") -> None:
@@ -37,18 +37,18 @@ def add_click_arguments(parser: "argparse._ActionsContainer") -> None:
 
 
 def parse_clicks(args: argparse.Namespace, path: Path | None = None) -> ClickFile:
-    """Tell the form of the clicks that were given.
+    """Recognise the format of the given clicks.
 
     Raises:
         FileNotFoundError: no such file.
-        InputError: no form that is known.
+        InputError: an unknown format.
     """
     negative = USUAL_NEGATIVE if args.negative is None else args.negative
     return ClickFile(path or args.points, negative=negative, layer=args.layer)
 
 
 def read_clicks(clicks: ClickFile, images: Path | None) -> Dataset:
-    """Read clicks, and say on the error stream what was left out.
+    """Read clicks, and list on the error stream what was left out.
 
     Args:
         clicks: the file.
@@ -64,7 +64,7 @@ def read_clicks(clicks: ClickFile, images: Path | None) -> Dataset:
 
 
 def say(dropped: Sequence[str], notes: Sequence[str]) -> None:
-    """Print what was left out, and what the user should know, on the error stream."""
+    """Print left-out entries and notes on the error stream."""
     for line in dropped[:MAX_LINES]:
         print(f"pointsam: left out: {line}", file=sys.stderr)
     if len(dropped) > MAX_LINES:

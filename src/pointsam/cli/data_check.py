@@ -1,4 +1,4 @@
-"""``pointsam data check``: what a data set holds, and all that is wrong with it."""
+"""``pointsam data check``: lists the content of a data set and its faults."""
 
 import argparse
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ class Check:
 
         Raises:
             FileNotFoundError: no such folder of images.
-            InputError: nothing to check, options that would say nothing, a sheet that exists.
+            InputError: nothing to check, options without effect, a sheet that exists.
         """
         if args.annotations is None and args.points is None:
             raise InputError("nothing to check: give --annotations FILE, --points FILE, or both.")
@@ -171,7 +171,7 @@ def _print(report: Report) -> None:
 
 
 def _looks_of(data: Dataset, images: Path, report: Report) -> Looks:
-    """Read all images, and say what they show."""
+    """Read all images, and hash what they show."""
     pictures = Bar(
         check_images(data, images, report),
         desc="looking",
@@ -184,7 +184,7 @@ def _looks_of(data: Dataset, images: Path, report: Report) -> Looks:
 
 
 def _looks_across(listed_in: Path, images: Path, report: Report) -> Looks:
-    """Read the images of another split; the report hears of its faults alone."""
+    """Read the images of another split, of which only faults go into the report."""
     listed = read_coco_json(listed_in, refuse)["images"]
     across = Dataset(
         tuple(ImageRecord(i["id"], i["file_name"], (i["height"], i["width"])) for i in listed)
@@ -196,7 +196,7 @@ def _looks_across(listed_in: Path, images: Path, report: Report) -> Looks:
 
 
 def _draw(masks: Dataset | None, points: Dataset | None, images: Path, sheet: Path) -> None:
-    """Draw the sheet of what was read; masks with their points where they go together."""
+    """Draw the sheet, with points on their masks where both were read."""
     data = pair(masks, points) if masks and points else masks or points
     if data is None or not data.images:
         raise InputError("there are no images to draw.")

@@ -31,7 +31,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="make COCO instance masks from label rasters or polygons",
         description=(
             "Make COCO instance masks from label rasters or polygons. The conversion of label "
-            "rasters goes on where it was stopped."
+            "rasters continues where it was stopped."
         ),
     )
     forms = parser.add_subparsers(required=True, metavar="FORM")
@@ -92,7 +92,7 @@ def _add_polygons(forms: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_conversion_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe what every conversion of label rasters takes."""
+    """Describe the options of every conversion of label rasters."""
     parser.add_argument("--rle", action="store_true", help="write RLE instead of polygons")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
 

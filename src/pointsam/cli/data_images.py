@@ -1,4 +1,4 @@
-"""``pointsam data images``: rasters of any depth and bands to 8-bit RGB, by one stretch."""
+"""``pointsam data images``: converts rasters of any depth to 8-bit RGB, by one stretch."""
 
 import argparse
 from pathlib import Path
@@ -28,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description=(
             "Make 8-bit RGB images of a folder of rasters, all by one stretch, which is printed "
             "and saved as stretch.json beside them. Give that file as --like for the images of "
-            "prediction, so that they look as those of training. Bytes are not stretched unless "
+            "prediction, so that they look like those of training. Bytes are not stretched unless "
             "asked for. No-data, NaN and transparent pixels get SAM's mean colour. TIFFs keep "
             "their place on the map."
         ),
@@ -61,7 +61,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Convert a folder."""
     if args.like is not None:
-        refuse_options(args, ("bands",), "runs without --like, which says which bands are shown,")
+        refuse_options(args, ("bands",), "runs without --like, which names the bands,")
     paths = list_images(args.input)
     if not paths:
         raise InputError(f"{args.input} holds no images.")

@@ -1,4 +1,4 @@
-"""``pointsam data layout``: where a known data set keeps its files."""
+"""``pointsam data layout``: finds the files of a known data set."""
 
 import argparse
 from pathlib import Path
@@ -23,7 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line a file."""
+    """Print one line for each file."""
     row = LAYOUTS[args.name]
     places = find_all(args.name, args.root)
     width = max(len(place.split) for place in places)

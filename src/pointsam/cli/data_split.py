@@ -1,4 +1,4 @@
-"""``pointsam data split``: a part of the images held out, by chance, by look or by place."""
+"""``pointsam data split``: holds out images at random, by groups, or by place."""
 
 import argparse
 import json
@@ -43,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--by",
         choices=["image", "duplicates", "place"],
         default="image",
-        help="images by chance; images that show the same thing together; or all at one end of "
+        help="images at random; images that show the same thing together; or all at one end of "
         "the area, which needs georeferenced images (default: image)",
     )
     parser.add_argument(

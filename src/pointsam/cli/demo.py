@@ -1,4 +1,4 @@
-"""``pointsam demo``: draws a set, adapts to it from points, shows what was gained."""
+"""``pointsam demo``: draws a set, adapts to it from points, and shows the gain."""
 
 import argparse
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from pointsam.training.settings import train_settings
 
 @dataclass(frozen=True)
 class DemoPlan:
-    """How large the demonstration is; the usual one takes minutes on two cores."""
+    """Size of the demonstration; the default takes minutes on two cores."""
 
     output: Path
     seed: int
@@ -38,7 +38,7 @@ class DemoPlan:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Give the training settings that are not the usual ones: a short run averages less."""
+        """Give the training settings that differ from the defaults; a short run averages less."""
         return {
             "seed": self.seed,
             "precision": "float32",
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def demonstrate(plan: DemoPlan) -> tuple[Scores, Scores]:
-    """Draw, score, adapt, score again; print a table and leave a folder.
+    """Draw, score, adapt and score again; print a table and write a folder.
 
     Returns:
         The scores of the held-out part, before and after.
@@ -140,7 +140,7 @@ def _draw(
     before: Scores,
     after: Scores,
 ) -> None:
-    """Draw the image that gained most, the middle one and the one that gained least."""
+    """Draw the images with the highest, the middle and the lowest gain."""
     gains = [
         new.mean("iou") - old.mean("iou")
         for old, new in zip(before.images, after.images, strict=True)
@@ -151,7 +151,7 @@ def _draw(
 
 
 def _print_table(before: Scores, after: Scores) -> None:
-    """Print what changed, in percent; classes are means over their objects."""
+    """Print scores before and after, in percent; those of classes are means over objects."""
     images, objects = len(after.images), len(after.instances)
     print(f"\nheld-out part: {images} images, {objects} objects, one point each, in percent\n")
     print(f"{'':<24}before  after   gain")

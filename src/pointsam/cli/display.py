@@ -1,4 +1,4 @@
-"""Which bands and values of a raster a command shows the model, and in which words it asks."""
+"""Options for the bands and values of a raster that the model sees."""
 
 import argparse
 import math
@@ -21,7 +21,7 @@ def add_display_arguments(parser: "argparse._ArgumentGroup", *, unless_given: st
 
     Args:
         parser: group that is added to.
-        unless_given: which values are stretched without ``--stretch``, as the help ends.
+        unless_given: end of the help, about values without ``--stretch``.
     """
     parser.add_argument(
         "--bands",
@@ -65,7 +65,7 @@ def found_stretch(
     values: tuple[float, float] | None,
     percent: tuple[float, float] | None = None,
 ) -> Stretch:
-    """Find the stretch of some rasters, or take the values that were asked for.
+    """Find the stretch of some rasters, or use the given values.
 
     Raises:
         InputError: a band that a raster does not have, or rasters of several kinds.
@@ -75,13 +75,13 @@ def found_stretch(
 
 
 def described(stretch: Stretch) -> str:
-    """Say which bands are shown, and from which value to which."""
+    """Describe the bands that are shown, and their values for black and white."""
     rows = zip(stretch.bands, stretch.low, stretch.high, strict=True)
     return ", ".join(f"band {band} from {low:g} to {high:g}" for band, low, high in rows)
 
 
 def refuse_other_stretch(folder: Path, model: ModelChoice) -> None:
-    """Compare how a folder's images were made 8-bit with how those of an adapter's training were.
+    """Refuse images that were made 8-bit by another stretch than an adapter's training images.
 
     Raises:
         InputError: both are known, and they differ.
@@ -92,6 +92,6 @@ def refuse_other_stretch(folder: Path, model: ModelChoice) -> None:
     if stretch_from(trained) != read_stretch(folder / FILE_NAME):
         raise InputError(
             f"the images of {folder} were made 8-bit by another stretch than those that "
-            f"{model.adapter} was trained on: make them anew with 'pointsam data images ... "
+            f"{model.adapter} was trained on: make them again with 'pointsam data images ... "
             f"--like {model.adapter}'."
         )

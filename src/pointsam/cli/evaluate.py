@@ -1,4 +1,4 @@
-"""``pointsam evaluate``: a model, masks and fixed points in, scores out."""
+"""``pointsam evaluate``: scores a model on masks and fixed points."""
 
 import argparse
 import platform
@@ -46,7 +46,7 @@ MODEL_OPTIONS = (
     "cache_size",
     "cache_precision",
 )
-"""Options that say nothing of masks that are given."""
+"""Options without effect on masks that are given."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -57,7 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description=(
             "Score a model or an adapter on fixed points and annotated masks. "
             "IoU, F1, precision and recall are means over the instances of an image, then over "
-            "images; images without instances are no part of them, and an empty mask scores 0. "
+            "images; images without instances do not count, and an empty mask scores 0. "
             "The output folder holds scores.json (in percent), scores.csv (a row an image) and "
             "instances.csv (a row an instance). Several point files share one pass over the "
             "images; each then gets a sub-folder of its own name. With --masks, masks of a file "
@@ -112,7 +112,7 @@ def _add_files(files: "argparse._ArgumentGroup") -> None:
 
 @dataclass(frozen=True)
 class Scoring:
-    """A model that is scored, on which images and clicks, and where the scores go."""
+    """The model to score, its images and clicks, and the output folder."""
 
     model: ModelChoice
     images: Path
@@ -129,7 +129,7 @@ class Scoring:
 
         Raises:
             FileNotFoundError: no such file of clicks.
-            InputError: something is missing, or cannot be.
+            InputError: an option is missing, or its value is out of range.
         """
         if args.images is None or not args.points:
             raise InputError("a model is scored on images and clicks: give --images and --points.")
@@ -184,7 +184,7 @@ def _score(asked: Scoring, datasets: Sequence[Dataset], predictor: Predictor) ->
 def _write(
     asked: Scoring, datasets: Sequence[Dataset], results: Sequence[Scores], predictor: Predictor
 ) -> None:
-    """Write the scores of every file of clicks, with what they were made of."""
+    """Write the scores of every file of clicks, with their settings and input files."""
     files = {"annotations": asked.annotations}
     if asked.model.adapter is not None:
         files["adapter"] = asked.model.adapter / "adapter_model.safetensors"
@@ -223,7 +223,7 @@ def _score_given(annotations: Path, masks: Path, output: Path) -> int:
 
 
 def _folders(points: list[Path]) -> list[str]:
-    """Name the folder of each point file's scores, inside the output folder."""
+    """Give the folder of each point file's scores, inside the output folder."""
     if len(points) == 1:
         return ["."]
     names = [path.stem for path in points]
@@ -233,12 +233,12 @@ def _folders(points: list[Path]) -> list[str]:
 
 
 def _read_data(asked: Scoring) -> list[Dataset]:
-    """Read masks and points, pair them, and look at every image once."""
+    """Read masks and points, pair them, and check every image once."""
     masks = read_coco(asked.annotations)
     datasets = [pair(masks, one.read(asked.images)) for one in asked.points.values()]
     for one, data in zip(asked.points.values(), datasets, strict=True):
         say((), [f"{one.path}: {line}" for line in (*data.notes, *_off_their_masks(data))])
-    # Images without instances are not scored, so nobody needs to have them.
+    # Images without instances are not scored, so they may be missing.
     scored = replace(masks, images=tuple(i for i in masks.images if i.instances), dropped=())
     readable = readable_images(scored, asked.images, skip_broken=asked.skip_broken)
     kept = {image.file_name for image in readable.images}
@@ -253,7 +253,7 @@ def _read_data(asked: Scoring) -> list[Dataset]:
 
 
 def _off_their_masks(data: Dataset) -> list[str]:
-    """Say which share of the positive points are not on the mask that they are paired with."""
+    """Give a note about the positive points that lie off the mask of their own id."""
     off, whole = off_their_masks(data)
     if not off:
         return []
@@ -265,7 +265,7 @@ def _off_their_masks(data: Dataset) -> list[str]:
 
 
 def _settings(choice: ModelChoice, predictor: Predictor, *, with_boxes: bool) -> dict[str, Any]:
-    """Say how the model was run, so that the same can be run again."""
+    """Give the settings of the model, with which the run can be repeated."""
     return {
         "model": choice.base,
         "side": predictor.model.side,
@@ -277,7 +277,7 @@ def _settings(choice: ModelChoice, predictor: Predictor, *, with_boxes: bool) ->
 
 
 def _inputs(files: Mapping[str, Path]) -> dict[str, Any]:
-    """Name the files that the scores were made of, with their hashes."""
+    """Give the input files of the scores with their hashes."""
     return {name: {"file": path.name, "sha256": sha256_of(path)} for name, path in files.items()}
 
 

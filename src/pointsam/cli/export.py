@@ -52,8 +52,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--memory-from",
         type=Path,
         metavar="FILE",
-        help="Meta's file of the same SAM 2, whose weights for videos are written along: SAM 2's "
-        "own loader asks for them",
+        help="Meta's file of the same SAM 2, whose weights for videos are written, too: SAM 2's "
+        "own loader needs them",
     )
     parser.set_defaults(run=run)
 
@@ -108,7 +108,7 @@ def _write_checkpoint(path: Path, model: Segmenter, memory_from: Path | None) ->
     count = export_checkpoint(model, path, memory_from=memory_from)
     print(f"checkpoint: {path} ({count} tensors; use it at side {model.side})")
     if model.family == "sam2" and memory_from is None:
-        print("it holds no weights for videos: for SAM 2's own loader give --memory-from")
+        print("it holds no weights for videos, which SAM 2's own loader needs: give --memory-from")
 
 
 def _write_onnx(

@@ -40,7 +40,7 @@ IMAGE_OPTIONS = (
     "cache_size",
     "cache_precision",
 )
-"""Options that say nothing of a part of a scene, on which no model runs."""
+"""Options without effect on a part of a scene, where no model runs."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -124,7 +124,7 @@ class Comparison:
         """Read the arguments.
 
         Raises:
-            InputError: something is missing, or would say nothing for a folder of images.
+            InputError: an option is missing, or has no effect on a folder of images.
         """
         if args.images is None or args.points is None:
             raise InputError("give --images DIR and --points FILE, or --scene FILE.")
@@ -197,7 +197,7 @@ def _draw_sheet(
     each: int,
     rank: str,
 ) -> None:
-    """Rank all images, and draw the telling ones."""
+    """Rank all images, and draw the first, the middle and the last ones."""
     values = []
     for record in Bar(data.images, desc="comparing", unit="image"):
         found = compared(record)

@@ -26,7 +26,7 @@ PART_OPTIONS = ("masks", "window", "around", "bands", "stretch")
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe what a part of a scene takes beside points and output."""
+    """Describe the options of a part of a scene, besides points and output."""
     scene = parser.add_argument_group(
         "scenes", "in place of --images: a part of a raster of any size; no model runs"
     )
@@ -68,7 +68,7 @@ def pixel_window(text: str) -> tuple[int, int, int, int]:
 
 @dataclass(frozen=True)
 class ScenePart:
-    """Which part of a scene is drawn, and what on it."""
+    """The part of a scene to draw, with its masks and clicks."""
 
     scene: Path
     masks: Path
@@ -85,7 +85,7 @@ class ScenePart:
         """Read the arguments.
 
         Raises:
-            InputError: something is missing, or two parts are asked for.
+            InputError: an option is missing, or two parts are given.
         """
         if args.masks is None:
             raise InputError(

@@ -1,4 +1,4 @@
-"""``pointsam label``: images and clicks in, masks that agree with each other out."""
+"""``pointsam label``: turns clicks into masks that agree with each other."""
 
 import argparse
 from collections.abc import Mapping
@@ -39,8 +39,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="turn clicks into masks that agree with each other",
         description=(
             "Turn clicks into instance masks, without training. Each click has several candidate "
-            "masks, from the whole image and from closer looks; of them that is chosen with which "
-            "the masks of a class agree in size and shape, and which no other click contradicts. "
+            "masks, from the whole image and from closer looks. The choice among them makes the "
+            "masks of a class agree in size and shape, and contradicts no other click. "
             "The output folder holds labels.json (COCO masks under the ids of the clicks, each "
             "with its trust and what speaks against it) and sheet.png (the most doubtful labels, "
             "worst first); of scenes, polygons on the map, too."

@@ -1,4 +1,4 @@
-"""``pointsam``: finds the command, runs it, and turns the user's faults into one line."""
+"""``pointsam``: finds the command, runs it, and prints the user's faults in one line."""
 
 import argparse
 import errno
@@ -24,12 +24,12 @@ COMMANDS = {
     },
     "Prepare": {
         "data": "Find, convert, check and split data sets",
-        "points": "Make point files, from masks or from what other tools write",
+        "points": "Make point files, from masks or from clicks of other tools",
         "models": "List the models that --model takes by name",
     },
     "Click": {
         "click": "Click objects on a page in the browser, adapt the model to them, save the map",
-        "serve": "Answer label tools over HTTP, with the model adapted or not",
+        "serve": "Answer label tools over HTTP, with an adapted or a plain model",
     },
     "Adapt": {
         "train": "Adapt a SAM to your images from point labels alone",
@@ -49,7 +49,7 @@ COMMANDS = {
         "score": "Score polygons on a map against true ones",
     },
 }
-"""What each command does, by what a user is after. ``cli/NAME.py`` holds the command."""
+"""Summary of each command, by purpose. ``cli/NAME.py`` holds the command."""
 
 GROUPS = {
     "data": {
@@ -68,8 +68,8 @@ GROUPS = {
 
 DESCRIPTION = """\
 Segment objects in satellite and aerial images from one click each, with a Segment Anything model
-that adapts itself to your images. It learns from the clicks alone: no masks are needed. What it
-learns is a small adapter beside the model, of some hundred kilobytes.
+that adapts itself to your images. It learns from the clicks alone: no masks are needed. The result
+is a small adapter beside the model, of some hundred kilobytes.
 """
 
 EXAMPLE = """\
@@ -78,11 +78,11 @@ Example:
   pointsam predict --images New --points new_clicks.json --adapter adapter --output masks
   pointsam evaluate --images Val --annotations masks.json --points val_clicks.json --output scores
 
-'pointsam COMMAND --help' says more of each.
+'pointsam COMMAND --help' describes each command.
 """
 
 PROGRESS_FORMS = ("bar", "json", "none")
-"""As in pointsam.progress, whose imports ``--help`` does without."""
+"""As in pointsam.progress, which ``--help`` does not import."""
 
 _FORMER_FLAGS = {"--least-": "--min-", "--most-": "--max-"}
 """Beginnings of flags; the former spelling is taken for one more version."""
@@ -91,21 +91,21 @@ _USER_FAULTS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirec
 _CANNOT_WRITE = {errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EFBIG, errno.EMFILE}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _CHATTERERS = ("PIL", "rasterio", "pyogrio", "fiona")
-"""Libraries that log what they then raise: it would be said twice."""
+"""Libraries that log an error before they raise it; it would be printed twice."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with a command: argparse's own usage would drown it."""
+    """Prints a usage fault in one line, without argparse's long usage."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        # Two values below zero (--stretch -17.5,-5.8) are no option either.
+        # Two negative values (--stretch -17.5,-5.8) are no option.
         self._negative_number_matcher = re.compile(r"-[\d.]")
         self.add_argument(
             "--progress",
             choices=PROGRESS_FORMS,
             default=argparse.SUPPRESS,
-            help="how long work shows how far it is: a bar (if not given), one JSON line an "
+            help="how long work shows its progress: a bar (if not given), one JSON line an "
             "update on stderr, or nothing",
         )
 
@@ -117,9 +117,9 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status.
 
-    2 for what the user can put right, said in one line; 130 when interrupted, 143 when ended by
-    SIGTERM. Any other
-    exception is a fault of this package and keeps its traceback.
+    It is 2 after a fault that the user can correct, which is printed in one line; 130 after an
+    interrupt, and 143 after SIGTERM. Any other exception is a fault of this package and keeps its
+    traceback.
     """
     words = [_present_flag(word) for word in (sys.argv[1:] if argv is None else argv)]
     logging.basicConfig(format="pointsam: %(levelname)s: %(message)s")
@@ -138,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _stop("interrupted.", status=130)
     except _TerminatedError:
-        return _stop("ended on request; commands with --resume go on from here.", status=143)
+        return _stop("ended on request; commands with --resume continue from here.", status=143)
     except BrokenPipeError:
         # The reader (`| head`) has gone; Python must not try to flush to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -154,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _TerminatedError(BaseException):
-    """SIGTERM came: a scheduler, a container or a user wants the process to end."""
+    """SIGTERM was received: a scheduler, a container or a user ends the process."""
 
 
 @contextmanager
@@ -175,7 +175,7 @@ def _ending_on_request() -> Iterator[None]:
 
 
 def _print_anything() -> None:
-    """Let every name be printed: what the terminal's encoding lacks is a question mark."""
+    """Print characters that the terminal's encoding lacks as question marks."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the caller
@@ -189,7 +189,7 @@ def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 
     Args:
         words: the command line. Only the module of the command that it names is imported, so
-            that ``pointsam --help`` need not wait for torch.
+            that ``pointsam --help`` does not wait for torch.
     """
     summaries = {name: text for of in COMMANDS.values() for name, text in of.items()}
     name = next((word for word in words if word in summaries), "")
@@ -202,7 +202,7 @@ def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         epilog=f"{_overview()}\n{EXAMPLE}",
     )
     parser.add_argument("--version", action="version", version=f"pointsam {version('pointsam')}")
-    # Argparse would list the commands in one run; they are listed by purpose in its place.
+    # Argparse would list all commands without order; here they are listed by purpose.
     subparsers = parser.add_subparsers(
         prog="pointsam", required=True, metavar="COMMAND", help=argparse.SUPPRESS
     )
@@ -230,8 +230,8 @@ def _add_commands(
 
 
 def _show_progress(args: argparse.Namespace) -> None:
-    """Show how far the work is in the form that was asked for."""
-    from pointsam.progress import show_progress_as  # it imports tqdm, which --help can do without
+    """Set the form in which progress is shown."""
+    from pointsam.progress import show_progress_as  # it imports tqdm, which --help does not need
 
     show_progress_as(getattr(args, "progress", "bar"))
 
@@ -239,9 +239,9 @@ def _show_progress(args: argparse.Namespace) -> None:
 def _ask_for_large_pages() -> None:
     """Let torch lay its tensors on large pages, where the user has not decided.
 
-    The system clears memory page by page each time a large tensor is made: with pages of 4 KiB a
-    tenth to a third of the time of an encode or decode on a CPU went there. Torch reads
-    this at its first tensor; Linux alone heeds it.
+    The system clears memory page by page for each new large tensor. With pages of 4 KiB this took
+    a tenth to a third of the time of an encode or decode on a CPU. Torch reads this variable at
+    its first tensor; it has an effect on Linux alone.
 
     Source: PyTorch, c10/core/alignment and CPUAllocator (``THP_MEM_ALLOC_ENABLE``).
     """
@@ -249,7 +249,7 @@ def _ask_for_large_pages() -> None:
 
 
 def _present_flag(word: str) -> str:
-    """Give today's spelling of a flag that was called otherwise in the version before."""
+    """Give today's spelling of a flag that had another name in the version before."""
     for former, present in _FORMER_FLAGS.items():
         if word.startswith(former):
             return present + word.removeprefix(former)
@@ -266,7 +266,7 @@ def _overview() -> str:
 
 
 def _reason(error: Exception) -> str | None:
-    """Say what the user can put right about an error of the system; None if it is our fault."""
+    """Explain an error of the system that the user can correct; None if it is our fault."""
     # Libraries that write files themselves wrap the system's error in one of their own.
     if getattr(error, "errno", None) in _NO_SPACE or "No space left on device" in str(error):
         return f"the disk is full ({error}): free some space, or name an --output elsewhere."
@@ -282,7 +282,7 @@ def _reason(error: Exception) -> str | None:
 
 
 def _stop(message: str, *, status: int = 2) -> int:
-    """Print one line, whatever line breaks the message holds; no name in it moves the cursor."""
+    """Print a message in one line, without line breaks and control characters."""
     line = " ".join(["pointsam:", *message.split()])
     print("".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
     return status

@@ -1,4 +1,4 @@
-"""``pointsam merge``: an adapter in, a plain SAM out that needs no adapter."""
+"""``pointsam merge``: writes an adapted model as a plain SAM."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``pointsam models``: what loads by name, and what is on this machine already."""
+"""``pointsam models``: lists the models that load by name."""
 
 import argparse
 

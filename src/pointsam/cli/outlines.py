@@ -1,4 +1,4 @@
-"""What ``predict`` asks about polygons, and how it is understood."""
+"""Options of ``predict`` for polygons, and their parsing."""
 
 import argparse
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ SHAPE_OPTIONS = ("simplify", "regularise", "smooth", "min_area", "min_hole")
 
 @dataclass(frozen=True)
 class OutlineChoice:
-    """How polygons are drawn, and in which further files."""
+    """Rules for polygons, and further files to write."""
 
     rules: PolygonRules
     also: tuple[str, ...]
-    """Formats of label tools, of images alone."""
+    """Formats of label tools, for images alone."""
 
     @classmethod
     def parse(cls, args: argparse.Namespace, *, on_map: bool) -> "OutlineChoice":
@@ -31,7 +31,7 @@ class OutlineChoice:
             on_map: the image is a scene, whose polygons are written in any case.
 
         Raises:
-            InputError: rules that cannot be, or options that would say nothing.
+            InputError: values out of range, or options without effect.
         """
         if on_map:
             refuse_options(args, ("also",), "images without a place on a map")
@@ -51,7 +51,7 @@ def add_outline_arguments(parser: argparse.ArgumentParser) -> None:
         "--simplify",
         type=_length,
         metavar="LENGTH",
-        help="leave out detail below this length; auto: the steps of the pixels",
+        help="remove detail below this length; auto: the steps of the pixels",
     )
     outlines.add_argument(
         "--regularise",
@@ -59,7 +59,7 @@ def add_outline_arguments(parser: argparse.ArgumentParser) -> None:
         help="buildings: edges at right angles, where that keeps the shape",
     )
     outlines.add_argument("--smooth", action="store_true", help="round corners: water, trees")
-    outlines.add_argument("--min-area", type=float, metavar="AREA", help="leave out smaller parts")
+    outlines.add_argument("--min-area", type=float, metavar="AREA", help="remove smaller parts")
     outlines.add_argument("--min-hole", type=float, metavar="AREA", help="fill smaller holes")
     outlines.add_argument(
         "--also",

@@ -1,4 +1,4 @@
-"""``pointsam points convert``: clicks of other tools to a point file, and on from there."""
+"""``pointsam points convert``: converts clicks between formats."""
 
 import argparse
 from pathlib import Path
@@ -17,7 +17,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description=(
             "Read clicks from a point file, COCO key points, CSV (image,x,y or image,lon,lat), "
             "GeoJSON, GeoPackage or another vector file, LabelMe, Label Studio, CVAT, VIA, "
-            "Supervisely, or boxes of YOLO, DOTA or NWPU VHR-10, told by their content, and write "
+            "Supervisely, or boxes of YOLO, DOTA or NWPU VHR-10, recognised by content, and write "
             "a point file (.json), CSV or GeoJSON. Clicks with the same 'instance' (LabelMe and "
             "CVAT: group) are one object; without it each positive click is an object, and a "
             "negative one is background for all objects of its image."
@@ -32,7 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--images",
         type=Path,
         metavar="DIR",
-        help="folder of the images, or one image: for forms without sizes or places",
+        help="folder of the images, or one image; for formats without sizes or places",
     )
     add_click_arguments(parser)
     parser.set_defaults(run=run)

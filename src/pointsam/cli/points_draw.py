@@ -1,4 +1,4 @@
-"""``pointsam points draw``: masks in, fixed points out."""
+"""``pointsam points draw``: draws fixed points from masks."""
 
 import argparse
 from dataclasses import replace
@@ -19,8 +19,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description=(
             "Draw fixed points from masks, once: training and evaluation then read the file. "
             "The points of an instance depend on the seed and its annotation id alone, and fewer "
-            "points are the first of more. Negatives lie off every object of the image where there "
-            "is room, else off their own."
+            "points are the first of more. Negatives lie off every object of the image if there "
+            "is room, else off their own object."
         ),
         epilog=(
             "example: pointsam points draw --annotations masks.json --output points_1.json "

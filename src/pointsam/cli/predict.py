@@ -1,4 +1,4 @@
-"""``pointsam predict``: images and points in, masks out."""
+"""``pointsam predict``: segments images from points."""
 
 import argparse
 import json
@@ -75,7 +75,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "Segment the objects you clicked on, in images or georeferenced scenes. "
             "For images the output folder holds predictions.json (COCO, masks as RLE, with SAM's "
             "own estimate of each mask as score), labels/ (a 16-bit PNG an image, in which a pixel "
-            "that several masks claim goes to the highest logit) and figures/. A georeferenced "
+            "of several masks goes to the highest logit) and figures/. A georeferenced "
             "image, or points from a vector file, give polygons and a raster with coordinates."
         ),
         epilog=(
@@ -133,7 +133,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class PredictFiles:
-    """Which images are segmented, from which prompts, and where the masks go."""
+    """Images to segment, their prompts and the output folder."""
 
     image: Path | None
     """One image or scene; None where a folder is given."""
@@ -148,7 +148,7 @@ class PredictFiles:
         """Read the arguments.
 
         Raises:
-            InputError: options that would say nothing for these prompts.
+            InputError: options without effect for these prompts.
         """
         if args.grid is None:
             refuse_options(args, AUTOMATIC_OPTIONS, "--grid")
@@ -215,7 +215,7 @@ def _segment_images(
     joint: bool,
     with_boxes: bool,
 ) -> Iterator[ImagePrediction]:
-    """Segment image after image; the model is loaded before the first."""
+    """Load the model, and segment image after image."""
     predictor = choice.open()
     model = predictor.model
     tell_shrunk(data.images, side=model.side)

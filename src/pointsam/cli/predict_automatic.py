@@ -1,4 +1,4 @@
-"""``pointsam predict --grid``: masks of images that nobody has clicked on."""
+"""``pointsam predict --grid``: automatic masks."""
 
 import argparse
 import sys
@@ -18,9 +18,9 @@ USUAL = AutomaticSettings()
 
 
 def add_automatic_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe which masks of a grid are kept."""
+    """Describe the limits of automatic masks."""
     group = parser.add_argument_group(
-        "without clicks", "with --grid; the score of a mask is the product of what ranks it"
+        "without clicks", "with --grid; the score of a mask is the product of its ranking factors"
     )
     group.add_argument(
         "--min-iou",
@@ -86,10 +86,10 @@ def listed_images(
 
 
 def parse_automatic(args: argparse.Namespace) -> AutomaticSettings:
-    """Read which masks of a grid are kept.
+    """Read the limits of automatic masks.
 
     Raises:
-        InputError: a limit that cannot be.
+        InputError: a limit out of range.
     """
     given = {name: getattr(args, name) for name in ("grid", *AUTOMATIC_OPTIONS)}
     if args.rank_by is not None:

@@ -43,7 +43,7 @@ SCENE_OPTIONS = (
 """The options below, by their name among the arguments."""
 
 Prompt = ClickFile | tuple[Click, ...] | AutomaticSettings
-"""What the model is asked with: a file of clicks, clicks of the command line, or a grid."""
+"""Prompts: a file of clicks, clicks of the command line, or a grid."""
 
 Shown = tuple[tuple[int, int, int] | None, Stretch | tuple[float, float] | None]
 """Bands and stretch of a scene, as `open_scene` takes them."""
@@ -51,7 +51,7 @@ Shown = tuple[tuple[int, int, int] | None, Stretch | tuple[float, float] | None]
 
 @dataclass(frozen=True)
 class SceneChoice:
-    """A scene, what is asked about it, and how it is run."""
+    """A scene, its prompts, and the options of its run."""
 
     image: Path
     prompt: Prompt
@@ -74,7 +74,7 @@ class SceneChoice:
         """Read the arguments of `add_scene_arguments`.
 
         Raises:
-            InputError: a shard that cannot be, or options that would say nothing.
+            InputError: an impossible shard, or options without effect.
         """
         if isinstance(prompt, AutomaticSettings):
             refuse_options(args, ("largest_window",), "clicks")
@@ -97,7 +97,7 @@ class SceneChoice:
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe what a scene takes beside image, points, model and output."""
+    """Describe the options of a scene, besides image, points, model and output."""
     scene = parser.add_argument_group(
         "scenes",
         "for a georeferenced raster of any size, read window by window; with --window any image",
@@ -138,7 +138,7 @@ def _add_outputs(scene: "argparse._ArgumentGroup") -> None:
     scene.add_argument(
         "--style",
         action="store_true",
-        help="keep the style in the GeoPackage, too; other readers see it as a second layer",
+        help="store the style in the GeoPackage, too; other readers see it as a second layer",
     )
     scene.add_argument(
         "--shard",
@@ -148,17 +148,17 @@ def _add_outputs(scene: "argparse._ArgumentGroup") -> None:
     scene.add_argument(
         "--resume",
         action="store_true",
-        help="go on with a run that was killed, or join shards once all are done",
+        help="continue a run that was stopped, or join shards once all are done",
     )
 
 
 def is_scene(image: Path, prompt: Prompt) -> bool:
-    """Say whether an image belongs on a map, or its points come from one."""
+    """Say whether an image has a place on a map, or its points have."""
     return (isinstance(prompt, ClickFile) and prompt.on_map) or georeferenced(image)
 
 
 def predict_scene(asked: SceneChoice, choice: ModelChoice) -> int:
-    """Segment a scene, or the share of its windows that was asked for, and say what was found.
+    """Segment a scene or one shard of its windows, and print a summary.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -202,7 +202,7 @@ def told_of_all(image: Path, choice: ModelChoice) -> dict[str, str]:
 
 
 def _segment(run: SceneRun, asked: SceneChoice) -> bool:
-    """Do the windows of one shard, and say whether all windows of the scene are done."""
+    """Segment the windows of one shard, and say whether all windows of the scene are done."""
     shard = asked.shard
     todo = run.windows[shard.number - 1 :: shard.of]
     windows = run.segment(asked.output, shard=shard, resume=asked.resume)
@@ -220,7 +220,7 @@ def _segment(run: SceneRun, asked: SceneChoice) -> bool:
 def _prompts(
     asked: SceneChoice, scene: Scene, adapter: Path | None
 ) -> ScenePoints | SceneAutomatic:
-    """Read the clicks on a scene, or say which masks of a grid are kept."""
+    """Read the clicks on a scene, or give the limits of automatic masks."""
     if isinstance(asked.prompt, AutomaticSettings):
         return SceneAutomatic(asked.prompt, load_prototypes(adapter) if adapter else None)
     if isinstance(asked.prompt, tuple):
@@ -236,7 +236,7 @@ def displayed(
     stretch: tuple[float, float] | None,
     card: AdapterCard | None,
 ) -> Shown:
-    """Say how the scene is shown: as asked for, and else as the adapter's training was.
+    """Give bands and stretch of the scene: the given ones, else those of the adapter's training.
 
     Raises:
         InputError: other bands than the training's, which had a stretch of its own for each.

@@ -1,4 +1,4 @@
-"""``pointsam score``: found polygons and true ones in, scores out."""
+"""``pointsam score``: scores found polygons against true ones."""
 
 import argparse
 import json
@@ -82,10 +82,10 @@ def _classes(features: Features) -> list[str] | None:
 
 
 def _moved(found: Features, truth: Features, *, what: str) -> list[shapely.Geometry]:
-    """Bring the found polygons to the coordinate system of the true ones.
+    """Convert the found polygons to the coordinate system of the true ones.
 
     Raises:
-        InputError: one of the two says where it lies, the other does not.
+        InputError: only one of the two has a coordinate system.
     """
     if (found.crs is None) != (truth.crs is None):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Scores to files and to the screen; numbers in percent."""
+"""Writes and prints scores, in percent."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ def write_scores(scores: Scores, folder: Path, origin: dict[str, Any]) -> None:
     Args:
         scores: of one point file.
         folder: where the files go.
-        origin: what the scores were made of; joins ``scores.json``.
+        origin: settings and input files of the scores; part of ``scores.json``.
     """
     (folder / "scores.json").write_text(json.dumps(summary(scores) | origin, indent=2) + "\n")
     _write_rows(
@@ -53,7 +53,7 @@ def write_scores(scores: Scores, folder: Path, origin: dict[str, Any]) -> None:
 
 
 def summary(scores: Scores) -> dict[str, Any]:
-    """Give the means of a set, in percent, and how many they are of."""
+    """Give the means of a set, in percent, and the numbers of images and instances."""
     classes = {}
     for name, members in scores.classes().items():
         numbers = asdict(members)
@@ -92,7 +92,7 @@ def print_table(names: Sequence[str], results: Sequence[Scores]) -> None:
 
 
 def percent(value: float) -> float:
-    """Give percent to 4 decimals: more are noise of the sum."""
+    """Give percent to 4 decimals; further ones are rounding of the sum."""
     return round(100 * value, 4)
 
 

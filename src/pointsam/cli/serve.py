@@ -11,7 +11,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "serve",
         help="answer label tools over HTTP",
         description=(
-            "Answer label tools over HTTP, with the model adapted or not. "
+            "Answer label tools over HTTP, with an adapted or a plain model. "
             "X-AnyLabeling, Label Studio and clients of samgeo's interface can use it; "
             "docs/page.md says how. The page of 'pointsam click' is left out."
         ),

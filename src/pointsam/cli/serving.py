@@ -1,4 +1,4 @@
-"""What the commands ``click`` and ``serve`` share: options, and the way to a running server."""
+"""Options of the commands ``click`` and ``serve``, and the start of their server."""
 
 import argparse
 import os
@@ -24,7 +24,7 @@ from pointsam.server.session import Session
 ALL = ("0.0.0.0", "::")
 """Addresses that mean every network of this machine."""
 MIN_TOKEN = 16
-"""Characters of a token."""
+"""Least number of characters of a token."""
 TOKEN_VARIABLE = "POINTSAM_TOKEN"
 
 
@@ -33,7 +33,9 @@ def add_serving_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", type=Path, help="folder of images, or one image or scene")
     files = parser.add_argument_group("files")
     files.add_argument(
-        "--points", type=Path, help="clicks to begin with, in any form of 'pointsam points convert'"
+        "--points",
+        type=Path,
+        help="clicks to start with, in any form of 'pointsam points convert'",
     )
     files.add_argument(
         "--project",
@@ -48,7 +50,7 @@ def add_serving_arguments(parser: argparse.ArgumentParser) -> None:
     network.add_argument(
         "--host",
         default="127.0.0.1",
-        help="address to listen at; others than this machine's own need --token "
+        help="address to listen on; others than this machine's own need --token "
         "(default: %(default)s)",
     )
     network.add_argument(
@@ -68,11 +70,11 @@ def add_serving_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Serving:
-    """What is served, where, and to whom."""
+    """Images to serve, address and access."""
 
     images: Path
     points: Path | None
-    """Clicks to begin with."""
+    """Clicks to start with."""
     project: Path
     host: str
     port: int
@@ -88,7 +90,7 @@ class Serving:
         """Read the arguments.
 
         Raises:
-            InputError: a token that cannot be, or an open address without one.
+            InputError: an invalid token, or an open address without one.
         """
         token = args.token or os.environ.get(TOKEN_VARIABLE)
         if token is not None and len(token) < MIN_TOKEN:
@@ -171,7 +173,7 @@ def _load_adapter(choice: ModelChoice, folder: Path) -> Predictor:
 
 
 def _access(asked: Serving, port: int) -> Access:
-    """Say who may ask: at an address of this machine alone, only under its own names."""
+    """Give the rules of access; on a loopback address only this machine's own names count."""
     hosts = own_hosts(port) if _is_loopback(asked.host) else frozenset[str]()
     return Access(asked.token or new_secret(), hosts, asked.origins)
 
@@ -181,7 +183,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _take_points_in(project: Project, points: Path, images: Path) -> None:
-    """Take the clicks of a file in, and say what came of it."""
+    """Add the clicks of a file to the project, and print the result."""
     folder = images if images.is_dir() else images.parent
     data = read_clicks(points, images=folder, negative="background")
     print(f"{points}: {project.take_in(data)}")

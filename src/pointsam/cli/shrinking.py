@@ -1,4 +1,4 @@
-"""One line about images that are shown to the model much smaller than they are."""
+"""A warning about images that the model sees much smaller than they are."""
 
 import sys
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pointsam.data.records import ImageRecord
 
 MAX_SHRINKING = 2
-"""Above it objects of some pixels are lost."""
+"""A larger factor loses objects of a few pixels."""
 
 
 def tell_shrunk(records: Sequence[ImageRecord], *, side: int) -> None:
-    """Say on the error stream which images are shrunk more than twofold, and what to do."""
+    """Warn on the error stream of images that are shrunk more than twofold."""
     shrunk = [record for record in records if max(record.size) > MAX_SHRINKING * side]
     if not shrunk:
         return

@@ -1,4 +1,4 @@
-"""``pointsam train``: images and points in, an adapter folder out."""
+"""``pointsam train``: adapts a model to images with points."""
 
 import argparse
 import sys
@@ -75,9 +75,9 @@ def _add_files(files: "argparse._ArgumentGroup") -> None:
         "--start-from",
         type=Path,
         metavar="DIR",
-        help="adapter to train on from; its base, rank and adapted layers stay as they are",
+        help="adapter to start from; its base, rank and adapted layers stay as they are",
     )
-    files.add_argument("--config", type=Path, help="YAML of settings; flags go over it")
+    files.add_argument("--config", type=Path, help="YAML of settings; flags override it")
     files.add_argument(
         "--skip-broken", action="store_true", help="leave images out that cannot be read"
     )
@@ -96,7 +96,7 @@ def _add_machine(machine: "argparse._ArgumentGroup") -> None:
         "--chunk-size", type=int, metavar="N", help="instances decoded at once (4 if not given)"
     )
     add_cache_arguments(machine, keeps="the frozen features between passes", precision="float16")
-    machine.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    machine.add_argument("--resume", action="store_true", help="continue a run that was stopped")
     machine.add_argument(
         "--save-every", type=int, default=50, metavar="STEPS", help="steps between saved states"
     )
@@ -105,13 +105,13 @@ def _add_machine(machine: "argparse._ArgumentGroup") -> None:
         type=float,
         default=1800.0,
         metavar="SECONDS",
-        help="that processes started by torchrun wait for each other before they give one up",
+        help="that processes of torchrun wait for each other before they end",
     )
 
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained on, how, and where the adapter goes."""
+    """Images and points to train on, settings, and the adapter folder."""
 
     images: Path
     points: ClickFile
@@ -120,10 +120,10 @@ class Training:
     """How scenes are cut; None where the images are a folder of pictures."""
     labels: LabelChoice
     start_from: Path | None
-    """Adapter to train on from."""
+    """Adapter to start from."""
     config: Path | None
     flags: dict[str, Any]
-    """Settings of the command line, which go over those of `config`."""
+    """Settings of the command line, which override those of `config`."""
     output: Path
     skip_broken: bool
     threads: int | None
@@ -136,7 +136,7 @@ class Training:
         """Read the arguments.
 
         Raises:
-            InputError: a number that cannot be, or an option that would say nothing.
+            InputError: a number out of range, or an option without effect.
         """
         if args.save_every < 1:
             raise InputError(f"--save-every {args.save_every}: give at least 1 step.")
@@ -160,10 +160,10 @@ class Training:
         )
 
     def settings(self, usual: dict[str, Any]) -> TrainSettings:
-        """Lay the command line over the file, and both over what is usual.
+        """Merge the defaults, the file and the command line; later ones override.
 
         Raises:
-            InputError: an unknown setting, or a value that cannot be.
+            InputError: an unknown setting, or a value out of range.
         """
         read = read_settings(self.config) if self.config else {"regime": "labels"}
         values = merged(merged(usual, read), self.flags)

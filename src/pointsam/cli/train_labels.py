@@ -13,8 +13,8 @@ from pointsam.training.settings import TrainSettings
 
 
 def add_label_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe what the regime ``labels`` takes."""
-    labels = parser.add_argument_group("labels", "for --regime labels, the usual one")
+    """Describe the options of the regime ``labels``."""
+    labels = parser.add_argument_group("labels", "for --regime labels, the default")
     labels.add_argument(
         "--labels",
         type=Path,
@@ -34,7 +34,7 @@ def add_label_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class LabelChoice:
-    """Labels that were given, or how they are made."""
+    """Given labels, or the options for making them."""
 
     file: Path | None
     readings: dict[str, Reading]
@@ -45,10 +45,12 @@ class LabelChoice:
         """Read the arguments of `add_label_arguments`.
 
         Raises:
-            InputError: labels that are made, and how to make them.
+            InputError: given labels together with options for making them.
         """
         if args.labels is not None and args.reading:
-            raise InputError("--reading says how to label, and --labels are made: leave one out.")
+            raise InputError(
+                "--reading says how to make labels, --labels gives finished ones: leave one out."
+            )
         return cls(args.labels, dict(args.reading))
 
 
@@ -56,7 +58,7 @@ def labelled(choice: LabelChoice, inputs: RunInputs, settings: TrainSettings) ->
     """Add the labels that were given, or make them; other regimes need none.
 
     Raises:
-        InputError: labels of other clicks, or an option that would say nothing.
+        InputError: labels of other clicks, or an option without effect.
     """
     if settings.regime != "labels":
         if choice != LabelChoice(None, {}):

@@ -32,7 +32,7 @@ USUAL_HELD_OUT = 0.2
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe what scenes take beside images, points and output."""
+    """Describe the options of scenes, besides images, points and output."""
     scene = parser.add_argument_group(
         "scenes", "for --images SCENE.tif, or a folder of scenes and points from a vector file"
     )
@@ -59,7 +59,7 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class SceneTraining:
-    """How scenes become what is trained on."""
+    """How scenes are cut into chips."""
 
     window: int | None
     """Side of a window in scene pixels; None for the side of the model's input."""
@@ -77,7 +77,7 @@ class SceneTraining:
             on_map: the clicks are on a map.
 
         Raises:
-            InputError: a share that cannot be, or options that would say nothing.
+            InputError: a share out of range, or options without effect.
         """
         if not (args.images.is_file() or on_map):
             refuse_options(args, SCENE_OPTIONS, "scenes")
@@ -97,7 +97,7 @@ def scene_inputs(
     *,
     output: Path,
 ) -> RunInputs:
-    """Lay chips around the clicks, and hold those of one end of the area out.
+    """Place chips around the clicks, and hold out those at one end of the area.
 
     Args:
         images: one scene, or a folder of scenes.
@@ -124,7 +124,7 @@ def scene_inputs(
     held_records, held_chips = cut(held, side=side, stretch=stretch, neighbours=False)
     shown = SceneChips({**chips.chips, **held_chips.chips}, stretch)
     for record in Bar((*records, *held_records), desc="checking chips", delay=2, leave=False):
-        shown(record)  # before hours are spent on some of them
+        shown(record)  # so that a damaged one is found before training
     classes = sorted({one.category for scene in scenes for one in scene.points.objects})
     return RunInputs(
         data=Dataset(records, tuple(classes)),
@@ -139,7 +139,7 @@ def scene_inputs(
 
 
 def show_chips(inputs: RunInputs) -> None:
-    """Say what is trained on, and how it is shown."""
+    """Print the chips of the run, their bands and their stretch."""
     ground = inputs.ground_size
     size = "" if ground is None else f", {ground:.3g} m on the ground a model pixel"
     held = sum(len(record.instances) for record in inputs.held_out)
@@ -149,12 +149,12 @@ def show_chips(inputs: RunInputs) -> None:
 
 
 def show_held_out(found: HeldOut) -> None:
-    """Print what was seen on the clicks that were held out."""
+    """Print the comparison on the held-out clicks."""
     print(f"held out: {found.instances} objects in {found.images} chips; percent")
     print(f"{'':<38}{'direct':>8}{'adapted':>9}")
     for name, direct, adapted in (
         ("masks that agree with all clicks", found.direct_agreeing, found.adapted_agreeing),
-        ("pixels that several masks claim", found.direct_overlap, found.adapted_overlap),
+        ("pixels in several masks", found.direct_overlap, found.adapted_overlap),
         (
             "SAM's own estimate of the IoU",
             found.direct_iou_prediction,

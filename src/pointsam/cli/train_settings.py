@@ -23,7 +23,7 @@ SETTING_FLAGS = {
     "epochs": "schedule.epochs",
     "lr": "schedule.lr",
 }
-"""Flags that are short for a setting."""
+"""Flags that stand for a setting."""
 
 
 def add_settings(settings: "argparse._ArgumentGroup") -> None:
@@ -31,7 +31,7 @@ def add_settings(settings: "argparse._ArgumentGroup") -> None:
     settings.add_argument(
         "--regime",
         choices=["labels", "pointsam", "self-training", "supervised"],
-        help="labels, unless given: masks are made of all clicks first, and learned then; pointsam "
+        help="labels (the default): masks are made of all clicks first, and then learned; pointsam "
         "and self-training: a teacher makes them in each step; supervised: of --annotations",
     )
     settings.add_argument(
@@ -69,7 +69,7 @@ def add_settings(settings: "argparse._ArgumentGroup") -> None:
 
 
 def parse_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """Lay flags over ``--set``.
+    """Give the settings of flags and ``--set``; flags override.
 
     Raises:
         InputError: a setting without a value, or a value that is not YAML.

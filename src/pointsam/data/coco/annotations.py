@@ -27,7 +27,7 @@ IDS_MADE = "ids_made"
 """Key of a point file: true if ids were made while clicks were read."""
 
 MADE_NOTE = (
-    "the ids of the points were made while they were read: if masks have equal ids, that is chance. "
+    "the ids of the points were made while they were read: masks with equal ids are chance. "
     "Give each object its annotation's id (column or field instance)"
 )
 """Note where points without ids of their own are paired with masks."""
