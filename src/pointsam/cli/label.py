@@ -42,7 +42,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "masks, from the whole image and from closer looks. The choice among them makes the "
             "masks of a class agree in size and shape, and contradicts no other click. "
             "The output folder holds labels.json (COCO masks under the ids of the clicks, each "
-            "with its trust and what speaks against it) and sheet.png (the most doubtful labels, "
+            "with its trust and the reasons against it) and sheet.png (the most doubtful labels, "
             "worst first); of scenes, polygons on the map, too."
         ),
         epilog=(
