@@ -59,15 +59,32 @@ def test_many_objects_are_decoded_in_parts_and_stay_in_order(monkeypatch):
     assert (together.cut == alone.cut).all()
 
 
-def test_negative_clicks_off_the_window_are_left_out():
-    rows = Prompts.from_rows([[(12.0, 14.0, 1), (62.0, 62.0, 0)]])
-    seen = []
+class Listening(ColourModel):
+    """Keeps the labels of the clicks that it was asked with."""
 
-    class Listening(ColourModel):
-        def decode_chunk(self, terms, points, labels, **kwargs):
-            seen.append(labels.tolist())
-            return super().decode_chunk(terms, points, labels, **kwargs)
+    def __init__(self):
+        super().__init__()
+        self.asked = []
 
-    find_candidates(Listening(), drawn_image(), rows)
-    assert seen == [[[1, 0]], [[1]]]
-    assert torch.equal(rows.labels, torch.tensor([[1, 0]]))
+    def decode_chunk(self, terms, points, labels, **kwargs):
+        self.asked.append(labels.tolist())
+        return super().decode_chunk(terms, points, labels, **kwargs)
+
+
+def test_negative_clicks_off_the_masks_are_not_asked_with():
+    rows = Prompts.from_rows([[(12.0, 14.0, 1), (62.0, 62.0, 0)], [(50.0, 44.0, 1)]])
+    model = Listening()
+    find_candidates(model, drawn_image(), rows)
+    assert model.asked == [[[1], [1]], [[1]], [[1]]]
+    assert torch.equal(rows.labels, torch.tensor([[1, 0], [1, -1]]))
+
+
+def test_a_negative_click_that_every_mask_holds_is_asked_with():
+    rows = Prompts.from_rows([[(12.0, 14.0, 1), (10.0, 10.0, 0)], [(50.0, 44.0, 1)]])
+    model = Listening()
+    find_candidates(model, drawn_image(), rows, closer=False)
+    assert model.asked == [[[1], [1]], [[1, 0]]]
+    # The window of the second object comes first.
+    model = Listening()
+    find_candidates(model, drawn_image(), rows)
+    assert model.asked == [[[1], [1]], [[1, 0]], [[1]], [[1]], [[1, 0]]]

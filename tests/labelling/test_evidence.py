@@ -37,7 +37,8 @@ def test_clicks_speak_for_and_against():
     masks = [[square(0, 0, 10, 10)], [square(12, 12, 15, 15)]]
     points = [[(4.0, 4.0, 1), (38.0, 2.0, 1), (18.0, 18.0, 0)], [(10.0, 12.0, 1), (26.0, 26.0, 1)]]
     found = measure(candidates(masks), image, points)
-    assert found.outside[:, 0].tolist() == [0.5, 0.5]
+    assert found.outside[:, 0].tolist() == [1, 1]
+    assert found.own[:, 0].tolist() == [2, 2]
     assert found.foreign[:, 0].tolist() == [0.5, 0.0]
     assert found.refused[:, 0].tolist() == [1.0, 0.0]
 

@@ -16,7 +16,7 @@ from pointsam.masks import threshold
 from pointsam.models.encoding import Precision, encode_with
 from pointsam.models.segment import candidates as all_masks
 from pointsam.models.segmenter import Embedding, Segmenter
-from pointsam.prompts import PADDING, POSITIVE, Prompts
+from pointsam.prompts import NEGATIVE, PADDING, POSITIVE, Prompts
 
 LABEL_STRIDE = 2
 """Pixels of the model frame under one pixel of the label frame."""
@@ -150,9 +150,45 @@ def _closer_look(
 def _sizes(
     model: Segmenter, embedding: Embedding, prompts: Prompts
 ) -> tuple[Float[Tensor, "objects masks rows cols"], Float[Tensor, "objects masks"]]:
-    """Give the masks of three sizes, without the single one, and SAM's estimates, on the CPU."""
+    """Give the masks of three sizes, without the single one, and SAM's estimates, on the CPU.
+
+    SAM is asked with the positive clicks alone. A negative click somewhere off the object tells it
+    little of the object's border, and its masks are worse for it; such a click speaks better in the
+    choice. Only where each of the three masks holds one is SAM asked with all clicks.
+    """
+    logits, estimate = _decoded(model, embedding, _positives(prompts))
+    held = _holds_negative(logits, prompts).all(dim=1)
+    if held.any():
+        logits[held], estimate[held] = _decoded(model, embedding, prompts[held.nonzero()[:, 0]])
+    return logits, estimate
+
+
+def _decoded(
+    model: Segmenter, embedding: Embedding, prompts: Prompts
+) -> tuple[Float[Tensor, "objects masks rows cols"], Float[Tensor, "objects masks"]]:
     decoded = all_masks(model, embedding, prompts.to(model.device))
     return decoded.low_res_logits[:, 1:].float().cpu(), decoded.iou_prediction[:, 1:].float().cpu()
+
+
+def _positives(prompts: Prompts) -> Prompts:
+    """Keep the positive clicks of each object."""
+    rows: list[Sequence[tuple[float, float, int]]] = []
+    for points, labels in zip(prompts.points, prompts.labels, strict=True):
+        kept = labels == POSITIVE
+        rows.append([(x, y, POSITIVE) for x, y in points[kept].tolist()])
+    return Prompts.from_rows(rows)
+
+
+def _holds_negative(
+    logits: Float[Tensor, "objects masks rows cols"], prompts: Prompts
+) -> Bool[Tensor, "objects masks"]:
+    """Say which masks hold a negative click of their own object."""
+    cells = (to_edges(prompts.points) / LOW_RES_STRIDE).long()
+    cols = cells[..., 0].clamp(0, logits.shape[-1] - 1)
+    rows = cells[..., 1].clamp(0, logits.shape[-2] - 1)
+    objects = torch.arange(len(prompts))[:, None]
+    inside = threshold(logits[objects, :, rows, cols])  # objects, clicks, masks
+    return (inside & (prompts.labels == NEGATIVE)[..., None]).any(dim=1)
 
 
 def _middle(prompts: Prompts, index: int) -> Float[np.ndarray, "2"]:

@@ -40,6 +40,8 @@ _NORMAL = 1.4826
 """Deviation of a normal distribution over its median absolute deviation."""
 _UNUSABLE = 1e4
 """Energy of an empty or cut mask: it is taken where there is no other."""
+_MOST_CLICKS = 3
+"""Own clicks off a mask that speak against it; of many, some may be misplaced."""
 _MOSTLY = 0.5
 """Share of clicks from which on they are mostly outside, or another object is mostly inside."""
 _TRIM = 4.0
@@ -55,6 +57,7 @@ class Weights:
 
     iou_prediction: float = 8.0
     outside: float = 3.0
+    """Of each own click off the mask."""
     foreign: float = 3.0
     refused: float = 1.5
     edge: float = 1 / 40
@@ -227,7 +230,7 @@ def _against(
 ) -> Bool[np.ndarray, "objects reasons"]:
     """Say which of REASONS hold of a choice."""
     found = (
-        evidence.outside > _MOSTLY,
+        evidence.outside > _MOSTLY * evidence.own,
         evidence.foreign >= _MOSTLY,
         evidence.refused >= 1,
         size > 2.5**2 / 2,
@@ -242,7 +245,7 @@ def _by_itself(evidence: Evidence, weights: Weights) -> Energies:
     """Give the energy of each candidate that hangs on no other object's choice."""
     unusable = (evidence.area < 1) | (evidence.cut > 0)
     return np.asarray(
-        weights.outside * evidence.outside
+        weights.outside * evidence.outside.clip(max=_MOST_CLICKS)
         + weights.foreign * evidence.foreign.clip(max=2)
         + weights.refused * evidence.refused
         - weights.iou_prediction * evidence.iou_prediction

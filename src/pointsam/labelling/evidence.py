@@ -31,7 +31,9 @@ class Evidence:
     largest_part: Numbers
     """Share of the area in the largest connected part."""
     outside: Numbers
-    """Share of the object's own positive clicks that are off the mask by over a pixel."""
+    """Number of the object's own positive clicks that are off the mask by over a pixel."""
+    own: Numbers
+    """Number of the object's positive clicks."""
     foreign: Numbers
     """Number of other objects inside; each counts by the share of its positive clicks."""
     refused: Numbers
@@ -78,14 +80,14 @@ def measure(
     negative = [_cells(own, image.shape[:2], (rows, cols), NEGATIVE) for own in points]
     shape = candidates.iou_prediction.shape
     of_mask = np.zeros((*shape, 5), dtype=np.float32)
-    of_clicks = np.zeros((*shape, 3), dtype=np.float32)
+    of_clicks = np.zeros((*shape, 4), dtype=np.float32)
     for index in range(shape[0]):
         rivals = [cells for other, cells in enumerate(positive) if other != index]
         for place, mask in enumerate(candidates.masks(index)):
             of_mask[index, place] = _of_mask(mask, lab)
             of_clicks[index, place] = _of_clicks(mask, positive[index], negative[index], rivals)
     area, edge, roughness, fill, largest_part = np.moveaxis(of_mask, -1, 0)
-    outside, foreign, refused = np.moveaxis(of_clicks, -1, 0)
+    outside, own, foreign, refused = np.moveaxis(of_clicks, -1, 0)
     return Evidence(
         area=area,
         edge=edge,
@@ -93,6 +95,7 @@ def measure(
         fill=fill,
         largest_part=largest_part,
         outside=outside,
+        own=own,
         foreign=foreign,
         refused=refused,
         iou_prediction=candidates.iou_prediction.astype(np.float32),
@@ -119,13 +122,14 @@ def _cells(
 
 def _of_clicks(
     mask: Bool[np.ndarray, "rows cols"], own: _Cells, refused: _Cells, others: Sequence[_Cells]
-) -> tuple[float, float, float]:
-    """Count own clicks outside, other objects inside and own negatives inside."""
+) -> tuple[float, float, float, float]:
+    """Count own clicks outside, all own clicks, other objects inside and own negatives inside."""
+    count = float(len(own[0]))
     if not mask.any():
-        return 1.0, 0.0, 0.0
+        return count, count, 0.0, 0.0
     near = cv2.dilate(mask.astype(np.uint8), _SQUARE)
     foreign = sum(float(mask[cells].mean()) for cells in others)
-    return 1 - float(near[own].mean()), foreign, float(mask[refused].sum())
+    return count - float(near[own].sum()), count, foreign, float(mask[refused].sum())
 
 
 def _of_mask(

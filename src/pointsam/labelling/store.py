@@ -9,7 +9,7 @@ from pointsam.files import replacing
 from pointsam.labelling.candidates import Candidates
 from pointsam.labelling.evidence import Evidence
 
-STORE_FORMAT = 1
+STORE_FORMAT = 2
 """Counted up when a file of an older version cannot be read, or would give other labels."""
 
 
