@@ -98,7 +98,8 @@ def work():
     tidy()
     raster = QgsRasterLayer(os.environ["POINTSAM_SCENE"], "scene")
     clicks = QgsVectorLayer(os.environ["POINTSAM_CLICKS"], "clicks", "ogr")
-    QgsProject.instance().addMapLayers([raster, clicks])
+    for layer in (raster, clicks):  # the last one lies on top
+        QgsProject.instance().addMapLayer(layer)
     iface.mapCanvas().setExtent(raster.extent())
     wait(seconds=2)
     show_toolbox()

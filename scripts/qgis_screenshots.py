@@ -84,6 +84,7 @@ def draw(folder):
         geometry_type="Point",
         crs=CRS,
         driver="GPKG",
+        dataset_options={"VERSION": "1.2"},  # QGIS 3.22 warns of the newest
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from .compat import (
 CLICKS_NAME = "clicks.gpkg"
 FIELDS = ("label", "class", "instance")
 """Of a click, as the command reads them."""
+MIN_FREE = 2**20
+"""Bytes; a disk with less is full."""
 _USUAL_NAMES = {
     "label": ("label",),
     "class": ("class", "category"),
@@ -44,6 +47,14 @@ _USUAL_NAMES = {
 
 class LayerError(Exception):
     """A layer the command cannot take; says why and what to do."""
+
+
+def unwritten(what: str, path: str, said: str) -> str:
+    """Say why a file cannot be written: GDAL's own words seldom name a full disk."""
+    folder = Path(path.partition("|")[0]).parent
+    if folder.is_dir() and shutil.disk_usage(folder).free < MIN_FREE:
+        return f"{what} cannot be written to {path}: the disk is full, free some space."
+    return f"{what} cannot be written to {path} ({said or 'GDAL does not say why'})."
 
 
 def raster_source(layer: QgsRasterLayer) -> str:
@@ -98,7 +109,11 @@ def raster_for_command(layer: QgsRasterLayer, extent: QgsRectangle | None, folde
     written = gdal.Translate(str(copy), source, options=options)
     if written is None:
         raise LayerError(f"the raster {layer.name()} cannot be read ({gdal.GetLastErrorMsg()}).")
+    gdal.ErrorReset()
     written.FlushCache()
+    if gdal.GetLastErrorType() >= gdal.CE_Failure:
+        said = gdal.GetLastErrorMsg()
+        raise LayerError(unwritten(f"a part of the raster {layer.name()}", str(copy), said))
     return str(copy)
 
 
@@ -153,7 +168,7 @@ def write_clicks(
             str(path), wanted, POINT, source.sourceCrs(), context, options
         )
         if writer.hasError() != WRITER_OK:
-            raise LayerError(f"the clicks cannot be written to {path} ({writer.errorMessage()}).")
+            raise LayerError(unwritten("the clicks", str(path), writer.errorMessage()))
         request = _request(source, extent, extent_crs, context)
         count = 0
         for feature in source.getFeatures(request):
@@ -163,7 +178,7 @@ def write_clicks(
     finally:
         gdal.SetConfigOption("OGR_CURRENT_DATE", before)
     if fault:
-        raise LayerError(f"the clicks cannot be written to {path} ({fault}).")
+        raise LayerError(unwritten("the clicks", str(path), fault))
     if not count:
         where = " inside the extent" if extent is not None else ""
         raise LayerError(f"the point layer {name} has no point{where}: click some objects first.")
@@ -250,5 +265,5 @@ def write_polygons(layer: Any, path: Path, context: QgsCoordinateTransformContex
     ]
     done = QgsVectorFileWriter.writeAsVectorFormatV3(layer, str(path), context, options)
     if done[0] != WRITER_OK:
-        raise LayerError(f"the polygons cannot be written to {path} ({done[1]}).")
+        raise LayerError(unwritten("the polygons", str(path), done[1]))
     return path

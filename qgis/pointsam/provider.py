@@ -12,11 +12,13 @@ from .algorithms.adapt import Adapt
 from .algorithms.boxes import OrientedBoxes
 from .algorithms.check import CheckClicks
 from .algorithms.environment import InstallPointsam, RemovePointsam, UpdatePointsam
+from .algorithms.label import Label
 from .algorithms.score import Score
 from .algorithms.segment import SegmentAlike, SegmentClicked
 
 ALGORITHMS = (
     CheckClicks,
+    Label,
     Adapt,
     SegmentClicked,
     SegmentAlike,

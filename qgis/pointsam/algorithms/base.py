@@ -24,13 +24,14 @@ from qgis.core import (
     QgsProcessingUtils,
     QgsVectorLayer,
 )
+from qgis.PyQt.QtGui import QIcon
 
 from .. import settings
 from ..command.arguments import Machine
 from ..command.find import CommandNotFoundError, usable_command
 from ..command.run import CommandCancelledError, CommandFailedError, Progress, run_command
 from ..compat import ADVANCED, FAST_INSERT, FOLDER, INTEGER, POLYGON, VECTOR_POINT
-from ..layers import LayerError, raster_for_command, write_clicks
+from ..layers import LayerError, raster_for_command, unwritten, write_clicks
 from ..styling import Styler
 
 RASTER, POINTS, EXTENT = "RASTER", "POINTS", "EXTENT"
@@ -54,6 +55,10 @@ class PointsamAlgorithm(QgsProcessingAlgorithm):
     def createInstance(self):
         """Give QGIS another one of this kind."""
         return type(self)()
+
+    def icon(self):
+        """Give the plugin's icon."""
+        return QIcon(str(Path(__file__).parents[1] / "icon.svg"))
 
     def group(self) -> str:
         """Give no group: the provider holds a handful of algorithms."""
@@ -239,8 +244,12 @@ class PointsamAlgorithm(QgsProcessingAlgorithm):
             copy.setGeometry(geometry)
             copy.setAttributes([feature.attribute(place) for place in kept])
             if not sink.addFeature(copy, FAST_INSERT):
-                raise QgsProcessingException(f"a polygon cannot be written to {destination}.")
+                raise QgsProcessingException(unwritten("polygons", destination, sink.lastError()))
         del sink
+        # What is buffered is written only now, and a sink that is taken apart says nothing.
+        written = QgsProcessingUtils.mapLayerFromString(destination, context)
+        if written is None or written.featureCount() < layer.featureCount():
+            raise QgsProcessingException(unwritten("polygons", destination, ""))
         if context.willLoadLayerOnCompletion(destination):
             context.layerToLoadOnCompletionDetails(destination).setPostProcessor(Styler.new())
         return destination
