@@ -52,7 +52,7 @@ def run(algorithm, given, feedback):
     context = QgsProcessingContext()
     context.setProject(QgsProject.instance())
     found = QgsApplication.processingRegistry().createAlgorithmById(f"pointsam:{algorithm}")
-    return found.run(given, context, feedback, {}, False)[1]
+    return found.run(given, context, feedback)[1]
 
 
 def processes():

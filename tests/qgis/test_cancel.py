@@ -102,7 +102,7 @@ def test_a_killed_qgis_leaves_no_command_behind(folder, variables):
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    wait_for(lambda: not below("killed"), 20)
+    wait_for(lambda: not below("killed"), 60)
     assert below("killed") == []
 
 

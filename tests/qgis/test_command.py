@@ -17,6 +17,7 @@ find = plugin_module("command.find")
 running = plugin_module("command.run")
 arguments = plugin_module("command.arguments")
 environment = plugin_module("command.environment")
+server = plugin_module("dock.server")
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
 
@@ -91,6 +92,12 @@ def test_a_status_that_is_no_error_gives_the_lines(tmp_path):
         well=(0, 1),
     )
     assert said == ["FAULT: one"]
+
+
+def test_the_docks_secret_is_no_argument():
+    made = server.LiveServer(Path("pointsam"), "scene.tif", Path("project"), adapter="a")
+    given = ["serve", "scene.tif", "--port", "0", "--project", "project", "--adapter", "a"]
+    assert made._arguments == ["pointsam", *given]
 
 
 def test_the_plugin_and_the_command_name_one_variable():

@@ -73,3 +73,21 @@ def test_nothing_that_pyqt6_lacks_is_named(path):
             named |= set(names)
     gone = {name for name in named & GONE if (path.name, name) not in MOVED}
     assert gone == set()
+
+
+ALGORITHM = {"run", "prepare", "create", "flags", "tags", "tr", "provider", "svgIconPath"}
+"""Methods of QGIS's algorithms that have a body; QGIS calls them."""
+
+
+def test_no_algorithm_overrides_what_qgis_runs():
+    """``processing.run`` calls `run` of an algorithm: one of our own under that name breaks it."""
+    for path in (PLUGIN / "algorithms").glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        methods = {
+            node.name
+            for owner in ast.walk(tree)
+            if isinstance(owner, ast.ClassDef)
+            for node in owner.body
+            if isinstance(node, ast.FunctionDef)
+        }
+        assert methods & ALGORITHM == set(), path

@@ -3,6 +3,10 @@
 import pytest
 from tests.server.served import SECRET, make_client
 
+from pointsam.cli.main import make_parser
+from pointsam.cli.serving import Serving
+from pointsam.errors import InputError
+
 PROJECT = "/api/project"
 
 
@@ -96,3 +100,18 @@ def test_without_the_page_the_interface_is_there(session):
 def test_the_interface_describes_itself(client):
     paths = client.get("/openapi.json").json()["paths"]
     assert "/api/images/{number}/objects" in paths
+
+
+def test_the_secret_may_come_by_a_variable(monkeypatch, images):
+    def token(*given):
+        words = ["serve", str(images), *given]
+        return Serving.parse(make_parser(words).parse_args(words), page=False).token
+
+    monkeypatch.delenv("POINTSAM_TOKEN", raising=False)
+    assert token() is None
+    monkeypatch.setenv("POINTSAM_TOKEN", SECRET)
+    assert token() == SECRET
+    assert token("--token", "another-secret-of-16") == "another-secret-of-16"
+    monkeypatch.setenv("POINTSAM_TOKEN", "short")
+    with pytest.raises(InputError, match="has 5 characters"):
+        token()

@@ -70,5 +70,5 @@ class Adapt(PointsamAlgorithm):
             machine=self.machine(parameters, context),
             resume=output.is_dir(),
         )
-        self.run(arguments, feedback)
+        self.run_command(arguments, feedback)
         return {OUTPUT: str(output)}

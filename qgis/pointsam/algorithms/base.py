@@ -176,7 +176,7 @@ class PointsamAlgorithm(QgsProcessingAlgorithm):
 
     # The command -----------------------------------------------------------------------------
 
-    def run(
+    def run_command(
         self,
         arguments: list[str],
         feedback: QgsProcessingFeedback,

@@ -49,5 +49,5 @@ class OrientedBoxes(PointsamAlgorithm):
         except LayerError as error:
             raise QgsProcessingException(str(error)) from error
         boxes = folder / "boxes.gpkg"
-        self.run(boxes_arguments(str(polygons), str(boxes)), feedback)
+        self.run_command(boxes_arguments(str(polygons), str(boxes)), feedback)
         return {OUTPUT: self.load_polygons(parameters, context, boxes)}

@@ -46,7 +46,7 @@ class CheckClicks(PointsamAlgorithm):
         """Check; the lines of the command are the log."""
         inputs = self.inputs(parameters, context, folder=temporary_folder())
         given = check_arguments(inputs.raster, str(inputs.clicks))
-        lines = self.run(given, feedback, well=(0, 1))
+        lines = self.run_command(given, feedback, well=(0, 1))
         notes = [line[len(NOTE) :] for line in lines if line.startswith(NOTE)]
         faults = [line[len(FAULT) :] for line in lines if line.startswith(FAULT)]
         for line in notes:

@@ -59,7 +59,7 @@ class Label(PointsamAlgorithm):
             )
 
         folder, begun = resumable_folder(work_name(arguments("", False), inputs.written))
-        self.run(arguments(str(folder), begun), feedback)
+        self.run_command(arguments(str(folder), begun), feedback)
         result = {OUTPUT: self.load_polygons(parameters, context, folder / "instances.gpkg")}
         forget(folder)
         return result

@@ -66,6 +66,8 @@ class Score(PointsamAlgorithm):
             except LayerError as error:
                 raise QgsProcessingException(str(error)) from error
         output = folder / "scores"
-        self.run(score_arguments(str(files[FOUND]), str(files[TRUTH]), str(output)), feedback)
+        self.run_command(
+            score_arguments(str(files[FOUND]), str(files[TRUTH]), str(output)), feedback
+        )
         scores = json.loads((output / "scores.json").read_text(encoding="utf-8"))
         return {name.upper(): scores[name] for name in SCORES}

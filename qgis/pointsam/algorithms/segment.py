@@ -48,7 +48,7 @@ class _Segmenting(PointsamAlgorithm):
         inputs = self.inputs(parameters, context, folder=temporary_folder())
         arguments = self._arguments(parameters, context, feedback, inputs)
         folder, begun = resumable_folder(work_name(arguments("", False), inputs.written))
-        self.run(arguments(str(folder), begun), feedback)
+        self.run_command(arguments(str(folder), begun), feedback)
         result = {OUTPUT: self.load_polygons(parameters, context, folder / "instances.gpkg")}
         if parameters.get(INSTANCES):
             result[INSTANCES] = self._keep_raster(parameters, context, folder / "instances.tif")
