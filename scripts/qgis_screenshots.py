@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 TILE, PIXEL = 512, 0.5
 LEFT, TOP, CRS = 400_000, 5_800_000, "EPSG:32633"
 WINDOW = "1400x900x24"
-COLOURS = 200
+COLOURS = 96
 """Of a picture: a picture of a map in all its colours is ten times as large."""
 
 

@@ -161,6 +161,11 @@ def main(scene, folder):
     wait(lambda: len(dock.bands) == 2)
     facts["undo took"] = before - layer.featureCount()
     facts["saved"] = layer.commitChanges()
+    from pointsam.dock.adapting import new_adapter_folder
+
+    first = new_adapter_folder(layer)
+    first.mkdir()
+    facts["adapters"] = [str(first), str(new_adapter_folder(layer))]
     if len(sys.argv) > 3:
         interface.window.grab().save(sys.argv[3])
     dock.stop()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyogrio
 import pytest
-from tests.qgis.plugin_files import PLUGIN, QGIS_PROCESS, QGIS_PYTHON, qgis_environment
+from tests.qgis.plugin_files import QGIS_PROCESS, QGIS_PYTHON, qgis_environment
 from tests.qgis.test_algorithms import scene
 
 __all__ = ["scene"]  # a fixture
@@ -66,10 +66,10 @@ def test_undo_takes_one_click_and_saving_keeps_the_rest(facts):
     assert pyogrio.read_info(facts["folder"] / "clicks.gpkg")["features"] == 3
 
 
+def test_adapters_lie_beside_the_clicks_and_none_is_overwritten(facts):
+    names = [str(facts["folder"] / f"clicks-adapter-{number}") for number in (1, 2)]
+    assert facts["adapters"] == names
+
+
 def test_no_process_is_left_behind(facts):
     assert facts["server is gone"]
-
-
-def test_the_plugin_names_no_qt_5_alone():
-    for path in PLUGIN.rglob("*.py"):
-        assert "PyQt5" not in path.read_text(encoding="utf-8"), path

@@ -3,6 +3,7 @@
 import io
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ import pyogrio
 import pytest
 import rasterio
 from PIL import Image
+from tests.prediction.colour_model import ColourModel
 from tests.server.served import SQUARES, make_client, make_session
 
 from pointsam.data.clicks.formats import read_clicks
 from pointsam.data.coco.annotations import read_coco, read_points
-from pointsam.server import pictures
+from pointsam.data.coco.masks import rasterise
+from pointsam.prediction.images.clicked import output_names, predict_image, write_labels
+from pointsam.server import pictures, saving
 
 
 def click_all(client, image):
@@ -56,6 +60,39 @@ def test_points_and_masks_of_a_folder(client, images):
     assert table.instance_count == 3
     masks = read_coco(Path(save(client, "masks.json")))
     assert [i.id for i in masks.images[0].instances] == [i.id for i in data.images[0].instances]
+
+
+def test_label_rasters_are_those_of_predict(client, images, tmp_path):
+    click_all(client, 1)
+    with zipfile.ZipFile(save(client, "masks.zip")) as archive:
+        assert sorted(archive.namelist()) == ["1.png", "masks.json"]
+        archive.extractall(tmp_path / "masks")
+    labels = np.asarray(Image.open(tmp_path / "masks" / "1.png"))
+    assert labels.dtype == np.uint16
+    assert labels.shape == (64, 64)
+    data = read_coco(tmp_path / "masks" / "masks.json")
+    for place, one in enumerate(data.images[0].instances, start=1):
+        assert np.array_equal(labels == place, rasterise(one.segmentation, (64, 64)))
+    output = tmp_path / "predicted"
+    points = Path(save(client, "points.json"))
+    predict_folder(points, images, output)
+    assert np.array_equal(np.asarray(Image.open(output / "1.png")), labels)
+
+
+def predict_folder(points, images, output):
+    """Write label rasters by the functions of ``pointsam predict``."""
+    data = read_points(points)
+    for record, name in zip(data.images, output_names(data.images), strict=True):
+        found = predict_image(ColourModel(), record, images)
+        write_labels(found.labels, output / name)
+
+
+def test_an_image_too_large_for_a_raster_is_refused(client, monkeypatch):
+    monkeypatch.setattr(saving, "_MAX_PIXELS", 100)
+    click_all(client, 1)
+    answer = client.post("/api/save", json={"name": "masks.zip"})
+    assert answer.status_code == 400
+    assert "save masks.gpkg or masks.json" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("name", ["points.gpkg", "points.geojson", "masks.gpkg", "masks.geojson"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProject,
 )
+
+from .. import settings
 
 
 class _Heard(QgsProcessingFeedback):
@@ -35,6 +37,8 @@ class Adapting:
         self._dock = dock
         self._task: QgsProcessingAlgRunnerTask | None = None
         self._kept: tuple[Any, ...] = ()
+        self._unfinished: tuple[Any, Path] | None = None
+        """What a run that was cancelled has begun with, and its folder."""
 
     def begin(self) -> None:
         """Train on the clicks of the layer, as they are seen."""
@@ -45,7 +49,12 @@ class Adapting:
         if raster is None or points is None:
             self._dock.say("Choose a raster and a point layer first.", wrong=True)
             return
-        folder = Path(tempfile.mkdtemp(prefix="pointsam-adapter-")) / "adapter"
+        begun_with = (raster.source(), self._dock.adapter.filePath(), _seen(points))
+        if self._unfinished is not None and self._unfinished[0] == begun_with:
+            folder = self._unfinished[1]
+        else:
+            folder = new_adapter_folder(points)
+        self._unfinished = (begun_with, folder)
         algorithm = QgsApplication.processingRegistry().createAlgorithmById("pointsam:adapt")
         context, feedback = QgsProcessingContext(), _Heard()
         context.setProject(QgsProject.instance())
@@ -78,7 +87,29 @@ class Adapting:
     def _end(self, well: bool, folder: str, feedback: _Heard) -> None:
         self._task, self._kept = None, ()
         if well:
+            self._unfinished = None
             self._dock.say(f"Adapted: {folder}. Before/after compares.")
             self._dock.restart(folder)
         else:
-            self._dock.say(feedback.error or "The training was cancelled.", wrong=True)
+            again = (
+                "The training was cancelled: Adapt goes on with it, as long as no click changes."
+            )
+            self._dock.say(feedback.error or again, wrong=True)
+
+
+def new_adapter_folder(points: Any) -> Path:
+    """Name a folder for the next adapter: beside the file of clicks, where there is one."""
+    file = Path(points.source().partition("|")[0])
+    parent = file.parent if file.is_file() else settings.work_folder().parent / "adapters"
+    stem = file.stem if file.is_file() else "clicks"
+    names = (parent / f"{stem}-adapter-{number}" for number in count(1))
+    return next(folder for folder in names if not folder.exists())
+
+
+def _seen(points: Any) -> tuple[Any, ...]:
+    """Give all that is seen of a layer of clicks, so that a change is found."""
+    rows = (
+        (feature.geometry().asWkt(6), *map(str, feature.attributes()))
+        for feature in points.getFeatures()
+    )
+    return tuple(sorted(rows))

@@ -8,6 +8,7 @@ from errno import ENOSPC
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 import pyogrio
@@ -23,9 +24,10 @@ from pointsam.data.rasters.georeference import (
     move_points,
     to_map,
 )
-from pointsam.data.records import Dataset
+from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.frames import to_edges
+from pointsam.prediction.images.clicked import MAX_LABELS, output_names, write_labels
 from pointsam.server.clicked import ClickedObject
 from pointsam.server.pictures import Picture
 from pointsam.server.project import Project
@@ -34,6 +36,8 @@ from pointsam.server.storage import save_json
 SAVED = "saved"
 """Folder of a project for saved files."""
 _MIN_FREE = 2**20
+_MAX_PIXELS = 2**27
+"""Of a label raster, which is drawn in memory."""
 _DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON"}
 
 
@@ -108,6 +112,43 @@ def _masks(project: Project, path: Path) -> None:
     save_json({"images": images, "annotations": annotations, "categories": categories}, path)
 
 
+def _label_rasters(project: Project, path: Path) -> None:
+    """Write what `pointsam predict` leaves in its folder: ``masks.json`` and 16-bit label PNGs.
+
+    Raises:
+        InputError: an image is too large to be one PNG, or has too many objects.
+    """
+    clicked = list(_clicked(project))
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        files = [Path(folder) / "masks.json"]
+        _masks(project, files[0])
+        records = [ImageRecord(number, one.name, one.size) for number, one, _ in clicked]
+        for name, (_, picture, objects) in zip(output_names(records), clicked, strict=True):
+            height, width = picture.size
+            if height * width > _MAX_PIXELS or len(objects) > MAX_LABELS:
+                raise InputError(
+                    f"{picture.name} ({width} x {height} px, {len(objects)} objects) is too large "
+                    "for a label raster: save masks.gpkg or masks.json."
+                )
+            files.append(Path(folder) / name)
+            write_labels(_numbered(objects, picture.size), files[-1])
+        zipped = Path(folder) / path.name
+        with ZipFile(zipped, "w", ZIP_STORED) as archive:  # PNGs are compressed
+            for file in files:
+                archive.write(file, file.relative_to(folder))
+        zipped.replace(path)
+
+
+def _numbered(objects: list[ClickedObject], size: tuple[int, int]) -> np.ndarray:
+    """Give each pixel its object's number; of masks that overlap, the surest one's."""
+    labels = np.zeros(size, dtype=np.int32)
+    for number, one in sorted(enumerate(objects, start=1), key=lambda item: item[1].score):
+        if one.mask is not None and one.mask.area:
+            x0, y0, x1, y1 = one.mask.box
+            labels[y0:y1, x0:x1][one.mask.pixels] = number
+    return labels
+
+
 def _outlines(project: Project, path: Path) -> None:
     """Write one polygon for each object, on the map."""
     placed = [p for p in _placed(project, path) if p.one.mask is not None and p.one.mask.area]
@@ -150,6 +191,7 @@ WRITERS: dict[str, Callable[[Project, Path], None]] = {
     "points.geojson": _clicks_on_map,
     "points.gpkg": _clicks_on_map,
     "masks.json": _masks,
+    "masks.zip": _label_rasters,
     "masks.geojson": _outlines,
     "masks.gpkg": _outlines,
 }
