@@ -52,7 +52,7 @@ INSIDE = {  # the same inside a room, for its files and sub-rooms
         {"showing"},
         {"predictor"},
         {"scenes"},
-        {"images", "boxes"},
+        {"images", "boxes", "many"},
     ],
 }
 

@@ -6,6 +6,7 @@ from unittest.mock import patch
 import pytest
 import torch
 from benchmarks.plain_step import PlainStep, library_decode, rivals_one_by_one
+from benchmarks.plan_scenes import Plan, simulate
 from tests.models.tiny_models import drawn_prompts, pixels, small_segmenter
 from tests.training.drawn import settings, stir, trainer, view
 
@@ -106,3 +107,15 @@ def test_rivals_one_by_one_are_those_of_one_product():
     assert expected.any()
     assert not expected.all()
     assert torch.equal(rivals_one_by_one(masks, iou_threshold=0.25), expected)
+
+
+def test_a_plan_is_limited_by_workers_first_and_by_storage_then():
+    plan = Plan(scenes=40, windows=100, seconds=1.0, workers=1, read=9.0, write=1.0, start=0.0)
+    one, two, many = (simulate(replace(plan, workers=count)) for count in (1, 2, 40))
+    # 4000 windows of a second, and 4000 x 10 MB at 200 MB/s.
+    assert one.hours * 3600 == pytest.approx(4000)
+    assert two.hours * 3600 == pytest.approx(2000)
+    assert many.hours * 3600 == pytest.approx(200)
+    assert (one.limit, two.limit, many.limit) == ("workers", "workers", "storage")
+    assert many.cost == pytest.approx(2 * one.cost)
+    assert simulate(replace(plan, lost=0.2)).hours > one.hours

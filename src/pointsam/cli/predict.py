@@ -32,13 +32,18 @@ from pointsam.cli.predict_automatic import (
     listed_images,
     parse_automatic,
 )
-from pointsam.cli.predict_scene import (
+from pointsam.cli.predict_many import (
+    MANY_OPTIONS,
+    ManyChoice,
+    add_many_arguments,
+    predict_many,
+)
+from pointsam.cli.predict_scene import is_scene, predict_scene
+from pointsam.cli.scene_options import (
     SCENE_OPTIONS,
     Prompt,
     SceneChoice,
     add_scene_arguments,
-    is_scene,
-    predict_scene,
 )
 from pointsam.cli.shrinking import tell_shrunk
 from pointsam.data.clicks.formats import ClickFile
@@ -96,6 +101,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_model_arguments(parser)
     add_automatic_arguments(parser)
     add_scene_arguments(parser)
+    add_many_arguments(parser)
     add_outline_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -109,6 +115,12 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--image", type=Path, metavar="FILE", help="the same, by name")
     source.add_argument(
         "--images", type=Path, metavar="DIR", help="folder of a point file's images"
+    )
+    source.add_argument(
+        "--scenes",
+        type=Path,
+        metavar="LIST",
+        help="many scenes: a file with a path a line, or a folder of rasters",
     )
     clicks = files.add_mutually_exclusive_group(required=True)
     clicks.add_argument("--points", type=Path, metavar="FILE", help=POINTS_HELP)
@@ -159,7 +171,7 @@ class PredictFiles:
         image = args.image or args.scene
         if args.point is not None and image is None:
             raise InputError("--point is a click on one image: give --image FILE.")
-        if image is not None:
+        if args.images is None:
             refuse_options(args, ("skip_broken",), "--images DIR")
         if args.points is None:
             refuse_options(args, CLICK_FILE_OPTIONS, "--points FILE")
@@ -175,6 +187,10 @@ def run(args: argparse.Namespace) -> int:
     """Predict."""
     files = PredictFiles.parse(args)
     model = ModelChoice.parse(args)
+    if args.scenes is not None:
+        refuse_options(args, CLICK_OPTIONS, "images without a place on a map")
+        return predict_many(ManyChoice.parse(args, prompt=files.prompt), model)
+    refuse_options(args, MANY_OPTIONS, "--scenes")
     if files.image is not None and (args.window is not None or is_scene(files.image, files.prompt)):
         refuse_options(args, CLICK_OPTIONS, "images without a place on a map")
         scene = SceneChoice.parse(args, image=files.image, prompt=files.prompt)

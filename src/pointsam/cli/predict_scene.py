@@ -1,16 +1,15 @@
 """``pointsam predict`` on a georeferenced scene, or with points from a vector file."""
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from pointsam.cli.arguments import ModelChoice, refuse_options
+from pointsam.cli.arguments import ModelChoice
 from pointsam.cli.click_files import say
-from pointsam.cli.clicks import Click, clicked_image
-from pointsam.cli.display import add_display_arguments
-from pointsam.cli.outlines import OutlineChoice
+from pointsam.cli.clicks import clicked_image
+from pointsam.cli.scene_options import Prompt, SceneChoice
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.data_under_clicks import with_data
 from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
@@ -21,135 +20,14 @@ from pointsam.errors import InputError
 from pointsam.models.adapters.card import AdapterCard
 from pointsam.prediction.automatic import AutomaticSettings
 from pointsam.prediction.images.automatic import load_prototypes
-from pointsam.prediction.polygons import PolygonRules
+from pointsam.prediction.predictor import Predictor
 from pointsam.prediction.scenes.automatic import SceneAutomatic
-from pointsam.prediction.scenes.objects import LARGEST_WINDOW
-from pointsam.prediction.scenes.run import SceneRun, SceneSettings, SceneSummary, Shard
-from pointsam.prediction.scenes.writers import FORMATS, USUAL, scene_formats
+from pointsam.prediction.scenes.run import SceneRun, SceneSettings, SceneSummary
+from pointsam.prediction.scenes.writers import FORMATS
 from pointsam.progress import Bar
-
-SCENE_OPTIONS = (
-    "window",
-    "largest_window",
-    "bands",
-    "stretch",
-    "allow_overlap",
-    "format",
-    "shapefile",
-    "style",
-    "shard",
-    "resume",
-)
-"""The options below, by their name among the arguments."""
-
-Prompt = ClickFile | tuple[Click, ...] | AutomaticSettings
-"""Prompts: a file of clicks, clicks of the command line, or a grid."""
 
 Shown = tuple[tuple[int, int, int] | None, Stretch | tuple[float, float] | None]
 """Bands and stretch of a scene, as `open_scene` takes them."""
-
-
-@dataclass(frozen=True)
-class SceneChoice:
-    """A scene, its prompts, and the options of its run."""
-
-    image: Path
-    prompt: Prompt
-    bands: tuple[int, int, int] | None
-    stretch: tuple[float, float] | None
-    window: int | None
-    """Side of a window in scene pixels; None for the one that fits the model."""
-    largest_window: int
-    allow_overlap: bool
-    formats: tuple[str, ...]
-    style: bool
-    """Keep the style in the GeoPackage, too."""
-    rules: PolygonRules
-    shard: Shard
-    resume: bool
-    output: Path
-
-    @classmethod
-    def parse(cls, args: argparse.Namespace, *, image: Path, prompt: Prompt) -> "SceneChoice":
-        """Read the arguments of `add_scene_arguments`.
-
-        Raises:
-            InputError: an impossible shard, or options without effect.
-        """
-        if isinstance(prompt, AutomaticSettings):
-            refuse_options(args, ("largest_window",), "clicks")
-        largest = LARGEST_WINDOW if args.largest_window is None else args.largest_window
-        return cls(
-            image=image,
-            prompt=prompt,
-            bands=args.bands,
-            stretch=args.stretch,
-            window=args.window,
-            largest_window=largest,
-            allow_overlap=args.allow_overlap,
-            formats=parse_formats(args),
-            style=args.style,
-            rules=OutlineChoice.parse(args, on_map=True).rules,
-            shard=_shard(args.shard),
-            resume=args.resume,
-            output=args.output,
-        )
-
-
-def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the options of a scene, besides image, points, model and output."""
-    scene = parser.add_argument_group(
-        "scenes",
-        "for a georeferenced raster of any size, read window by window; with --window any image",
-    )
-    scene.add_argument(
-        "--window",
-        type=int,
-        metavar="PX",
-        help="scene pixels the model sees at once; if not given, the ground that the adapter was "
-        "trained to see, or the side of the model's input",
-    )
-    scene.add_argument(
-        "--largest-window",
-        type=int,
-        metavar="PX",
-        help=f"widest view an object that is cut by its window may get (default: {LARGEST_WINDOW})",
-    )
-    add_display_arguments(
-        scene,
-        unless_given="if not given, those of the adapter's training; needed without them where the "
-        "scene does not hold bytes",
-    )
-    scene.add_argument(
-        "--allow-overlap",
-        action="store_true",
-        help="keep masks that overlap; else a pixel goes to the highest logit",
-    )
-    _add_outputs(scene)
-
-
-def _add_outputs(scene: "argparse._ArgumentGroup") -> None:
-    scene.add_argument(
-        "--format",
-        metavar="NAME,...",
-        help=f"files to write, of {', '.join(FORMATS)} (default: {','.join(USUAL)})",
-    )
-    scene.add_argument("--shapefile", action="store_true", help=argparse.SUPPRESS)
-    scene.add_argument(
-        "--style",
-        action="store_true",
-        help="store the style in the GeoPackage, too; other readers see it as a second layer",
-    )
-    scene.add_argument(
-        "--shard",
-        metavar="I/N",
-        help="do the I-th of N shares of the windows; shards may share one output folder",
-    )
-    scene.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue a run that was stopped, or join shards once all are done",
-    )
 
 
 def is_scene(image: Path, prompt: Prompt) -> bool:
@@ -164,31 +42,62 @@ def predict_scene(asked: SceneChoice, choice: ModelChoice) -> int:
         FileNotFoundError: a file is missing.
         InputError: a file that cannot be read, or an output that is of another run.
     """
+    with planned(asked, choice, choice.open) as plan:
+        if isinstance(asked.prompt, ClickFile):
+            say(asked.prompt.dropped, asked.prompt.notes)
+        if plan.window != plan.side:
+            print(f"windows of {plan.window} px, shown as {plan.side} px to the model")
+        if not _segment(plan.run, asked):
+            return 0
+        summary = finish(plan.run, asked, choice)
+    _report(summary, asked.output, asked.formats)
+    return 0
+
+
+@dataclass(frozen=True)
+class PlannedScene:
+    """An open scene, ready to be segmented."""
+
+    run: SceneRun
+    window: int
+    """Side of a window, in scene pixels."""
+    side: int
+    """Of the model's input, in pixels."""
+
+
+@contextmanager
+def planned(
+    asked: SceneChoice, choice: ModelChoice, open_predictor: Callable[[], Predictor]
+) -> Iterator[PlannedScene]:
+    """Open a scene and its prompts, then the model, and say which windows are needed.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        InputError: a file that cannot be read.
+    """
     card = choice.card
     bands, stretch = displayed(asked.bands, asked.stretch, card)
     with open_scene(asked.image, bands=bands, stretch=stretch) as scene:
         prompts = _prompts(asked, scene, choice.adapter)
-        predictor = choice.open()
+        predictor = open_predictor()
         model = predictor.model
         window = asked.window
         if window is None:
             window = fitting_window(card.ground_size if card else None, scene, side=model.side)
-        if window != model.side:
-            print(f"windows of {window} px, shown as {model.side} px to the model")
         settings = SceneSettings(window, asked.largest_window, predictor.precision)
-        run = SceneRun(model, scene, prompts, settings)
-        if not _segment(run, asked):
-            return 0
-        summary = run.finish(
-            asked.output,
-            allow_overlap=asked.allow_overlap,
-            formats=asked.formats,
-            rules=asked.rules,
-            style=asked.style,
-            told=told_of_all(asked.image, choice),
-        )
-    _report(summary, asked.output, asked.formats)
-    return 0
+        yield PlannedScene(SceneRun(model, scene, prompts, settings), window, model.side)
+
+
+def finish(run: SceneRun, asked: SceneChoice, choice: ModelChoice) -> SceneSummary:
+    """Write the outputs of a scene whose windows are all done."""
+    return run.finish(
+        asked.output,
+        allow_overlap=asked.allow_overlap,
+        formats=asked.formats,
+        rules=asked.rules,
+        style=asked.style,
+        told=told_of_all(asked.image, choice),
+    )
 
 
 def told_of_all(image: Path, choice: ModelChoice) -> dict[str, str]:
@@ -227,7 +136,6 @@ def _prompts(
         record = clicked_image(asked.image, scene.size, asked.prompt)
     else:
         record = read_scene_points(asked.prompt, scene)
-        say(asked.prompt.dropped, asked.prompt.notes)
     return with_data(scene_points(record, scene.grid), scene)
 
 
@@ -255,12 +163,6 @@ def displayed(
     return None, replace(trained, bands=shown)
 
 
-def parse_formats(args: argparse.Namespace) -> tuple[str, ...]:
-    """Give the formats that are asked for; ``--shapefile`` is the old way to add one."""
-    names = USUAL if args.format is None else scene_formats(args.format)
-    return tuple(dict.fromkeys((*names, "shp"))) if args.shapefile else names
-
-
 def _report(summary: SceneSummary, output: Path, formats: Sequence[str]) -> None:
     print(f"{summary.objects} objects in {summary.windows} windows, {summary.empty} without a mask")
     if summary.cut:
@@ -273,13 +175,3 @@ def _report(summary: SceneSummary, output: Path, formats: Sequence[str]) -> None
     first, *others = [FORMATS[name].files[0] for name in formats]
     endings = [f", {Path(name).suffix}" for name in others]
     print(f"outputs: {output}/{first}{''.join(endings)}")
-
-
-def _shard(text: str | None) -> Shard:
-    """Read ``I/N``."""
-    if text is None:
-        return Shard()
-    number, slash, of = text.partition("/")
-    if not (slash and number.isdecimal() and of.isdecimal()):
-        raise InputError(f"--shard {text}: give I/N, for example 1/4.")
-    return Shard(int(number), int(of))

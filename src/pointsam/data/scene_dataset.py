@@ -17,6 +17,7 @@ from pointsam.data.rasters.data_under_clicks import with_data
 from pointsam.data.rasters.georeference import to_map
 from pointsam.data.rasters.scene import Scene, open_scene
 from pointsam.data.rasters.scene_points import (
+    NoPromptError,
     ScenePoints,
     points_on_scene,
 )
@@ -57,7 +58,7 @@ def read_scene_points(clicks: ClickFile, scene: Scene) -> ImageRecord:
     """
     record = clicks_on(clicks, scene)
     if record is None:
-        raise InputError(f"{clicks.path} has no points for an image named {scene.path.name}.")
+        raise NoPromptError(f"{clicks.path} has no points for an image named {scene.path.name}.")
     return record
 
 

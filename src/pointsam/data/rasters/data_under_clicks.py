@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from pointsam.data.rasters.scene import Scene
-from pointsam.data.rasters.scene_points import ScenePoints
-from pointsam.errors import InputError
+from pointsam.data.rasters.scene_points import NoPromptError, ScenePoints
 
 
 def with_data(points: ScenePoints, scene: Scene) -> ScenePoints:
@@ -15,7 +14,7 @@ def with_data(points: ScenePoints, scene: Scene) -> ScenePoints:
     They are counted with the objects that are not on the scene.
 
     Raises:
-        InputError: no object is left.
+        NoPromptError: no object is left.
     """
     if not points.objects or not scene.may_lack_data:
         return points
@@ -25,7 +24,7 @@ def with_data(points: ScenePoints, scene: Scene) -> ScenePoints:
     kept = [one for one, there in zip(points.objects, seen, strict=True) if there]
     lost = tuple(one.id for one, there in zip(points.objects, seen, strict=True) if not there)
     if not kept:
-        raise InputError(
+        raise NoPromptError(
             f"all {len(lost)} objects lie where {scene.path} has no data: are the points of this "
             "scene, and is its no-data value right?"
         )

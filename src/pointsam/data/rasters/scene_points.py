@@ -15,6 +15,10 @@ MAX_BACKGROUND = 8
 """Most background clicks for one object: the nearest in its window."""
 
 
+class NoPromptError(InputError):
+    """No prompt is on a scene: among many scenes that is no fault."""
+
+
 @dataclass(frozen=True, eq=False)
 class SceneObject:
     """One object to be segmented."""
@@ -51,11 +55,11 @@ def scene_points(record: ImageRecord, grid: Grid) -> ScenePoints:
     """Move the prompts of a scene from its image frame to the global grid.
 
     Raises:
-        InputError: no object has a positive point on the scene.
+        NoPromptError: no object has a positive point on the scene.
     """
     found = points_on_scene(record, grid)
     if not found.objects:
-        raise InputError(
+        raise NoPromptError(
             f"none of the {len(record.instances)} objects has a positive point on "
             f"{record.file_name} ({grid.width} x {grid.height} px): are the points of this scene?"
         )
