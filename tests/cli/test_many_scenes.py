@@ -173,7 +173,7 @@ def kill_a_worker(process):
                 child.send_signal(signal.SIGCONT)
             except psutil.NoSuchProcess:
                 continue
-        time.sleep(0.002)
+        time.sleep(0.02)
     raise AssertionError(f"no worker was seen: {process.stdout.read()}")
 
 
@@ -181,12 +181,12 @@ def kill_a_worker(process):
 def test_two_ray_workers_of_whom_one_is_killed_write_what_one_process_writes():
     pytest.importorskip("ray")
     with started("--output", "here") as here:
-        said, _ = here.communicate(timeout=600)
+        said, _ = here.communicate(timeout=1800)
     assert here.returncode == 1, said
     words = ["--engine", "ray", "--workers", "2", "--batch", "2", "--output", "ray"]
     with started(*words) as process:
         kill_a_worker(process)
-        said, _ = process.communicate(timeout=600)
+        said, _ = process.communicate(timeout=1800)
     assert process.returncode == 1, said
     assert states("ray") == states("here")
     same("here", "ray")

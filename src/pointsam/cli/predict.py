@@ -46,6 +46,7 @@ from pointsam.cli.scene_options import (
     add_scene_arguments,
 )
 from pointsam.cli.shrinking import tell_shrunk
+from pointsam.cli.sources import ADDRESS_HELP, add_source_arguments, parse_source
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.images import read_image
 from pointsam.data.records import Dataset, ImageRecord
@@ -102,6 +103,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_automatic_arguments(parser)
     add_scene_arguments(parser)
     add_many_arguments(parser)
+    add_source_arguments(parser)
     add_outline_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -110,9 +112,9 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     files = parser.add_argument_group("files")
     source = files.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "scene", type=Path, nargs="?", metavar="IMAGE", help="one image, or one scene"
+        "scene", nargs="?", metavar="IMAGE", help=f"one image or scene: a file, {ADDRESS_HELP}"
     )
-    source.add_argument("--image", type=Path, metavar="FILE", help="the same, by name")
+    source.add_argument("--image", metavar="FILE", help="the same, by name")
     source.add_argument(
         "--images", type=Path, metavar="DIR", help="folder of a point file's images"
     )
@@ -168,7 +170,7 @@ class PredictFiles:
             refuse_options(args, CLICK_OPTIONS, "clicks")
         if args.with_boxes and (args.points is None or args.joint):
             raise InputError("--with-boxes takes the boxes of a point file, and not --joint.")
-        image = args.image or args.scene
+        image = parse_source(args, args.image or args.scene)
         if args.point is not None and image is None:
             raise InputError("--point is a click on one image: give --image FILE.")
         if args.images is None:

@@ -12,6 +12,7 @@ from pointsam.cli.clicks import clicked_image
 from pointsam.cli.scene_options import Prompt, SceneChoice
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.data_under_clicks import with_data
+from pointsam.data.rasters.remote import Source
 from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
 from pointsam.data.rasters.scene_points import ScenePoints, scene_points
 from pointsam.data.rasters.stretching import Stretch, stretch_from
@@ -32,7 +33,8 @@ Shown = tuple[tuple[int, int, int] | None, Stretch | tuple[float, float] | None]
 
 def is_scene(image: Path, prompt: Prompt) -> bool:
     """Say whether an image has a place on a map, or its points have."""
-    return (isinstance(prompt, ClickFile) and prompt.on_map) or georeferenced(image)
+    on_map = isinstance(prompt, ClickFile) and prompt.on_map
+    return on_map or isinstance(image, Source) or georeferenced(image)
 
 
 def predict_scene(asked: SceneChoice, choice: ModelChoice) -> int:

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
+from pointsam.data.rasters.remote import Source
 from pointsam.errors import InputError, in_words
 
 CACHE_BYTES = 128 * 2**20
@@ -95,16 +96,19 @@ def open_raster(path: Path, *, typed: bool = False) -> Iterator[rasterio.Dataset
     Raises:
         InputError: no raster that is read, or one that names files elsewhere.
     """
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **CLOSED), warnings.catch_warnings():
+    remote = path if isinstance(path, Source) else None
+    settings = CLOSED if remote is None else remote.settings
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **settings), warnings.catch_warnings():
         # A plain image is a raster whose map is its pixels.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        driver = _driver(path, typed=typed)
         try:
-            dataset = rasterio.open(path, driver=driver)
+            if remote is not None:
+                dataset = rasterio.open(remote.opened, driver=remote.driver)
+            else:
+                dataset = rasterio.open(path, driver=_driver(path, typed=typed))
         except RasterioIOError as error:
-            raise InputError(f"{path} is no raster that can be read ({in_words(error)}).") from (
-                error
-            )
+            told = in_words(error) if remote is None else remote.without_secret(in_words(error))
+            raise InputError(f"{path} is no raster that can be read ({told}).") from error
         with dataset:
             _refuse_elsewhere(path, dataset)
             try:
@@ -112,7 +116,25 @@ def open_raster(path: Path, *, typed: bool = False) -> Iterator[rasterio.Dataset
             except RasterioIOError as error:
                 if "No space left" in str(error):
                     raise  # of what is written meanwhile
-                raise InputError(f"{path} is damaged ({in_words(error)}): get it again.") from error
+                raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: RasterioIOError, *, place: str = "") -> InputError:
+    """Say that pixels cannot be read, and what to do.
+
+    Args:
+        path: of the raster.
+        error: GDAL's.
+        place: where in the raster.
+    """
+    if isinstance(path, Source):
+        told = path.without_secret(in_words(error))
+        return InputError(
+            f"{path} cannot be read{place and f' {place}'} ({told}): does its server answer? "
+            "--resume goes on from here."
+        )
+    told = f"{place}: {in_words(error)}" if place else in_words(error)
+    return InputError(f"{path} is damaged ({told}): get it again, or copy it with gdal_translate.")
 
 
 def refuse_control_points(path: Path, dataset: rasterio.DatasetReader) -> None:
@@ -176,6 +198,11 @@ def _refuse_sidecars(path: Path) -> None:
 
 def _refuse_elsewhere(path: Path, dataset: rasterio.DatasetReader) -> None:
     """Refuse a raster that names its pyramids, its mask or its parts in another place."""
+    if isinstance(path, Source):
+        # All that it may ask for is in its settings; a pyramid in a file of this machine is none.
+        if dataset.tags(ns="OVERVIEWS") or set(dataset.files) - {path.opened}:
+            raise InputError(f"{path} names other files: copy it with gdal_translate first.")
+        return
     tags = dataset.tags(ns="OVERVIEWS")
     for key in ("OVERVIEW_FILE", "MASK_FILE"):
         name = tags.get(key, "").removeprefix(":::BASE:::")

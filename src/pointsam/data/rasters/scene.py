@@ -21,7 +21,7 @@ from pointsam.data.rasters.band_values import (
     without_undeclared,
 )
 from pointsam.data.rasters.georeference import pixel_metres
-from pointsam.data.rasters.opening import open_raster, refuse_control_points
+from pointsam.data.rasters.opening import open_raster, refuse_control_points, unreadable
 from pointsam.data.rasters.stretching import NO_DATA, Stretch, plain_stretch, spread
 from pointsam.data.rasters.windows import Grid, Transform, Window
 from pointsam.errors import InputError, in_words
@@ -122,10 +122,7 @@ class Scene:
             values = in_units(self.dataset, values, self.bands)
         except RasterioIOError as error:
             place = f"at column {x0 - grid.x}, row {y0 - grid.y}"
-            raise InputError(
-                f"{self.path} is damaged ({place}: {in_words(error)}): "
-                "get it again, or copy it with gdal_translate."
-            ) from error
+            raise unreadable(self.path, error, place=place) from error
         pixels[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x] = self.stretch.show(
             values, known
         )

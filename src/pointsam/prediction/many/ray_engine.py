@@ -21,6 +21,8 @@ _CONNECTING = 5.0
 """Seconds in which a cluster must answer."""
 _ABSENT = 300.0
 """Seconds after which it is said that no actor could be started."""
+_STARTS = 3
+"""Times that Ray is started on this machine before that is given up."""
 _MAX_NEW = 10
 """Actors lost as they began, without one unit between, after which the run ends."""
 
@@ -167,18 +169,39 @@ def _connected(cluster: RayCluster) -> Any:
     if address is not None and address != "auto":
         _refuse_silence(address)
     quiet = {"logging_level": "ERROR", "log_to_driver": False}
+    if address is None:
+        _start_here(ray, cluster, quiet)
+        return ray
     try:
-        if address is None:
-            cpus = None if cluster.workers is None else cluster.workers * cluster.cpus
-            ray.init("local", num_cpus=cpus, include_dashboard=False, **quiet)
-        else:
-            ray.init(address, **quiet)
+        ray.init(address, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
+        where = "this machine" if address == "auto" else address
         raise InputError(
-            f"no Ray cluster answers at {address or 'this machine'} ({in_words(error)}): start one "
-            "with 'ray start --head', or leave --ray-address out."
+            f"no Ray cluster answers at {where} ({in_words(error)}): start one with "
+            "'ray start --head', or leave --ray-address out."
         ) from error
     return ray
+
+
+def _start_here(ray: Any, cluster: RayCluster, quiet: dict[str, Any]) -> None:
+    """Start Ray on this machine; it gives itself half a minute, which a busy one may not keep.
+
+    Raises:
+        InputError: it did not start, several times.
+    """
+    cpus = None if cluster.workers is None else cluster.workers * cluster.cpus
+    for left in reversed(range(_STARTS)):
+        try:
+            ray.init("local", num_cpus=cpus, include_dashboard=False, **quiet)
+        except Exception as error:  # Ray raises no narrower one
+            ray.shutdown()
+            if not left:
+                raise InputError(
+                    f"Ray did not start on this machine ({in_words(error)}): is it very busy? "
+                    "--engine local does without."
+                ) from error
+        else:
+            return
 
 
 def _refuse_silence(address: str) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from pointsam.data.rasters.remote import content_of
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject, ScenePoints, scene_tasks
 from pointsam.data.rasters.windows import Window
 from pointsam.errors import InputError
-from pointsam.files import sha256_of
 from pointsam.models.adapters.lora import adapter_hash
 from pointsam.models.encoding import Precision
 from pointsam.models.loading.checkpoints import base_hash
@@ -197,7 +197,7 @@ class SceneRun:
         scene = self._scene
         return {
             "scene": {
-                "content": sha256_of(scene.path),
+                "content": content_of(scene.path),
                 "size": scene.size,
                 "transform": scene.transform,
                 "crs": scene.crs,
