@@ -8,6 +8,7 @@ import yaml
 from pointsam.errors import InputError, in_words
 from pointsam.files import (
     as_text,
+    from_text,
     new_folder,
     read_yaml,
     refuse_existing,
@@ -151,6 +152,11 @@ def test_aliases_of_yaml_are_refused():
     assert read_yaml("a: [1, 2]") == {"a": [1, 2]}
 
 
-@pytest.mark.parametrize(("cell", "written"), [("=2+3", "'=2+3"), ("roof", "roof"), (-1.5, -1.5)])
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [("=2+3", "'=2+3"), ("roof", "roof"), (-1.5, -1.5), ("'=a", "''=a"), ("'a", "'a"), ("", "")],
+)
 def test_no_text_becomes_a_formula(cell, written):
     assert as_text(cell) == written
+    if isinstance(cell, str):
+        assert from_text(written) == cell

@@ -5,9 +5,10 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ _ENCODINGS = {
 
 TEXT_MARKS = tuple(_ENCODINGS)
 """Byte-order marks."""
+
+_COMPUTED = re.compile(r"'*[=+\-@\t\r]")
+"""Beginning of a cell that a table program computes, marked or not."""
 
 _KEPT = 100
 """Characters of a name that its temporary file carries: names may be as long as they can."""
@@ -173,7 +177,12 @@ def read_json(path: Path) -> Any:
 
 def as_text(cell: Any) -> Any:
     """Mark a text that a table program would compute: ``=2+3`` is a name here, and no formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in set("=+-@\t\r") else cell
+    return f"'{cell}" if isinstance(cell, str) and _COMPUTED.match(cell) else cell
+
+
+def from_text(cell: str) -> str:
+    """Take the mark of `as_text` off."""
+    return cell[1:] if cell.startswith("'") and _COMPUTED.match(cell) else cell
 
 
 def read_yaml(text: str) -> Any:
@@ -197,6 +206,15 @@ def sha256_of(path: Path) -> str:
         return digest.hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hashes_of(paths: Sequence[Path]) -> dict[str, str]:
+    """Give the content hash of each file by its name, or by its path where two have one name."""
+    names = [path.name for path in paths]
+    return {
+        path.name if names.count(path.name) == 1 else path.as_posix(): sha256_of(path)
+        for path in paths
+    }
 
 
 @contextmanager

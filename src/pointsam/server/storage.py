@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
-from pointsam.errors import InputError, in_words
+from pointsam.errors import InputError, in_words, reading
 from pointsam.files import replacing
 from pointsam.server.clicked import ClickedObject, ImageState
 
@@ -59,16 +59,12 @@ def read_image_file(path: Path) -> tuple[str, ImageState]:
         InputError: it is damaged, or of a later version.
     """
     content = read_json(path)
-    try:
+    with reading(path, then="move it away to go on without it."):
         if content["version"] > VERSION:
             raise InputError(f"{path} was written by a later version: install that one.")
         objects = [ClickedObject.from_plain(form) for form in content["objects"]]
         state = ImageState({one.id: one for one in objects}, int(content["revision"]))
         return str(content["image"]), state
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is damaged ({in_words(error)}): move it away.") from error
 
 
 def lock_folder(folder: Path) -> IO[str]:

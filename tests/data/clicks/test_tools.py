@@ -312,6 +312,47 @@ def test_supervisely_points(tmp_path):
     }
 
 
+def test_supervisely_projects_are_read_whole(tmp_path):
+    # As the tool's own SDK writes a project: meta.json above, ann and img in each data set, places
+    # of points as whole numbers.
+    for place in ("north", "south"):
+        image(tmp_path / "P" / place / "img/1.jpg")
+        write(tmp_path / "P" / place / "ann/1.jpg.json", {
+            "description": "", "tags": [], "size": {"height": 20, "width": 30},
+            "objects": [{"id": 1, "classId": 2, "labelerLogin": "a", "createdAt": "2024-01-01",
+                         "updatedAt": "2024-01-01", "geometryType": "point", "classTitle": place,
+                         "description": "", "tags": [],
+                         "points": {"exterior": [[7, 5]], "interior": []}}],
+        })  # fmt: skip
+    write(tmp_path / "P/meta.json", {"classes": [], "tags": [], "projectType": "images"})
+    data = read_clicks(tmp_path / "P", images=tmp_path / "P")
+    assert found(data) == {
+        "north/img/1.jpg": [("north", (7, 5, 1))],
+        "south/img/1.jpg": [("south", (7, 5, 1))],
+    }
+
+
+def test_roboflow_exports_of_yolo_are_read(tmp_path):
+    # data.yaml above, a folder of images and one of labels in each split, a hash in each name.
+    name = "field_jpg.rf.0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+    image(tmp_path / "train/images" / f"{name}.jpg")
+    write(tmp_path / "train/labels" / f"{name}.txt", "1 0.5 0.5 0.2 0.2")
+    yaml = "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: ['car', 'ship']\n"
+    write(tmp_path / "data.yaml", f"{yaml}\nroboflow:\n  workspace: a\n  version: 3\n")
+    data = read_clicks(tmp_path / "train/labels", images=tmp_path / "train/images")
+    assert found(data) == {f"{name}.jpg": [("ship", (14.5, 9.5, 1))]}
+
+
+def test_dota_of_all_versions_is_read(tmp_path):
+    # 1.0 and 1.5 begin with two lines on the image, of which gsd may be null; 2.0 has none.
+    box = "4.0 4.0 10.0 4.0 10.0 8.0 4.0 8.0 large-vehicle 1\n"
+    for number, head in enumerate(("imagesource:GoogleEarth\ngsd:0.146\n", "gsd:null\n", "")):
+        image(tmp_path / "I" / f"{number}.png")
+        write(tmp_path / "labelTxt" / f"{number}.txt", head + box)
+    data = read_clicks(tmp_path / "labelTxt", images=tmp_path / "I")
+    assert list(found(data).values()) == [[("large-vehicle", (6.5, 5.5, 1))]] * 3
+
+
 def test_one_image_is_told_by_its_folders(tmp_path):
     for name in ("north/001.jpg", "south/001.jpg"):
         image(tmp_path / "I" / name)
@@ -344,7 +385,8 @@ def test_numbers_that_name_objects_are_kept_and_names_come_back(tmp_path):
     assert ids(data) == [(20, ""), (2, ""), (21, "07"), (7, ""), (22, "north roof")]
     assert data.ids_made
     write_clicks(data, tmp_path / "o.json", images=None)
-    assert read_clicks(tmp_path / "o.json") == replace(data, notes=())
+    again = read_clicks(tmp_path / "o.json")
+    assert replace(again, notes=()) == replace(data, notes=())
     write_clicks(data, tmp_path / "o.csv", images=None)
     assert ids(read_clicks(tmp_path / "o.csv", images=tmp_path / "I")) == ids(data)
 

@@ -200,12 +200,12 @@ def _yolo_click(
         numbers = [float(value) for value in values]
     except ValueError as error:
         raise InputError(f"{place} is not numbers: {line!r}.") from error
-    kind = int(numbers[0])
-    if len(numbers) not in (5, 6) or kind < 0 or kind != numbers[0]:
+    if len(numbers) not in (5, 6) or not numbers[0].is_integer() or numbers[0] < 0:
         raise InputError(
             f"{place} has {len(values)} values, expected a box: class, x, y, width, height."
         )
     height, width = size
+    kind = int(numbers[0])
     return Click(
         image,
         to_middles(numbers[1] * width),

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from pointsam.errors import InputError, in_words
-from pointsam.files import read_text
+from pointsam.files import read_text, read_yaml
 
 NAME_FILES = ("classes.txt", "obj.names", "predefined_classes.txt")
 """Files with one name on each line: of LabelImg and Label Studio, of Darknet and CVAT."""
@@ -51,7 +51,7 @@ def _listed(path: Path) -> dict[int, str]:
 
 def _mapped(path: Path) -> dict[int, str]:
     try:
-        content: Any = yaml.safe_load(read_text(path))
+        content: Any = read_yaml(read_text(path))
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not YAML ({in_words(error)}).") from error
     names = content.get("names") if isinstance(content, Mapping) else None

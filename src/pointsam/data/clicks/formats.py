@@ -23,12 +23,13 @@ from pointsam.data.clicks.labelme import holds_labelme, read_labelme
 from pointsam.data.clicks.pictures import Picture, Pictures
 from pointsam.data.clicks.supervisely import holds_supervisely, read_supervisely
 from pointsam.data.clicks.tables import holds_table, read_table, table_on_map
+from pointsam.data.clicks.twice import told_twice
 from pointsam.data.clicks.values import BACKGROUND
 from pointsam.data.clicks.vector_points import ENDINGS, holds_vector, read_vector
 from pointsam.data.clicks.via import holds_via, read_via
 from pointsam.data.coco.schema import OnFault, refuse
 from pointsam.data.records import Dataset, ImageRecord
-from pointsam.errors import InputError
+from pointsam.errors import InputError, reading
 
 VECTOR = ClickFormat(
     "GeoPackage, Shapefile or another vector file of points",
@@ -78,7 +79,8 @@ class ClickFile:
         self.path = path
         self._content = Content(path)
         self._asked = Asked(negative=negative, layer=layer)
-        self.format = _form_of(self._content)
+        with reading(path):
+            self.format = _form_of(self._content)
         self.notes: list[str] = []
         """Notes on clicks on scenes for the user, one line each."""
         self.dropped: list[str] = []
@@ -87,7 +89,8 @@ class ClickFile:
     @property
     def on_map(self) -> bool:
         """Whether the clicks are places on a map, not on named images."""
-        return self.format.on_map(self._content)
+        with reading(self.path):
+            return self.format.on_map(self._content)
 
     def read(self, images: Path | None = None, *, on_fault: OnFault = refuse) -> Dataset:
         """Read the clicks.
@@ -121,8 +124,10 @@ class ClickFile:
 
     def _read(self, pictures: Pictures, on_fault: OnFault) -> Dataset:
         asked = replace(self._asked, pictures=pictures, on_fault=on_fault)
-        data = self.format.read(self._content, asked)
-        return replace(data, notes=(*pictures.notes, *data.notes))
+        with reading(self.path, what=self.format.name):
+            data = self.format.read(self._content, asked)
+        twice = (f"{self.path}: {line}" for image in data.images for line in told_twice(image))
+        return replace(data, notes=(*pictures.notes, *data.notes, *twice))
 
 
 def _form_of(content: Content) -> ClickFormat:

@@ -9,11 +9,15 @@ from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import category_of, text_of
+from pointsam.data.rasters.images import find_image
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError, in_words
 
 ANN = "ann"
 """Folder of a data set with one file an image, ``img/1.jpg`` being that of ``ann/1.jpg.json``."""
+
+IMG = "img"
+"""Folder of its images."""
 
 INSTANCE = "instance"
 """Tag whose value joins the clicks of one object."""
@@ -37,7 +41,8 @@ def read_supervisely(content: Content, asked: Asked) -> Dataset:
     """
     root = content.path if content.is_folder else content.path.parent
     files = {path: entry for path, entry in content.entries() if _is_annotation(entry)}
-    told = {path: Told.of_path(_image_path(path.relative_to(root))) for path in files}
+    folder = asked.pictures.folder
+    told = {path: Told.of_path(_image_path(path.relative_to(root), folder)) for path in files}
     names = asked.pictures.named(told.values())
     clicks: list[Click] = []
     sizes: dict[str, tuple[int, int]] = {}
@@ -63,10 +68,17 @@ def read_supervisely(content: Content, asked: Asked) -> Dataset:
     return gather(clicks, sizes, negative=asked.negative, dropped=dropped)
 
 
-def _image_path(below: Path) -> str:
-    """Name the image of an annotation file: ``a/ann/1.jpg.json`` is of ``a/1.jpg``."""
-    parts = [part for part in PurePosixPath(below.as_posix()).parts[:-1] if part != ANN]
-    return "/".join([*parts, below.name.removesuffix(".json")])
+def _image_path(below: Path, images: Path | None) -> str:
+    """Name the image of an annotation file: ``a/ann/1.jpg.json`` is of ``a/img/1.jpg``.
+
+    Where that one is not there, it is of ``a/1.jpg``.
+    """
+    name = below.name.removesuffix(".json")
+    parts = PurePosixPath(below.as_posix()).parts[:-1]
+    inside = "/".join([*(IMG if part == ANN else part for part in parts), name])
+    if images is not None and find_image(images, inside) is not None:
+        return inside
+    return "/".join([*(part for part in parts if part != ANN), name])
 
 
 def _clicks(objects: list[dict[str, Any]], name: str, path: Path) -> Iterator[Click]:

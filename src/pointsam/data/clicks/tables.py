@@ -19,7 +19,7 @@ from pointsam.data.clicks.values import category_of, label_of, number_of, text_o
 from pointsam.data.rasters.georeference import DEGREES
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
-from pointsam.files import read_text, replacing
+from pointsam.files import as_text, from_text, read_text, replacing
 from pointsam.prompts import NEGATIVE
 
 COLUMNS = ("image", "x", "y", "label", "class", "instance")
@@ -123,7 +123,10 @@ def read_table(content: Content, asked: Asked) -> Dataset:
 
 
 def write_csv(data: Dataset, path: Path) -> None:
-    """Write a table that `read_table` gives back; images without clicks are not in it."""
+    """Write a table that `read_table` gives back; images without clicks are not in it.
+
+    A text that a table program would compute is marked with an apostrophe, which reading takes off.
+    """
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
@@ -131,9 +134,10 @@ def write_csv(data: Dataset, path: Path) -> None:
             for instance in image.instances:
                 for x, y, label in instance.points:
                     owner = instance.key or instance.id
-                    writer.writerow([image.file_name, x, y, label, instance.category, owner])
+                    row = [image.file_name, x, y, label, instance.category, owner]
+                    writer.writerow([as_text(cell) for cell in row])
             for x, y in image.background_points:
-                writer.writerow([image.file_name, x, y, NEGATIVE, "", ""])
+                writer.writerow([as_text(image.file_name), x, y, NEGATIVE, "", ""])
 
 
 def _of_image(
@@ -239,7 +243,7 @@ def _rows(
         if len(values) != len(columns):
             raise InputError(f"{place} has {len(values)} values for {len(columns)} columns.")
         row = zip(columns, values, strict=True)
-        yield place, {name: value.strip() for name, value in row}
+        yield place, {name: from_text(value.strip()) for name, value in row}
 
 
 def _next_row(path: Path, reader: Any, first: int) -> list[str] | None:

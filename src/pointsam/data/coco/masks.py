@@ -4,12 +4,15 @@ This file imports no torch, so that the processes that convert label rasters sta
 the time, with a third of the memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from pycocotools import mask as coco_mask
+
+_COMPARED = 256
+"""Masks compared with all others at once."""
 
 MAX_DRAWN = 2**30
 """Most pixels of an image whose masks are drawn as a whole."""
@@ -104,6 +107,31 @@ def drawn_iou(
     runs = [{"size": list(size), "counts": _runs_of(s, size)} for s in segmentations]
     packed = coco_mask.frPyObjects(runs, *size)
     return np.asarray(coco_mask.iou(packed, packed, [0] * len(packed)), dtype=np.float64)
+
+
+def overlapping(
+    segmentations: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]],
+    size: tuple[int, int],
+    *,
+    above: float,
+) -> Iterator[tuple[int, int, float]]:
+    """Give the pairs of masks of one image whose IoU is above a bound, and that IoU.
+
+    Some masks are compared with all others at once: a table of all would grow with their square.
+
+    Raises:
+        ValueError: as `rasterise`.
+    """
+    packed: list[Any] = []
+    for segmentation in segmentations:
+        runs = {"size": list(size), "counts": _runs_of(segmentation, size)}
+        packed += coco_mask.frPyObjects([runs], *size)
+    for start in range(0, len(packed), _COMPARED):
+        rows, others = packed[start : start + _COMPARED], packed[start:]
+        table = np.asarray(coco_mask.iou(rows, others, [0] * len(others)), dtype=np.float64)
+        for row, column in np.argwhere(table > above).tolist():
+            if row < column:
+                yield start + row, start + column, float(table[row, column])
 
 
 def _runs_of(

@@ -8,24 +8,20 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, UInt8
-from scipy.spatial import KDTree
 
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.coco.annotations import read_coco
-from pointsam.data.coco.masks import count_drawn, drawn_iou, rasterise
+from pointsam.data.coco.masks import count_drawn, overlapping, rasterise
 from pointsam.data.dataset import read_image_of
 from pointsam.data.prepare.duplicates import BITS, near_pairs, near_pairs_within, perceptual_hash
 from pointsam.data.rasters.images import list_images
-from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
+from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.frames import nearest_pixel
 from pointsam.prompts import POSITIVE
 
 TWICE = 0.8
 """IoU above which two masks of an image look like one object annotated twice."""
-
-ONE_PLACE = 2.0
-"""Pixels within which positive points of two objects look like a double click."""
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 """RGB."""
@@ -80,8 +76,6 @@ def check_points(
         report.faults.append(str(error))
         return None
     report.notes.extend((*data.dropped, *data.notes))
-    for image in data.images:
-        report.notes.extend(f"{path}: {line}" for line in clicked_twice(image))
     report.facts.extend((*_facts(path, data), *_kinds(data)))
     if masks is not None:
         _compare(path, masks, data, report)
@@ -169,40 +163,11 @@ def _kinds(data: Dataset) -> Iterator[str]:
 def _twice(image: ImageRecord) -> Iterator[str]:
     """Name instances whose masks are nearly one."""
     segmentations = [i.segmentation for i in image.instances if i.segmentation is not None]
-    overlaps = np.triu(drawn_iou(segmentations, image.size), k=1)
-    for first, second in np.argwhere(overlaps > TWICE).tolist():
+    for first, second, iou in overlapping(segmentations, image.size, above=TWICE):
         yield (
             f"instances {image.instances[first].id} and {image.instances[second].id} of "
-            f"{image.file_name} are nearly one, IoU {overlaps[first, second]:.2f}"
+            f"{image.file_name} are nearly one, IoU {iou:.2f}"
         )
-
-
-def clicked_twice(image: ImageRecord) -> Iterator[str]:
-    """Name objects that have positive points at one place: most are one, clicked twice."""
-    owners = [
-        (x, y, place)
-        for place, instance in enumerate(image.instances)
-        for x, y, label in instance.points
-        if label == POSITIVE
-    ]
-    if len(owners) < 2:
-        return
-    values = np.array(owners)
-    near = KDTree(values[:, :2]).query_pairs(ONE_PLACE, output_type="ndarray")
-    pairs = {tuple(sorted((int(values[a, 2]), int(values[b, 2])))): int(a) for a, b in near}
-    for (first, second), at in sorted(pairs.items()):
-        if first != second:
-            x, y = values[at, :2].tolist()
-            one, other = (called(image.instances[place]) for place in (first, second))
-            yield (
-                f"instances {one} and {other} of {image.file_name} are clicked at one place, "
-                f"({x:g}, {y:g}): one object twice?"
-            )
-
-
-def called(instance: InstanceRecord) -> str:
-    """Give the user's name of an object."""
-    return instance.key or str(instance.id)
 
 
 def _compare(path: Path, masks: Dataset, points: Dataset, report: Report) -> None:

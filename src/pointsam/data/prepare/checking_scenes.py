@@ -9,7 +9,8 @@ from rasterio.crs import CRS
 
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.clicks.pictures import Picture
-from pointsam.data.prepare.checking import Report, called, click_facts, clicked_twice
+from pointsam.data.clicks.twice import called
+from pointsam.data.prepare.checking import Report, click_facts
 from pointsam.data.rasters.georeference import to_map
 from pointsam.data.rasters.scene import Scene, open_scene
 from pointsam.data.records import Dataset, ImageRecord
@@ -81,7 +82,6 @@ def _check_record(record: ImageRecord, scene: Scene, path: Path, report: Report)
         for row in np.flatnonzero(off).tolist():
             x, y = places[row].tolist()
             report.notes.append(f"{path}: {names[row]} is clicked at ({x:.9g}, {y:.9g}), {why}")
-    report.notes.extend(f"{path}: {line}" for line in clicked_twice(record))
     if not (known & (labels == POSITIVE)).any():
         report.faults.append(
             f"{path}: none of the {len(record.instances)} objects has a positive point on "

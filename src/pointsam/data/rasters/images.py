@@ -36,6 +36,9 @@ _ORIENTATION = 0x0112
 _WIDTH, _HEIGHT, _BITS, _KIND = 256, 257, 258, 339
 """Tags of TIFF: sides, bits a value, and whether values are unsigned numbers (1)."""
 
+_PACKING, _NOT_UNPACKED = 259, (34887, 50001)
+"""Tag of TIFF for how values are packed, and LERC and WebP there."""
+
 _PNG_DEPTH = 24
 """Byte of a PNG file that says how many bits a value has.
 
@@ -198,6 +201,7 @@ def _read_upright(path: Path) -> Image.Image:
     try:
         with opened(path) as image:
             _refuse_large(image, path)
+            _refuse_packed(image, path)
             deep = deeper_than_a_byte(image, path)
             if deep is not None:
                 raise InputError(
@@ -219,12 +223,32 @@ def _fault(path: Path, error: Exception) -> InputError:
             f"{path} is not an image that can be read; rasters of many bands are made 8-bit RGB "
             "by 'pointsam data images'."
         )
-    if "decoder" in str(error) and "not available" in str(error):
+    if ("decoder" in str(error) and "not available" in str(error)) or _gdal_reads(path):
         return InputError(
             f"{path} is packed in a way that is not read here ({in_words(error)}): "
             "write it anew with 'pointsam data images'."
         )
     return InputError(f"{path} is damaged ({in_words(error)}): get it again, or use --skip-broken.")
+
+
+def _gdal_reads(path: Path) -> bool:
+    """Say whether GDAL unpacks the whole of a TIFF, which Pillow does not."""
+    if raster_kind(path, head_of(path)) != "GTiff":
+        return False
+    try:
+        with open_raster(path) as raster:
+            return raster.width * raster.height <= MAX_PIXELS and bool(raster.read(1).size)
+    except InputError:
+        return False
+
+
+def _refuse_packed(image: Image.Image, path: Path) -> None:
+    """Refuse what Pillow's library for TIFF grumbles about on its own before it fails."""
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(_PACKING) in _NOT_UNPACKED:
+        raise InputError(
+            f"{path} is packed in a way that is not read here: write it anew with "
+            "'pointsam data images'."
+        )
 
 
 def _refuse_large(image: Image.Image, path: Path) -> None:

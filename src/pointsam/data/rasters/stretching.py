@@ -27,7 +27,7 @@ from pointsam.data.rasters.band_values import (
 )
 from pointsam.data.rasters.images import can_be_shown, orientation, read_transparent, turn_upright
 from pointsam.data.rasters.opening import open_raster
-from pointsam.errors import InputError, in_words
+from pointsam.errors import DAMAGED, InputError, in_words
 from pointsam.files import replacing
 
 NO_DATA = (124, 116, 104)
@@ -99,7 +99,9 @@ def read_stretch(path: Path) -> Stretch:
         raise FileNotFoundError(f"no stretch {path}: give the {FILE_NAME} of converted images.")
     try:
         return stretch_from(json.loads(path.read_text()))
-    except (ValueError, KeyError, TypeError) as error:
+    except InputError:
+        raise
+    except DAMAGED as error:
         raise InputError(f"{path} is not a stretch ({in_words(error)}).") from error
 
 

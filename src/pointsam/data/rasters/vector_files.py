@@ -1,5 +1,9 @@
 """Vector files (GeoPackage, GeoJSON, Shapefile, ...) as shapes and columns."""
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +14,15 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 
 from pointsam.data.rasters.vector_sources import vector_source
-from pointsam.errors import InputError, in_words
+from pointsam.errors import InputError, in_words, reading
 
 POINTS = (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT)
 POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 READ_ERRORS = (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError)
 """Errors that pyogrio raises for a damaged file."""
+
+_LOG = logging.getLogger("pointsam")
 
 _FARTHEST = 1e12
 """No coordinate of a map is larger, whatever its unit."""
@@ -57,15 +63,19 @@ def read_features(
         FileNotFoundError: no such file.
         InputError: not a vector file, other shapes, several layers, or places off any map.
     """
-    try:
-        with vector_source(path, what=what) as source:
-            chosen = _chosen_layer(source, path, kinds, what, layer)
-            meta, ids, geometry, columns = pyogrio.raw.read(source, layer=chosen, return_fids=True)
-    except READ_ERRORS as error:
-        # What follows a semicolon is GDAL's advice on its own drivers.
-        reason = in_words(error).partition(";")[0].rstrip(".")
-        raise InputError(f"{path} is no vector file of {what} ({reason}).") from error
-    shapes = shapely.from_wkb(geometry if geometry is not None else np.array([], dtype=object))
+    with reading(path, what=f"a vector file of {what}"), _telling(path):
+        try:
+            with vector_source(path, what=what) as source:
+                chosen = _chosen_layer(source, path, kinds, what, layer)
+                meta, ids, geometry, columns = pyogrio.raw.read(
+                    source, layer=chosen, return_fids=True
+                )
+                none: np.ndarray = np.array([], dtype=object)
+                shapes = shapely.from_wkb(none if geometry is None else geometry)
+        except (*READ_ERRORS, shapely.errors.ShapelyError) as error:
+            # What follows a semicolon is GDAL's advice on its own drivers.
+            reason = in_words(error).partition(";")[0].rstrip(".")
+            raise InputError(f"{path} is no vector file of {what} ({reason}).") from error
     there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     if not set(shapely.get_type_id(shapes[there]).tolist()) <= set(kinds):
         raise InputError(f"{path} holds {meta['geometry_type']} shapes, expected {what}.")
@@ -73,6 +83,16 @@ def read_features(
     _refuse_far(path, shapes[kept], ids[kept])
     fields = dict(zip(meta["fields"], (column[kept] for column in columns), strict=True))
     return Features(shapes[kept], ids[kept].tolist(), fields, _known_crs(meta["crs"]))
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Log what GDAL warns of while it reads a file, such as features whose shape is lost."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for text in dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught):
+        _LOG.warning("%s: %s", path, text)
 
 
 def _chosen_layer(

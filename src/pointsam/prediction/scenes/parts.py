@@ -159,7 +159,7 @@ def read_part(path: Path, *, run: str) -> list[SceneMask]:
             SceneMask(index, logits, *numbers)
             for logits, (index, *numbers) in zip(maps, rest, strict=True)
         ]
-    except (InputError, OSError, MemoryError):
+    except (InputError, FileNotFoundError, PermissionError, MemoryError):
         raise
     except Exception as error:  # the errors that numpy raises for a damaged archive
         raise InputError(f"{path} is damaged: delete it and resume the run.") from error
