@@ -119,7 +119,7 @@ VALUES = [
     (MAP_BOXES, "--trim-bridges 0", "--trim-bridges: for COCO masks alone"),
     (LABELS, "--class roof=255 --category object", "--category: for instances without --class"),
     (SPLIT, "--images images", "--images: for --by duplicates and --by place alone"),
-    (IMAGES, "--like stretch.json --bands 1", "--bands: for runs without --like, which says"),
+    (IMAGES, "--like stretch.json --bands 1", "--bands: for runs without --like"),
     (CHECK, "--across-images images", "--across-images: for --across FILE alone"),
     (PART, "--side 128 --threads 1", "--side, --threads: for --images alone"),
     (PART, "--cache cache", "--cache: for --images alone"),

@@ -16,8 +16,8 @@ from pointsam.models.adapters.by_name import find_adapter, shipped_adapters
 from pointsam.models.adapters.card import AdapterCard, read_card
 from pointsam.models.cache import FeatureCache, KeptEmbeddings
 from pointsam.models.encoding import PrecisionChoice
-from pointsam.models.loading.checkpoints import EMBEDDED, base_hash
-from pointsam.prediction.predictor import Predictor, load
+from pointsam.models.loading.checkpoints import base_hash
+from pointsam.prediction.predictor import Predictor, load, usual_base
 from pointsam.progress import Bar
 
 USUAL_CACHE_SIZE = 20.0
@@ -210,7 +210,7 @@ class ModelChoice:
     @property
     def base(self) -> str:
         """Name the model that is loaded: the one asked for, or the adapter's base."""
-        return self.name or (EMBEDDED if self.card is None else self.card.base)
+        return self.name or usual_base(self.adapter, card=self.card)
 
     def open(self) -> Predictor:
         """Load the model with its adapter, on its device.

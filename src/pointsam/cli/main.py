@@ -268,17 +268,21 @@ def _overview() -> str:
 def _reason(error: Exception) -> str | None:
     """Explain an error of the system that the user can correct; None if it is our fault."""
     # Libraries that write files themselves wrap the system's error in one of their own.
-    if getattr(error, "errno", None) in _NO_SPACE or "No space left on device" in str(error):
+    number = getattr(error, "errno", None) or _number_in(str(error))
+    if number in _NO_SPACE:
         return f"the disk is full ({error}): free some space, or name an --output elsewhere."
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "the memory is full: close other programs, or give smaller images or windows."
-    of_system = isinstance(error, OSError) and error.errno in _CANNOT_WRITE
-    if not (of_system or isinstance(error, _USER_FAULTS)):
+    if number not in _CANNOT_WRITE and not isinstance(error, _USER_FAULTS):
         return None
-    assert isinstance(error, OSError)
-    if error.filename is None:
-        return str(error)
-    return f"{error.filename}: {error.strerror}."
+    filename = getattr(error, "filename", None)
+    return str(error) if filename is None else f"{filename}: {os.strerror(number or 0)}."
+
+
+def _number_in(text: str) -> int | None:
+    """Find the system's own words in the message of a library that writes files itself."""
+    known = sorted(_NO_SPACE | _CANNOT_WRITE)
+    return next((number for number in known if os.strerror(number) in text), None)
 
 
 def _stop(message: str, *, status: int = 2) -> int:

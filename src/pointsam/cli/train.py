@@ -30,7 +30,7 @@ from pointsam.data.coco.annotations import pair, read_coco
 from pointsam.data.dataset import folder_images, hash_of_images
 from pointsam.data.rasters.stretching import FILE_NAME, read_stretch
 from pointsam.errors import InputError
-from pointsam.files import refuse_existing, sha256_of
+from pointsam.files import hashes_of, refuse_existing
 from pointsam.training.collapse_monitor import RunCollapsedError
 from pointsam.training.ranks import RankLostError, Ranks, device_of_rank, joined_ranks
 from pointsam.training.run import RunInputs, run_training, settle
@@ -191,7 +191,9 @@ def _train(asked: Training, device: str, ranks: Ranks) -> int:
         if not asked.resume:
             refuse_existing(asked.output)  # before every image is looked at
         start = start_from(asked.start_from) if asked.start_from else None
-        settings = asked.settings({} if start is None else start.settings())
+        settings = asked.settings(
+            {} if start is None else start.settings(named=asked.flags.get("model", {}).get("name"))
+        )
         given = _inputs(asked, settings)
     cache = None if asked.cache is None else asked.cache.open()
     inputs = replace(given, device=device, cache=cache, ranks=ranks, start=start)
@@ -234,8 +236,7 @@ def _folder_inputs(asked: Training, settings: TrainSettings) -> RunInputs:
     return RunInputs(
         data=data,
         images=folder_images(asked.images),
-        sources={path.name: sha256_of(path) for path in files}
-        | {"images": hash_of_images(data, asked.images)},
+        sources=hashes_of(files) | {"images": hash_of_images(data, asked.images)},
         output=asked.output,
         stretch=read_stretch(stretch) if stretch.is_file() else None,
     )

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from safetensors.torch import save_file
 
 from pointsam.errors import InputError
@@ -12,7 +11,7 @@ from pointsam.models.loading.official import to_official
 from pointsam.models.loading.official_hq import to_official_hq
 from pointsam.models.loading.official_sam2 import to_official_sam2, video_memory
 from pointsam.models.loading.official_vit import to_official_vit
-from pointsam.models.loading.state_files import State, read_state
+from pointsam.models.loading.state_files import State, read_state, save_tensors
 from pointsam.models.segmenter import Segmenter
 
 ENDINGS = (".pt", ".pth", ".safetensors")
@@ -57,7 +56,7 @@ def export_checkpoint(model: Segmenter, path: Path, *, memory_from: Path | None 
         if path.suffix == ".safetensors":
             save_file(state, temporary, metadata={"format": "pt"})
         else:
-            torch.save({"model": state} if model.family == "sam2" else state, temporary)
+            save_tensors({"model": state} if model.family == "sam2" else state, temporary)
     return len(state)
 
 

@@ -93,7 +93,7 @@ def gather_candidates(
     """
     for record in records:
         path = store_path(folder, record)
-        if not path.is_file():
+        if not store.is_whole(path):
             image, own = images(record), owned(record)
             frame = ModelFrame(record.size, model.side, model.stride)
             found = find_candidates(

@@ -11,7 +11,7 @@ from pointsam.data.dataset import ImageSource
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.data.scene_chips import SceneChips
 from pointsam.errors import InputError
-from pointsam.files import replacing
+from pointsam.files import read_json, replacing
 from pointsam.labelling.consensus import Reading
 from pointsam.labelling.labels import Labelling, choose_labels, gather_candidates, owned
 from pointsam.labelling.output import LABELS_NAME, SHEET_NAME, draw_doubtful, write_labels
@@ -112,7 +112,7 @@ def _digest(records: Sequence[ImageRecord]) -> str:
 
 def _keep_key(path: Path, key: Mapping[str, Any]) -> None:
     """Save the key of the candidates; refuse a folder whose key is another."""
-    if path.is_file() and json.loads(path.read_text()) != key:
+    if path.is_file() and read_json(path) != json.loads(json.dumps(key)):
         raise InputError(
             f"{path.parent} holds candidates of other clicks, model or settings: go on with those "
             "it began with, or move or delete the folder."

@@ -1,13 +1,18 @@
 """Candidates and evidence on disk, one file an image, so that a labelling can be resumed."""
 
+import logging
 from dataclasses import asdict, fields
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
+from pointsam.errors import DAMAGED
 from pointsam.files import replacing
 from pointsam.labelling.candidates import Candidates
 from pointsam.labelling.evidence import Evidence
+
+_LOG = logging.getLogger("pointsam")
 
 STORE_FORMAT = 2
 """Counted up when a file of an older version cannot be read, or would give other labels."""
@@ -24,6 +29,18 @@ def save(path: Path, candidates: Candidates, evidence: Evidence) -> None:
             was_cut=candidates.cut,
             **asdict(evidence),
         )
+
+
+def is_whole(path: Path) -> bool:
+    """Say whether a file is there and all of it can be read; a damaged one is made anew."""
+    if not path.is_file():
+        return False
+    try:
+        with np.load(path) as stored:
+            return all(stored[name] is not None for name in stored.files)
+    except (*DAMAGED, BadZipFile):
+        _LOG.warning("%s is damaged: its candidates are made anew", path)
+        return False
 
 
 def load_size(path: Path) -> tuple[int, int]:

@@ -215,17 +215,16 @@ def load(
     folder = None if adapter is None else find_adapter(adapter)
     if folder is not None and card is None:
         card = read_card(folder)
-    base, fitting = (EMBEDDED, USUAL_SIDE) if card is None else (card.base, card.side)
-    model = load_segmenter(
-        base if name is None else name, side=fitting if side is None else side, device=device
-    )
+    base = usual_base(folder, card=card) if name is None else name
+    fitting = USUAL_SIDE if card is None else card.side
+    model = load_segmenter(base, side=fitting if side is None else side, device=device)
     chosen = choose_precision(precision, device=device)
     if folder is None:
         return Predictor(model, precision=chosen)
     return Predictor(model.eval(), load_adapter(model, folder, card=card), precision=chosen)
 
 
-def usual_base(adapter: Path | None) -> str:
+def usual_base(adapter: Path | None, *, card: AdapterCard | None = None) -> str:
     """Name the model that is loaded where none is asked for: the adapter's base.
 
     Raises:
@@ -234,7 +233,7 @@ def usual_base(adapter: Path | None) -> str:
     """
     if adapter is None:
         return EMBEDDED
-    base = read_card(adapter).base
+    base = (read_card(adapter) if card is None else card).base
     known = {model.repo for model in KNOWN_MODELS.values()}
     if base in KNOWN_MODELS or base in known or Path(base).exists():
         return base

@@ -129,8 +129,18 @@ def data_key(
 ) -> dict[str, str]:
     """Hash images, points and settings of a run; only the same run may resume its state."""
     names = [record.file_name for record in records]
-    parts = {"list of images": names, "settings": settings.model_dump(mode="json")}
+    parts = {
+        "list of images": names,
+        "clicks": [_clicks_of(record) for record in records],
+        "settings": settings.model_dump(mode="json"),
+    }
     return dict(sources) | {name: _digest(part) for name, part in parts.items()}
+
+
+def _clicks_of(record: ImageRecord) -> list[Any]:
+    """Give all that was read of an image's clicks, whichever file it stood in."""
+    rows = [[i.id, i.category, i.points, i.box, i.weight] for i in record.instances]
+    return [record.file_name, record.size, record.background_points, rows]
 
 
 def _digest(value: Any) -> str:

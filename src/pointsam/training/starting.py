@@ -12,6 +12,7 @@ from pointsam.models.adapters.listing import WEIGHTS_NAME
 from pointsam.models.adapters.lora import Adapter, attach_adapter
 from pointsam.models.loading.checkpoints import load_adapter
 from pointsam.models.segmenter import Segmenter
+from pointsam.prediction.predictor import usual_base
 from pointsam.training.settings import TrainSettings
 
 KEPT = ("side", "rank", "adapt", "first_block")
@@ -31,9 +32,16 @@ class Start:
         """Give the entry about it in the card of the new adapter."""
         return {"name": self.folder.resolve().name, "weights": self.weights_hash}
 
-    def settings(self) -> dict[str, Any]:
-        """Give the settings of the adapter, which the user's settings override."""
-        return {"model": {"name": self.card.base} | self._fixed()}
+    def settings(self, *, named: str | None = None) -> dict[str, Any]:
+        """Give the settings of the adapter, which the user's settings override.
+
+        Args:
+            named: model that the user names; else the adapter's own base is meant.
+
+        Raises:
+            InputError: the adapter's base is not here, and nobody named it.
+        """
+        return {"model": {"name": named or usual_base(self.folder, card=self.card)} | self._fixed()}
 
     def put_on(self, model: Segmenter, settings: TrainSettings) -> Adapter:
         """Load the adapter on its base, ready to be trained.

@@ -10,7 +10,7 @@ import torch
 
 from pointsam.errors import InputError
 from pointsam.files import replacing, sha256_of
-from pointsam.models.loading.state_files import read_tensors
+from pointsam.models.loading.state_files import read_tensors, save_tensors
 from pointsam.training.collapse_monitor import CollapseMonitor
 from pointsam.training.step import Trainer
 
@@ -50,7 +50,7 @@ class TrainState:
             "scaler": self.trainer.scaler.state_dict() if self.trainer.scaler else None,
         }
         with replacing(path) as temporary:
-            torch.save(state, temporary)
+            save_tensors(state, temporary)
             kept = [sha256_of(temporary)]
             if path.is_file():
                 kept.append(sha256_of(path))

@@ -224,6 +224,7 @@ def test_a_card_of_an_earlier_version_means_queries_and_values(tmp_path):
     path = tmp_path / CARD_NAME
     content = yaml.safe_load(path.read_text())
     assert content.pop("adapt") == ["query-value"]
+    content.pop("checksum")
     path.write_text(yaml.safe_dump(content))
     again = small_mobile_sam()
     load_adapter(again, tmp_path)

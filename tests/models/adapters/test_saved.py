@@ -11,7 +11,9 @@ from pointsam.errors import InputError
 from pointsam.models.adapters.card import AdapterCard
 from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.adapters.saved import CONFIG_NAME, WEIGHTS_NAME, load_adapter_weights
+from pointsam.prediction.predictor import load as open_predictor
 from pointsam.prediction.predictor import usual_base
+from pointsam.training.starting import Start
 
 SIDE, FIRST_BLOCK = 128, 2
 
@@ -59,3 +61,9 @@ def test_a_base_that_a_card_names_is_not_downloaded(folder):
     card.save(folder)
     with pytest.raises(InputError, match="give --model the path"):
         usual_base(folder)
+    with pytest.raises(InputError, match="give --model the path"):
+        open_predictor(adapter=folder)
+    start = Start(folder, card, "0")
+    with pytest.raises(InputError, match="give --model the path"):
+        start.settings()
+    assert start.settings(named="mobile_sam")["model"]["name"] == "mobile_sam"

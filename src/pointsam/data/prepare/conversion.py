@@ -1,5 +1,6 @@
 """Converts folders of images and label rasters to one COCO file, in several processes."""
 
+import hashlib
 import json
 import multiprocessing
 from collections.abc import Iterator, Sequence
@@ -13,14 +14,10 @@ from pointsam.data.prepare.label_rasters import LabelRule, find_instances, read_
 from pointsam.data.prepare.layouts import LAYOUTS
 from pointsam.data.rasters.images import ENDINGS, image_size, list_images
 from pointsam.errors import InputError
-from pointsam.files import refuse_existing_file, replacing
+from pointsam.files import refuse_existing_file, replacing, sha256_of
 
 _FEW = 500
 """Up to this number of tiles, starting processes takes longer than the work."""
-
-
-_ENTRY_KEYS = {"file_name", "height", "width", "instances"}
-"""Of a tile in the journal."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def convert(
     """
     refuse_existing_file(output)
     journal = output.with_name(f".{output.name}.unfinished")
-    done = _read_journal(journal, rule)
+    done = _still_so(_read_journal(journal, rule), tiles)
     yield from (tile for tile in tiles if tile.image.name in done)
     todo = [tile for tile in tiles if tile.image.name not in done]
     for tile, entry in zip(todo, _work(todo, rule, workers), strict=True):
@@ -126,7 +123,25 @@ def _convert_tile(tile: Tile, rule: LabelRule) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"{tile.label} {error}") from error
     name = tile.image.name
-    return {"file_name": name, "height": size[0], "width": size[1], "instances": instances}
+    return {
+        "file_name": name,
+        "height": size[0],
+        "width": size[1],
+        "label": sha256_of(tile.label),
+        "instances": instances,
+    }
+
+
+def _still_so(done: dict[str, dict[str, Any]], tiles: Sequence[Tile]) -> dict[str, dict[str, Any]]:
+    """Keep the entries whose label rasters, and whose images' sizes, are what they were."""
+    return {
+        tile.image.name: done[tile.image.name]
+        for tile in tiles
+        if tile.image.name in done
+        and tile.label.is_file()
+        and done[tile.image.name]["label"] == sha256_of(tile.label)
+        and [*image_size(tile.image)] == [done[tile.image.name][s] for s in ("height", "width")]
+    }
 
 
 def _write_journal(path: Path, rule: LabelRule, entry: dict[str, Any]) -> None:
@@ -135,7 +150,7 @@ def _write_journal(path: Path, rule: LabelRule, entry: dict[str, Any]) -> None:
     with path.open("a") as stream:
         if not stream.tell():
             stream.write(json.dumps(asdict(rule)) + "\n")
-        stream.write(json.dumps(entry) + "\n")
+        stream.write(_journal_line(json.dumps(entry)) + "\n")
 
 
 def _read_journal(path: Path, rule: LabelRule) -> dict[str, dict[str, Any]]:
@@ -159,13 +174,18 @@ def _read_journal(path: Path, rule: LabelRule) -> dict[str, dict[str, Any]]:
     return done
 
 
+def _journal_line(text: str) -> str:
+    """Put the checksum of an entry before it."""
+    return f"{hashlib.sha256(text.encode()).hexdigest()} {text}"
+
+
 def _journal_entry(line: str) -> dict[str, Any] | None:
     """Read a line of the journal; None if it is damaged."""
-    try:
-        entry: Any = json.loads(line)
-    except ValueError:
+    text = line.partition(" ")[2]
+    if line != _journal_line(text):
         return None
-    return entry if isinstance(entry, dict) and entry.keys() >= _ENTRY_KEYS else None
+    entry: dict[str, Any] = json.loads(text)
+    return entry
 
 
 def _assemble(entries: list[dict[str, Any]], rule: LabelRule) -> dict[str, Any]:
@@ -177,8 +197,9 @@ def _assemble(entries: list[dict[str, Any]], rule: LabelRule) -> dict[str, Any]:
         "annotations": [],
     }
     for image_id, entry in enumerate(entries, start=1):
-        instances = entry.pop("instances")
-        content["images"].append({"id": image_id, **entry})
+        instances = entry["instances"]
+        image = {key: entry[key] for key in ("file_name", "height", "width")}
+        content["images"].append({"id": image_id, **image})
         for instance in instances:
             category = names.index(instance.pop("category")) + 1
             numbers = {"id": len(content["annotations"]) + 1, "image_id": image_id}

@@ -6,6 +6,7 @@ no file can name another outside its own folder. Both builds of GDAL, rasterio's
 are reached through this file for reading.
 """
 
+import hashlib
 import re
 import warnings
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from xml.etree import ElementTree
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
-from pointsam.data.rasters.remote import Source
+from pointsam.data.rasters.remote import Source, content_of
 from pointsam.errors import InputError, in_words
+from pointsam.files import sha256_of
 
 CACHE_BYTES = 128 * 2**20
 """Of GDAL's blocks."""
@@ -50,6 +52,9 @@ _MOSAIC_TAGS = set(
 
 _SIDECARS = (".ovr", ".msk")
 """Endings of files that GDAL opens beside a raster, with any driver."""
+
+_BESIDE = (".ovr", ".xml")
+"""Endings of files beside a raster that do not decide its pixels."""
 
 _HEAD = 4096
 """First bytes of a file that are read to recognise it."""
@@ -135,6 +140,28 @@ def unreadable(path: Path, error: RasterioIOError, *, place: str = "") -> InputE
         )
     told = f"{place}: {in_words(error)}" if place else in_words(error)
     return InputError(f"{path} is damaged ({told}): get it again, or copy it with gdal_translate.")
+
+
+def raster_hash(path: Path) -> str:
+    """Name a raster by all that decides its pixels: the file, its mask, the parts of a mosaic.
+
+    What other programs leave beside it for themselves (statistics, pyramids) does not count.
+
+    Raises:
+        InputError: no raster that is read.
+    """
+    if isinstance(path, Source):
+        return content_of(path)
+    with open_raster(path, typed=True) as dataset:
+        files = sorted({path.absolute(), *(Path(abspath(name)) for name in dataset.files)})
+        known = [dataset.nodatavals, dataset.scales, dataset.offsets]
+    counted = [file for file in files if file.suffix.lower() not in _BESIDE]
+    if counted == [path.absolute()] and set(known[1]) == {1.0} and set(known[2]) == {0.0}:
+        return sha256_of(path)
+    digest = hashlib.sha256(repr(known).encode())
+    for file in counted:
+        digest.update(f"{file.name} {sha256_of(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def refuse_control_points(path: Path, dataset: rasterio.DatasetReader) -> None:

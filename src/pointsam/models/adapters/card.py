@@ -1,5 +1,6 @@
 """``pointsam.yaml``: what an adapter folder says of itself, so that it is used as it was made."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from pointsam.models.segmenter import QUERY_VALUE, LayerKind
 
 CARD_NAME = "pointsam.yaml"
 PROTOTYPES_NAME = "target_prototypes.safetensors"
+
+
+_CHECKSUM = "checksum: "
+"""Begins the last line of a card; cards of earlier versions have none."""
 
 
 class AdapterCard(BaseModel):
@@ -53,9 +58,10 @@ class AdapterCard(BaseModel):
     """Of the libraries that made it."""
 
     def save(self, folder: Path) -> None:
-        """Write the card."""
+        """Write the card, and in its last line a checksum of the others."""
+        text = yaml.safe_dump(self.model_dump(), sort_keys=False)
         with replacing(folder / CARD_NAME) as temporary:
-            temporary.write_text(yaml.safe_dump(self.model_dump(), sort_keys=False))
+            temporary.write_text(f"{text}{_CHECKSUM}{_digest(text)}\n", encoding="utf-8")
 
 
 def read_card(folder: Path) -> AdapterCard:
@@ -72,14 +78,32 @@ def read_card(folder: Path) -> AdapterCard:
             "'pointsam train' wrote."
         )
     try:
-        content = read_yaml(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        _refuse_changed(path, text)
+        content = read_yaml(text)
         return AdapterCard.model_validate(content)
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, f['loc']))} {f['msg']}".strip() for f in error.errors()]
         raise InputError(
             f"{path} is not an adapter's card ({'; '.join(faults)}): get it again."
         ) from error
+    except InputError:
+        raise
     except (yaml.YAMLError, *DAMAGED) as error:
         raise InputError(
             f"{path} is not an adapter's card ({in_words(error)}): get it again."
         ) from error
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_changed(path: Path, text: str) -> None:
+    """Compare a card with its checksum, where it has one."""
+    before, mark, found = text.rpartition(_CHECKSUM)
+    if mark and before.endswith("\n") and found.strip() != _digest(before):
+        raise InputError(
+            f"{path} is not as it was written (its checksum differs): get it again; if you "
+            "changed it yourself, take its last line out."
+        )

@@ -19,7 +19,7 @@ from pointsam.models.loading.hub import fetch_model
 from pointsam.models.loading.library_folder import load_folder, save_folder
 from pointsam.models.loading.official import to_official
 from pointsam.models.loading.registry import KNOWN_MODELS
-from pointsam.models.loading.state_files import State, read_state, refuse_nan
+from pointsam.models.loading.state_files import State, read_state, refuse_nan, save_tensors
 from pointsam.models.loading.table import RELEASED, released_as
 from pointsam.models.segmenter import Segmenter
 
@@ -123,7 +123,7 @@ def export_official(model: MobileSam, path: Path) -> None:
         if path.suffix == ".safetensors":
             save_file(state, temporary, metadata={"format": "pt"})
         else:
-            torch.save(state, temporary)
+            save_tensors(state, temporary)
 
 
 def base_hash(model: nn.Module) -> str:
@@ -157,7 +157,9 @@ def _by_name(name: str, *, side: int) -> Segmenter:
     if path.is_file():
         return _from_state(read_state(path), name, side=side)
     if _HUB_NAME.match(name) and path.suffix not in _CHECKPOINT_SUFFIXES:
-        return load_folder(fetch_model(name, named=True), side=side, name=name)
+        known_repos = {model.repo for model in KNOWN_MODELS.values()}
+        # A token goes only where the user alone can have named the model.
+        return load_folder(fetch_model(name, named=name not in known_repos), side=side, name=name)
     raise FileNotFoundError(
         f"no model {name!r}: give a known name ({', '.join(KNOWN_MODELS)}), a checkpoint file "
         "or a model folder."

@@ -56,6 +56,16 @@ def read_tensors(path: Path) -> Any:
     )
 
 
+def save_tensors(content: Any, path: Path) -> None:
+    """Write tensors as torch does: to the same bytes, whatever the file is called meanwhile.
+
+    Raises:
+        OSError: the system's own, where torch's writer would say nothing of the reason.
+    """
+    with path.open("wb") as stream:
+        torch.save(content, stream)
+
+
 def fill(model: nn.Module, state: State, name: str) -> None:
     """Load a state dict whose names must all fit, and whose numbers must be numbers."""
     expected = model.state_dict()

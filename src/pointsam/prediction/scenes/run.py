@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pointsam.data.rasters.remote import content_of
+from pointsam.data.rasters.opening import raster_hash
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject, ScenePoints, scene_tasks
 from pointsam.data.rasters.windows import Window
@@ -197,7 +197,7 @@ class SceneRun:
         scene = self._scene
         return {
             "scene": {
-                "content": content_of(scene.path),
+                "content": raster_hash(scene.path),
                 "size": scene.size,
                 "transform": scene.transform,
                 "crs": scene.crs,
