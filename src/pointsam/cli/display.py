@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pointsam.cli.arguments import ModelChoice
+from pointsam.cli.click_files import say
+from pointsam.data.rasters.doubts import doubts_of_ground
 from pointsam.data.rasters.stretching import (
     FILE_NAME,
     Stretch,
@@ -83,9 +85,14 @@ def described(stretch: Stretch) -> str:
 def refuse_other_stretch(folder: Path, model: ModelChoice) -> None:
     """Refuse images that were made 8-bit by another stretch than an adapter's training images.
 
+    Where things are of another size on the ground than in training, that is said.
+
     Raises:
-        InputError: both are known, and they differ.
+        InputError: both stretches are known, and they differ.
     """
+    if model.card is not None and model.card.ground_size is not None:
+        side = model.card.side if model.side is None else model.side
+        say((), doubts_of_ground(folder, side=side, trained=model.card.ground_size))
     trained = None if model.card is None else model.card.stretch
     if trained is None or not (folder / FILE_NAME).is_file():
         return

@@ -12,6 +12,7 @@ from pointsam.cli.clicks import clicked_image
 from pointsam.cli.scene_options import Prompt, SceneChoice
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.data_under_clicks import with_data
+from pointsam.data.rasters.doubts import doubts_of_scene
 from pointsam.data.rasters.remote import Source
 from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
 from pointsam.data.rasters.scene_points import ScenePoints, scene_points
@@ -80,6 +81,7 @@ def planned(
     card = choice.card
     bands, stretch = displayed(asked.bands, asked.stretch, card)
     with open_scene(asked.image, bands=bands, stretch=stretch) as scene:
+        say((), doubts_of_scene(scene, trained=isinstance(stretch, Stretch)))
         prompts = _prompts(asked, scene, choice.adapter)
         predictor = open_predictor()
         model = predictor.model
