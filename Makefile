@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test install lint qgis-plugin clean results results-short
+.PHONY: demo test install lint qgis-plugin clean results results-short fuzz faults
 
 demo: install
 	rm -rf demo-output
@@ -20,6 +20,16 @@ results: install
 # The same script with ten steps a run: shows that it works, and measures nothing.
 results-short: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" STEPS=10 scripts/results.sh results-short 1 1337
+
+# Every reader for MINUTES under a fuzzer that follows coverage; goes on from what it found before.
+MINUTES ?= 10
+fuzz: install
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[fuzz]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzzing --minutes $(MINUTES)
+
+# Every step of every command that writes fails once, and is the last one once; hours.
+faults: install
+	OMP_NUM_THREADS=1 POINTSAM_FAULTS=all $(BIN)/python -m pytest -q tests/faults
 
 lint: install
 	$(BIN)/ruff check
