@@ -23,6 +23,12 @@ from pointsam.progress import Bar
 USUAL_CACHE_SIZE = 20.0
 """Gigabytes."""
 
+MODEL_OPTIONS = (
+    *("model", "adapter", "side", "device", "precision", "threads"),
+    *("cache", "cache_size", "cache_precision"),
+)
+"""The options of `add_model_arguments`, by their name among the arguments."""
+
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Ask for a model, an adapter on it and the machine it runs on."""

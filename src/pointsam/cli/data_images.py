@@ -61,7 +61,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Convert a folder."""
     if args.like is not None:
-        refuse_options(args, ("bands",), "runs without --like, which names the bands,")
+        refuse_options(args, ("bands",), "runs without --like, which says which bands are shown,")
     paths = list_images(args.input)
     if not paths:
         raise InputError(f"{args.input} holds no images.")

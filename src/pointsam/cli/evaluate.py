@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from pointsam.cli.arguments import (
+    MODEL_OPTIONS,
     ModelChoice,
     add_model_arguments,
     add_skip_broken,
@@ -30,21 +31,14 @@ from pointsam.files import new_folder, refuse_existing, sha256_of
 from pointsam.prediction.predictor import Predictor
 from pointsam.progress import Bar
 
-MODEL_OPTIONS = (
+PREDICTION_OPTIONS = (
     "images",
     "points",
     "negative",
     "layer",
     "with_boxes",
     "skip_broken",
-    "model",
-    "adapter",
-    "side",
-    "device",
-    "threads",
-    "cache",
-    "cache_size",
-    "cache_precision",
+    *MODEL_OPTIONS,
 )
 """Options without effect on masks that are given."""
 
@@ -152,7 +146,7 @@ class Scoring:
 def run(args: argparse.Namespace) -> int:
     """Evaluate."""
     if args.masks is not None:
-        refuse_options(args, MODEL_OPTIONS, "scores of a model")
+        refuse_options(args, PREDICTION_OPTIONS, "scores of a model")
         refuse_existing(args.output)
         return _score_given(args.annotations, args.masks, args.output)
     asked = Scoring.parse(args)

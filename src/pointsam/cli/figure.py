@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pointsam.cli.arguments import (
+    MODEL_OPTIONS,
     ModelChoice,
     add_model_arguments,
     add_skip_broken,
@@ -31,14 +32,7 @@ IMAGE_OPTIONS = (
     "only",
     "skip_broken",
     "sheet",
-    "model",
-    "adapter",
-    "side",
-    "device",
-    "threads",
-    "cache",
-    "cache_size",
-    "cache_precision",
+    *MODEL_OPTIONS,
 )
 """Options without effect on a part of a scene, where no model runs."""
 

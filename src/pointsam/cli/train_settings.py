@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from pointsam.errors import InputError, in_words
+from pointsam.models.segmenter import LAYER_KINDS
 from pointsam.training.settings import merged
 
 SETTING_FLAGS = {
@@ -45,7 +46,7 @@ def add_settings(settings: "argparse._ArgumentGroup") -> None:
     settings.add_argument(
         "--adapt",
         nargs="+",
-        choices=["query-value", "attention", "mlp", "decoder"],
+        choices=LAYER_KINDS,
         help="layers that LoRA changes: in the encoder the queries and values (if not given), all "
         "of attention, or the MLPs; the mask decoder",
     )

@@ -116,13 +116,34 @@ class Decoding(nn.Module):
         return found.low_res_logits, found.iou_prediction
 
 
-class Decoder(nn.Module):
-    """Gives the single mask in the image, SAM's estimate of its IoU, and its low-res logits."""
+class ObjectDecoder(nn.Module):
+    """Decodes one object in the image: its mask, SAM's estimate of its IoU, low-res logits.
+
+    The decoders below name their inputs as the tools do.
+    """
 
     def __init__(self, model: Segmenter) -> None:
         super().__init__()
         self.side = model.side
         self.decoding = Decoding(model)
+
+    def answer(
+        self,
+        embedding: Embedding,
+        point_coords: Tensor,
+        point_labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+        orig_im_size: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Decode; points are in the frame of 1024 pixels."""
+        points = point_coords * (self.side / TOOL_SIDE)
+        low_res, rating = self.decoding(embedding, points, point_labels, mask_input, has_mask_input)
+        return in_image(low_res, orig_im_size, side=self.side), rating, low_res
+
+
+class Decoder(ObjectDecoder):
+    """SAM's decoder."""
 
     def forward(
         self,
@@ -133,20 +154,13 @@ class Decoder(nn.Module):
         has_mask_input: Tensor,
         orig_im_size: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Decode one object; points are in the frame of 1024 pixels."""
-        points = point_coords * (self.side / TOOL_SIDE)
-        embedding = Embedding(image_embeddings)
-        low_res, rating = self.decoding(embedding, points, point_labels, mask_input, has_mask_input)
-        return in_image(low_res, orig_im_size, side=self.side), rating, low_res
+        """Decode one object."""
+        given = (point_coords, point_labels, mask_input, has_mask_input, orig_im_size)
+        return self.answer(Embedding(image_embeddings), *given)
 
 
-class HQDecoder(nn.Module):
-    """SAM-HQ's decoder: as `Decoder`, but it reads early features of the encoder, too."""
-
-    def __init__(self, model: Segmenter) -> None:
-        super().__init__()
-        self.side = model.side
-        self.decoding = Decoding(model)
+class HQDecoder(ObjectDecoder):
+    """SAM-HQ's decoder, which reads early features of the encoder, too."""
 
     def forward(
         self,
@@ -159,10 +173,8 @@ class HQDecoder(nn.Module):
         orig_im_size: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Decode one object; the early features are a stack of one map."""
-        points = point_coords * (self.side / TOOL_SIDE)
-        embedding = Embedding(image_embeddings, (interm_embeddings[0],))
-        low_res, rating = self.decoding(embedding, points, point_labels, mask_input, has_mask_input)
-        return in_image(low_res, orig_im_size, side=self.side), rating, low_res
+        given = (point_coords, point_labels, mask_input, has_mask_input, orig_im_size)
+        return self.answer(Embedding(image_embeddings, (interm_embeddings[0],)), *given)
 
 
 class PyramidDecoder(nn.Module):

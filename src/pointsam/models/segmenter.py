@@ -8,7 +8,7 @@ Embedding -> ``prepare`` (once an image) -> ImageTerms -> ``decode_chunk`` (for 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -76,7 +76,7 @@ class MaskLogits:
 LayerKind = Literal["query-value", "attention", "mlp", "decoder"]
 """Linear layers that an adapter may change: what makes queries and values in the encoder's
 attention; all of that attention's; those of the encoder's MLPs; those of the mask decoder."""
-LAYER_KINDS: tuple[LayerKind, ...] = ("query-value", "attention", "mlp", "decoder")
+LAYER_KINDS: tuple[LayerKind, ...] = get_args(LayerKind)
 QUERY_VALUE: tuple[LayerKind, ...] = ("query-value",)
 """What an adapter changes where nothing else is asked for."""
 
@@ -151,7 +151,7 @@ class Segmenter(nn.Module, ABC):
         """Run the encoder up to the first block that an adapter may change; no gradient."""
 
     @abstractmethod
-    def encode_adapted(self, stem: FrozenFeatures) -> Embedding:
+    def encode_adapted(self, frozen: FrozenFeatures) -> Embedding:
         """Run the rest of the encoder, with gradient where the adapter has weights."""
 
     @abstractmethod

@@ -1,19 +1,14 @@
 """Saves clicks and masks as files that other commands and programs read."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from errno import ENOSPC
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
-import pyogrio
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from rasterio.crs import CRS
 
 from pointsam.data.clicks.writers import write_clicks
@@ -24,6 +19,7 @@ from pointsam.data.rasters.georeference import (
     move_points,
     to_map,
 )
+from pointsam.data.rasters.vector_writing import write_features
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.frames import to_edges
@@ -35,10 +31,8 @@ from pointsam.server.storage import save_json
 
 SAVED = "saved"
 """Folder of a project for saved files."""
-_MIN_FREE = 2**20
 _MAX_PIXELS = 2**27
 """Of a label raster, which is drawn in memory."""
-_DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,22 +242,5 @@ def _write(
         raise InputError("no object has a mask yet, so there is nothing to save.")
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / path.name
-        try:
-            pyogrio.raw.write(
-                str(temporary),
-                np.array(shapely.to_wkb(shapes), dtype=object),
-                list(fields.values()),
-                list(fields),
-                geometry_type=kind,
-                crs=crs,
-                driver=_DRIVERS[path.suffix],
-                # Released tools warn of the newest version of the format.
-                dataset_options={"VERSION": "1.2"} if path.suffix == ".gpkg" else None,
-                layer=path.stem,
-            )
-        except (DataSourceError, DataLayerError, FeatureError) as error:
-            # On a full disk SQLite says that a table is missing.
-            if shutil.disk_usage(path.parent).free < _MIN_FREE:
-                raise OSError(ENOSPC, os.strerror(ENOSPC), str(path)) from error
-            raise
+        write_features(temporary, shapes, fields, kind=kind, crs=crs, layer=path.stem)
         temporary.replace(path)

@@ -1,6 +1,6 @@
 """A session of the page: clicks change the project, and the model gives masks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -141,14 +141,8 @@ class Session:
         Raises:
             InputError: the image cannot be read.
         """
-        picture = self._picture(number)
-        state = self.project.states[number]
-        missing = [one for one in state.objects.values() if one.mask is None]
-        windows = {self.engine.window_of(picture, one.points) for one in missing}
-        changed = self._masks_in(picture, state, windows)
-        if changed:
-            self.project.change(number, changed, undoable=False)
-        return changed
+        missing = [one for one in self.project.states[number].objects.values() if one.mask is None]
+        return self._keep(number, self._made_again(number, missing))
 
     def rejoin(self, number: int) -> Changed:
         """Make the masks of an image that another setting for joint masks changes.
@@ -156,13 +150,8 @@ class Session:
         Raises:
             InputError: the image cannot be read.
         """
-        picture = self._picture(number)
-        state = self.project.states[number]
-        windows = {self.engine.window_of(picture, one.points) for one in state.objects.values()}
-        changed = self._masks_in(picture, state, windows)
-        if changed:
-            self.project.change(number, changed, undoable=False)
-        return changed
+        objects = self.project.states[number].objects
+        return self._keep(number, self._made_again(number, objects.values()))
 
     def renew(self, number: int) -> Changed:
         """Make all masks of an image again with the present model, and keep the former ones, too.
@@ -170,14 +159,22 @@ class Session:
         Raises:
             InputError: the image cannot be read.
         """
-        picture = self._picture(number)
-        state = self.project.states[number]
-        windows = {self.engine.window_of(picture, one.points) for one in state.objects.values()}
-        made = self._masks_in(picture, state, windows)
+        objects = self.project.states[number].objects
+        made = self._made_again(number, objects.values())
         changed: Changed = {
-            key: None if one is None else replace(one, before=state.objects[key].mask)
+            key: None if one is None else replace(one, before=objects[key].mask)
             for key, one in made.items()
         }
+        return self._keep(number, changed)
+
+    def _made_again(self, number: int, objects: Iterable[ClickedObject]) -> Changed:
+        """Decode the changed objects in the windows of some objects of an image."""
+        picture = self._picture(number)
+        windows = {self.engine.window_of(picture, one.points) for one in objects}
+        return self._masks_in(picture, self.project.states[number], windows)
+
+    def _keep(self, number: int, changed: Changed) -> Changed:
+        """Save new masks, which undo does not take back."""
         if changed:
             self.project.change(number, changed, undoable=False)
         return changed

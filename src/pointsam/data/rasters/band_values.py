@@ -10,6 +10,8 @@ from jaxtyping import Bool
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window
 
+from pointsam.errors import InputError
+
 UNDECLARED = (-9999, -99999, -999, -32768, -32767, -3.4028234663852886e38, 65535)
 """Values that mean "no data" in many files, even if the file does not declare it."""
 
@@ -124,3 +126,28 @@ def known_pixels(
     if np.issubdtype(values.dtype, np.floating):
         known &= np.isfinite(values).all(axis=0)
     return known
+
+
+def refuse_other_colours(
+    path: Path, raster: rasterio.DatasetReader, bands: Sequence[int] | None = None
+) -> None:
+    """Refuse bands whose values are no brightness: numbers of a palette, or a negative.
+
+    Args:
+        path: of the raster, for the message.
+        raster: open.
+        bands: that are shown, from 1; all of them if not given.
+
+    Raises:
+        InputError: the message says how to convert the file.
+    """
+    if ColorInterp.palette in [raster.colorinterp[band - 1] for band in bands or raster.indexes]:
+        raise InputError(
+            f"{path} holds colour numbers, not colours: "
+            "write RGB first with gdal_translate -expand rgb."
+        )
+    if raster.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES":
+        raise InputError(
+            f"{path} is a negative (0 is white): turn it over first, "
+            "with gdal_translate -scale LOW HIGH HIGH LOW."
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from jaxtyping import Bool, Float, UInt8
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as FileWindow
 
@@ -18,6 +18,7 @@ from pointsam.data.rasters.band_values import (
     known_pixels,
     natural_bands,
     natural_range,
+    refuse_other_colours,
     without_undeclared,
 )
 from pointsam.data.rasters.georeference import pixel_metres
@@ -192,16 +193,7 @@ def _check(scene: Scene) -> None:
         )
     if any(np.issubdtype(dataset.dtypes[band - 1], np.complexfloating) for band in scene.bands):
         raise InputError(f"{scene.path} holds complex numbers: write their amplitude first.")
-    if ColorInterp.palette in [dataset.colorinterp[band - 1] for band in scene.bands]:
-        raise InputError(
-            f"{scene.path} holds colour numbers, not colours: "
-            "write RGB first with gdal_translate -expand rgb."
-        )
-    if dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES":
-        raise InputError(
-            f"{scene.path} is a negative (0 is white): turn it over first, "
-            "with gdal_translate -scale LOW HIGH HIGH LOW."
-        )
+    refuse_other_colours(scene.path, dataset, scene.bands)
 
 
 def _refuse_deep(scene: Scene) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import rasterio
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
-from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from pointsam.data.rasters.band_values import (
@@ -23,6 +22,7 @@ from pointsam.data.rasters.band_values import (
     known_pixels,
     natural_bands,
     natural_range,
+    refuse_other_colours,
     without_undeclared,
 )
 from pointsam.data.rasters.images import can_be_shown, orientation, read_transparent, turn_upright
@@ -157,7 +157,7 @@ def find_stretch(
             _check(path, raster, chosen)
             usual = natural_range(raster, chosen)
             if percent or usual is None:
-                _refuse_other_colours(path, raster)
+                refuse_other_colours(path, raster)
                 samples.append(without_undeclared(_sample(raster, chosen), path))
     if not samples:
         return replace(plain_stretch(chosen, *(usual or (0, 255))), kind="bytes")
@@ -201,7 +201,7 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
             Image.fromarray(seen[..., :3].copy()).save(output)
             return
         _check(path, raster, stretch.bands)
-        _refuse_other_colours(path, raster)
+        refuse_other_colours(path, raster)
         turn = 1 if raster.crs else orientation(path)
         if output.suffix.lower() == ".png" or turn > 1:
             whole = Window(0, 0, raster.width, raster.height)
@@ -224,19 +224,6 @@ def _check(path: Path, raster: rasterio.DatasetReader, bands: tuple[int, int, in
         raise InputError(f"{path} has {raster.count} bands, not {missing}; they count from 1.")
     if any(np.issubdtype(raster.dtypes[band - 1], np.complexfloating) for band in bands):
         raise InputError(f"{path} holds complex numbers: write their amplitude first.")
-
-
-def _refuse_other_colours(path: Path, raster: rasterio.DatasetReader) -> None:
-    if ColorInterp.palette in raster.colorinterp:
-        raise InputError(
-            f"{path} holds colour numbers, not colours: "
-            "write RGB first with gdal_translate -expand rgb."
-        )
-    if raster.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES":
-        raise InputError(
-            f"{path} is a negative (0 is white): turn it over first, "
-            "with gdal_translate -scale LOW HIGH HIGH LOW."
-        )
 
 
 def _sample(raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> np.ndarray:

@@ -93,9 +93,9 @@ class LibrarySegmenter(Segmenter):
                 kept.append(features)
         return FrozenFeatures((features, *kept))
 
-    def encode_adapted(self, stem: FrozenFeatures) -> Embedding:
+    def encode_adapted(self, frozen: FrozenFeatures) -> Embedding:
         """Run the other blocks and what follows them."""
-        features, *kept = stem.tensors
+        features, *kept = frozen.tensors
         for index, block in enumerate(self.blocks[self.first_block :], start=self.first_block):
             features = self.run_block(partial(self.run_one, block), features)
             if index in self.kept_blocks():

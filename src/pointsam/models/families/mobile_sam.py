@@ -53,9 +53,9 @@ class MobileSam(Segmenter):
         """Run the blocks at stride 4 and 8, where two thirds of the time go."""
         return FrozenFeatures((self.image_encoder.below(pixels, block=self.first_block),))
 
-    def encode_adapted(self, stem: FrozenFeatures) -> Embedding:
+    def encode_adapted(self, frozen: FrozenFeatures) -> Embedding:
         """Run the attention blocks at stride 16 and the neck."""
-        [features] = stem.tensors
+        [features] = frozen.tensors
         image = self.image_encoder.above(features, block=self.first_block, run=self.run_block)
         return Embedding(image.to(self.dtype))
 

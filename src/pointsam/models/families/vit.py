@@ -1,13 +1,47 @@
 """The plain ViT encoder of SAM and SAM-HQ, run piece by piece, at any side, in little memory."""
 
+from collections.abc import Iterator
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import PreTrainedModel
 
 from pointsam.errors import InputError
 from pointsam.models.decoders.library_types import PlainVit, PlainVitAttention, PlainVitLayer
+from pointsam.models.families.library import LibrarySegmenter
 from pointsam.models.segmenter import AdaptedModule
+
+
+class VitSegmenter(LibrarySegmenter):
+    """A model of the library with SAM's plain ViT encoder; a family adds what its decoder reads."""
+
+    title: ClassVar[str]
+    """Name of the family in messages."""
+    blocks_name = "vision_encoder.layers"
+    mlp_names = ("mlp.lin1", "mlp.lin2")
+
+    def __init__(self, sam: PreTrainedModel, *, side: int) -> None:
+        stride = sam.config.vision_config.patch_size
+        require_side(side, multiple=stride, family=self.title)
+        super().__init__(sam, side=side)
+        self.stride = stride
+        # Points are measured in the side at hand, as the grid of cells is.
+        self.sam.prompt_encoder.input_image_size = side
+
+    def embed(self, pixels: Float[Tensor, "images 3 side side"]) -> Tensor:
+        """Give each patch its token."""
+        return embed_patches(self.sam.vision_encoder, pixels)
+
+    def run_one(self, block: nn.Module, features: Tensor) -> Tensor:
+        """Run one block."""
+        return run_layer(block, features)
+
+    def query_value(self, name: str, block: nn.Module) -> Iterator[AdaptedModule]:
+        """Name the fused projection."""
+        yield fused_projection(f"{name}.attn.qkv", block)
 
 
 def require_side(side: int, *, multiple: int, family: str) -> None:

@@ -1,21 +1,15 @@
 """Writes the masks of a scene: polygons with attributes, and a raster of instance numbers."""
 
-import os
-import shutil
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from errno import ENOSPC
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import pyogrio
 import rasterio
 import shapely
 from jaxtyping import Float
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from rasterio.crs import CRS
 from rasterio.shutil import copy as copy_raster
 
@@ -30,6 +24,7 @@ from pointsam.data.rasters.opening import CACHE_BYTES
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject
 from pointsam.data.rasters.vector_files import POLYGONS, read_features
+from pointsam.data.rasters.vector_writing import write_features
 from pointsam.data.rasters.windows import Box, Grid
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing_file, replacing
@@ -41,14 +36,6 @@ from pointsam.prediction.scenes.outlines import OwnerTracer, trace
 LAYER = "instances"
 BLOCK = 512
 """Side of the tiles of the instance raster, in pixels."""
-
-GPKG_OPTIONS = {"VERSION": "1.2"}
-"""Older than the newest version of the format, of which released tools warn."""
-
-MIN_FREE = 2**20
-"""Bytes; a disk with less free space counts as full, whatever the error says."""
-
-DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +115,7 @@ def write_polygons(
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / path.name
         layer = LAYER if path.suffix == ".gpkg" else path.stem
-        _write(temporary, geometry, fields, kind="MultiPolygon", crs=crs, layer=layer)
+        write_features(temporary, geometry, fields, kind="MultiPolygon", crs=crs, layer=layer)
         for written in sorted(Path(folder).iterdir()):  # a Shapefile is several files
             written.replace(path.parent / written.name)
 
@@ -155,7 +142,7 @@ def write_boxes_of(polygons: Path, path: Path) -> int:
     boxes = shapely.polygons(np.stack(corners)) if corners else np.array([], dtype=object)
     with replacing(path) as temporary:
         temporary.unlink()  # GDAL makes a file, but does not fill an empty one
-        _write(
+        write_features(
             temporary, boxes, _storable(found.fields), kind="Polygon", crs=found.crs, layer="boxes"
         )
     return len(boxes)
@@ -187,38 +174,6 @@ def _storable(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         taken.add(free.lower())
         kept[free] = values
     return kept
-
-
-def _write(
-    path: Path,
-    shapes: np.ndarray,
-    fields: Mapping[str, np.ndarray],
-    *,
-    kind: str,
-    crs: str | None,
-    layer: str,
-) -> None:
-    """Write shapes and their fields in the format of the path's ending."""
-    with warnings.catch_warnings():
-        # The polygons of a scene without a coordinate system have none.
-        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-        try:
-            pyogrio.raw.write(
-                str(path),
-                np.array(shapely.to_wkb(shapes), dtype=object),
-                list(fields.values()),
-                list(fields),
-                geometry_type=kind,
-                crs=crs,
-                driver=DRIVERS[path.suffix],
-                dataset_options=GPKG_OPTIONS if path.suffix == ".gpkg" else None,
-                layer=layer,
-            )
-        except (DataSourceError, DataLayerError, FeatureError) as error:
-            # On a full disk SQLite says that a table is missing.
-            if shutil.disk_usage(path.parent).free < MIN_FREE:
-                raise OSError(ENOSPC, os.strerror(ENOSPC), str(path)) from error
-            raise
 
 
 def write_labels(

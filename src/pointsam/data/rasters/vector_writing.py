@@ -1,0 +1,65 @@
+"""Writes shapes with their fields as GeoPackage, GeoJSON, Shapefile or FlatGeobuf."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Mapping
+from errno import ENOSPC
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+
+DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf"}
+
+GPKG_OPTIONS = {"VERSION": "1.2"}
+"""Older than the newest version of the format, of which released tools warn."""
+
+MIN_FREE = 2**20
+"""Bytes; a disk with less free space counts as full, whatever the error says."""
+
+
+def write_features(
+    path: Path,
+    shapes: np.ndarray,
+    fields: Mapping[str, np.ndarray],
+    *,
+    kind: str,
+    crs: str | None,
+    layer: str,
+) -> None:
+    """Write shapes and their fields in the format of the path's ending.
+
+    Args:
+        path: that is written in place; callers give a temporary one.
+        shapes: Shapely's.
+        fields: by name, one value for each shape.
+        kind: of the shapes, such as ``MultiPolygon``.
+        crs: as WKT or a code; None for shapes without a coordinate system.
+        layer: its name.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    with warnings.catch_warnings():
+        # The polygons of a scene without a coordinate system have none.
+        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+        try:
+            pyogrio.raw.write(
+                str(path),
+                np.array(shapely.to_wkb(shapes), dtype=object),
+                list(fields.values()),
+                list(fields),
+                geometry_type=kind,
+                crs=crs,
+                driver=DRIVERS[path.suffix],
+                dataset_options=GPKG_OPTIONS if path.suffix == ".gpkg" else None,
+                layer=layer,
+            )
+        except (DataSourceError, DataLayerError, FeatureError) as error:
+            # On a full disk SQLite says that a table is missing.
+            if shutil.disk_usage(path.parent).free < MIN_FREE:
+                raise OSError(ENOSPC, os.strerror(ENOSPC), str(path)) from error
+            raise
