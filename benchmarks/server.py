@@ -4,6 +4,8 @@
 
 Images are drawn. Each client clicks on image after image and waits for its mask before the next
 click. "first" is a click on an image whose embedding is not there yet; the others are "warm".
+"CPU s a click" is of the server, over all clicks: on a machine that does much else it says more
+than the time that went by.
 Memory is the server's own, at the start, after half and after all clicks.
 """
 
@@ -102,7 +104,7 @@ async def load(address, pid, args):
             if done == args.clicks // 2:
                 memory["half"] = resident(pid)
 
-    since = time.perf_counter()
+    since, spent = time.perf_counter(), cpu_seconds(pid)
     async with httpx.AsyncClient(base_url=address, timeout=600) as session:
         if args.joint:
             await session.put("api/settings", json={"joint": True})
@@ -118,6 +120,7 @@ async def load(address, pid, args):
         "threads": args.threads,
         "load": os.getloadavg()[0],
         "clicks a second": done / wall,
+        "CPU s a click": (cpu_seconds(pid) - spent) / done,
         **{
             f"{kind} p{percent}": float(np.percentile(values, percent))
             for kind, values in seconds.items()
@@ -132,6 +135,12 @@ def resident(pid):
     """Memory of a process in MiB."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
+def cpu_seconds(pid):
+    """Time that a process has had on the CPU: what other programs do does not change it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def show(found):
