@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 TILE, PIXEL = 512, 0.5
 LEFT, TOP, CRS = 400_000, 5_800_000, "EPSG:32633"
 WINDOW = "1400x900x24"
-COLOURS = 96
+COLOURS = 256
 """Of a picture: a picture of a map in all its colours is ten times as large."""
 
 
@@ -153,7 +153,11 @@ def side_by_side(pictures, path):
 def save(picture, path):
     """Save with few colours; the maps alone are parts of another picture."""
     if not path.name.startswith("map_"):
-        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        # Coverage keeps the small, pure colours of a legend; the median would melt them.
+        few = picture.convert("RGB").quantize(
+            COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
+        few.save(path, optimize=True)
         sys.stdout.write(f"{path}: {path.stat().st_size // 1024} KB\n")
 
 

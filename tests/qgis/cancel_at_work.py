@@ -1,4 +1,4 @@
-"""Algorithms that are cancelled, then run again: ``/usr/bin/python3 cancel_at_work.py FOLDER``.
+"""One algorithm, cancelled, then run again: ``/usr/bin/python3 cancel_at_work.py FOLDER NAME``.
 
 The folder holds ``wide.tif`` and ``clicks.geojson``. Prints one JSON object of facts, which
 ``test_cancel.py`` judges.
@@ -22,6 +22,14 @@ from qgis.testing import start_app
 
 MARK = "POINTSAM_CANCEL_TEST"
 """A variable that every process below this one has."""
+
+
+CASES = {
+    "segmentclicked": ("segmenting", "found.gpkg", {}, True),
+    "label": ("labelling", "labels.gpkg", {}, True),
+    "adapt": ("adapting", "adapter", {"EPOCHS": 9}, False),
+}
+"""Stage that is cancelled, output, more parameters, and whether the second run goes to its end."""
 
 
 class Heard(QgsProcessingFeedback):
@@ -87,7 +95,7 @@ def cancel_and_go_on(algorithm, given, stage, *, to_end):
     return facts
 
 
-def main(folder):
+def main(folder, name):
     start_app()
     sys.path += [
         os.environ["QGIS_PLUGINS"],
@@ -102,25 +110,13 @@ def main(folder):
         "POINTS": str(folder / "clicks.geojson"),
         "THREADS": 1,
     }
-    found = str(folder / "found.gpkg")
-    facts = {
-        "segmentclicked": cancel_and_go_on(
-            "segmentclicked", {**clicked, "OUTPUT": found}, "segmenting", to_end=True
-        ),
-        "label": cancel_and_go_on(
-            "label", {**clicked, "OUTPUT": str(folder / "labels.gpkg")}, "labelling", to_end=True
-        ),
-        "adapt": cancel_and_go_on(
-            "adapt",
-            {**clicked, "OUTPUT": str(folder / "adapter"), "EPOCHS": 9},
-            "adapting",
-            to_end=False,
-        ),
-    }
+    stage, output, further, to_end = CASES[name]
+    given = {**clicked, "OUTPUT": str(folder / output), **further}
+    facts = cancel_and_go_on(name, given, stage, to_end=to_end)
     sys.stdout.write(f"{json.dumps(facts)}\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])
     os._exit(0)  # QGIS without a screen may crash while Python takes it apart

@@ -51,37 +51,24 @@ def variables(folder):
     return {**made, MARK: "1"}
 
 
-@pytest.fixture(scope="module")
-def facts(folder, variables):
+@pytest.mark.parametrize("name", ["segmentclicked", "label", "adapt"])
+def test_cancel_ends_all_within_a_second_and_the_same_work_goes_on(folder, variables, name):
     script = Path(__file__).with_name("cancel_at_work.py")
     answer = subprocess.run(
-        [QGIS_PYTHON, script, folder],
-        env={**variables, MARK: "cancel"},
+        [QGIS_PYTHON, script, folder, name],
+        env={**variables, MARK: name},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1200,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    return json.loads(answer.stdout.splitlines()[-1])
-
-
-@pytest.mark.parametrize("algorithm", ["segmentclicked", "label", "adapt"])
-def test_cancel_ends_the_process_tree_within_a_second(facts, algorithm):
-    found = facts[algorithm]
-    assert found["was cancelled"]
-    assert found["seconds"] < 1
-    assert found["left"] == []
-    assert found["left at the end"] == []
-
-
-@pytest.mark.parametrize("algorithm", ["segmentclicked", "label", "adapt"])
-def test_the_same_work_again_goes_on(facts, algorithm):
-    assert facts[algorithm]["first"] >= 1
-
-
-@pytest.mark.parametrize("algorithm", ["segmentclicked", "label"])
-def test_work_that_went_on_comes_to_its_end(facts, algorithm):
-    assert facts[algorithm]["well"]
+    facts = json.loads(answer.stdout.splitlines()[-1])
+    assert facts["was cancelled"]
+    assert facts["seconds"] < 1
+    assert facts["left"] == []
+    assert facts["left at the end"] == []
+    assert facts["first"] >= 1
+    assert facts["well"] or name == "adapt"  # which is cancelled again
 
 
 def test_a_killed_qgis_leaves_no_command_behind(folder, variables):
