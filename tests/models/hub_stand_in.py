@@ -37,7 +37,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         repo, path = self.hub.repo, self.path.partition("?")[0]
         name = path.rpartition("/")[2]
-        if path in (f"/api/models/{repo}", f"/api/models/{repo}/revision/main"):
+        if path in (f"/api/models/{repo}", f"/api/models/{repo}/revision/main",
+                    f"/api/models/{repo}/revision/{COMMIT}"):  # fmt: skip
             self.answer_json({"id": repo, "sha": COMMIT, "siblings": []})
         elif path.startswith(f"/api/models/{repo}/tree/"):
             files = self.hub.files.items()

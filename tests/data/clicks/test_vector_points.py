@@ -1,8 +1,10 @@
 import numpy as np
 import pyogrio
 import pytest
+import rasterio
 import shapely
 from rasterio.crs import CRS
+from rasterio.transform import from_origin
 from rasterio.warp import transform
 
 from pointsam.data.clicks.formats import ClickFile
@@ -130,3 +132,21 @@ def test_geojson_in_pixels_is_read_on_a_plain_image(tmp_path):
     plain = {**PLACE, "crs": None, "transform": (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)}
     [one] = read_vector_points(path, **plain).instances
     assert one.points == ((310.0, 122.0, 1),)
+
+
+def test_an_object_that_is_clicked_off_alone_is_named(tmp_path):
+    path = _write(
+        tmp_path / "a.gpkg",
+        [(500_002.5, 5_499_997.5), (500_004.5, 5_499_997.5)],
+        crs="EPSG:32632",
+        instance=["roof", "shed"],
+        label=[1, 0],
+    )
+    (tmp_path / "I").mkdir()
+    profile = {"driver": "GTiff", "count": 1, "dtype": "uint8", "height": 9, "width": 9}
+    place = {"crs": "EPSG:32632", "transform": from_origin(500_000, 5_500_000, 1, 1)}
+    with rasterio.open(tmp_path / "I/a.tif", "w", **profile, **place) as out:
+        out.write(np.zeros((1, 9, 9), np.uint8))
+    data = ClickFile(path).read(tmp_path / "I")
+    assert [i.key for i in data.images[0].instances] == ["roof"]
+    assert data.dropped == (f"{path}: instance shed has no positive point",)

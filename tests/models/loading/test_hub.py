@@ -3,7 +3,7 @@
 import pytest
 import torch
 from huggingface_hub import constants
-from tests.models.hub_stand_in import Hub, serving
+from tests.models.hub_stand_in import COMMIT, Hub, serving
 from tests.models.tiny_models import pixels, small_library_sam
 
 from pointsam.errors import InputError
@@ -78,6 +78,12 @@ def test_a_download_that_fails_leaves_nothing_half_written(hub, files, tmp_path)
     assert cached_weights(REPO) is None
     hub.cuts.clear()
     assert (fetch_model(REPO) / "model.safetensors").stat().st_size
+
+
+def test_one_state_of_a_repository_can_be_named(hub):
+    assert fetch_model(f"{REPO}@{COMMIT}").name == COMMIT
+    with pytest.raises(InputError, match=r"hf download owner/small-sam --revision 2222 "):
+        fetch_model(f"{REPO}@2222")
 
 
 def test_an_unknown_repository_says_so(hub):

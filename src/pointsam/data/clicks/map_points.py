@@ -127,6 +127,7 @@ def read_map_points(points: MapPoints, asked: Asked) -> Dataset:
         raise _nowhere(points, asked, len(pictures))
     lost = int((~used).sum())
     lines = [f"{points.path}: {lost} of {len(used)} clicks, which are on no image"] if lost else []
+    lines += _never_on(points, asked.negative)
     return gather(found, sizes, negative=asked.negative, dropped=lines, one_naming=True)
 
 
@@ -148,6 +149,14 @@ def _whole(clicks: list[Click], negative: str) -> list[Click]:
     """Drop objects without a positive click here; they belong to another image."""
     on = {c.instance for c in clicks if c.instance and label_in(c, negative) == POSITIVE}
     return [click for click in clicks if click.instance is None or click.instance in on]
+
+
+def _never_on(points: MapPoints, negative: str) -> list[str]:
+    """Name the objects that have no positive click on any image."""
+    named = dict.fromkeys(click.instance for click in points.clicks if click.instance)
+    on = {c.instance for c in points.clicks if label_in(c, negative) == POSITIVE}
+    off = (key for key in named if key not in on)
+    return [f"{points.path}: instance {key} has no positive point" for key in off]
 
 
 def _nowhere(points: MapPoints, asked: Asked, placed: int) -> InputError:

@@ -35,7 +35,7 @@ EXPORT_SUFFIXES = {".pt", ".pth", ".safetensors"}
 """Of the files that MobileSAM is written to."""
 
 _CHECKPOINT_SUFFIXES = {".pt", ".pth", ".bin", ".ckpt", ".safetensors"}
-_HUB_NAME = re.compile(r"^[\w.-]+/[\w.-]+$")
+_HUB_NAME = re.compile(r"^[\w.-]+/[\w.-]+(@[\w.-]+)?$")
 
 
 def load_segmenter(name: str, *, side: int = 1024, device: str = "cpu") -> Segmenter:
@@ -159,7 +159,9 @@ def _by_name(name: str, *, side: int) -> Segmenter:
     if _HUB_NAME.match(name) and path.suffix not in _CHECKPOINT_SUFFIXES:
         known_repos = {model.repo for model in KNOWN_MODELS.values()}
         # A token goes only where the user alone can have named the model.
-        return load_folder(fetch_model(name, named=name not in known_repos), side=side, name=name)
+        return load_folder(
+            fetch_model(name, named=name.partition("@")[0] not in known_repos), side=side, name=name
+        )
     raise FileNotFoundError(
         f"no model {name!r}: give a known name ({', '.join(KNOWN_MODELS)}), a checkpoint file "
         "or a model folder."

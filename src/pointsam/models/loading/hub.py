@@ -25,15 +25,19 @@ def fetch_model(repo: str, *, named: bool = False) -> Path:
     leaves nothing behind. ``HF_HUB_OFFLINE=1`` reads the cache alone, ``HF_HOME`` moves it.
 
     Args:
-        repo: ``owner/name``.
+        repo: ``owner/name``, or ``owner/name@revision`` for one state of it, a commit's hash.
         named: by the user, whose token the hub may see; known models need none.
 
     Raises:
         InputError: it cannot be had; the message says how to fetch it by hand.
     """
+    name, _, revision = repo.partition("@")
+    token = None if named else False
     try:
         return Path(
-            snapshot_download(repo, allow_patterns=list(WANTED), token=None if named else False)
+            snapshot_download(
+                name, revision=revision or None, allow_patterns=list(WANTED), token=token
+            )
         )
     except GatedRepoError as error:
         reason = "its owner asks for a registration: accept it there, then 'hf auth login'"
@@ -55,7 +59,9 @@ def cached_weights(repo: str) -> Path | None:
 
 def _by_hand(repo: str, reason: str) -> str:
     """Say why a model is not there and how to get it without this program."""
+    name, _, revision = repo.partition("@")
+    at = f" --revision {revision}" if revision else ""
     return (
         f"cannot get {repo}: {reason}. By hand, on a machine with a network: "
-        f"'hf download {repo} --local-dir FOLDER', then give --model FOLDER."
+        f"'hf download {name}{at} --local-dir FOLDER', then give --model FOLDER."
     )
