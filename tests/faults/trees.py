@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pyogrio
+import yaml
 
-_CLOCKS = {"log.csv": "seconds"}
-"""Columns that hold times."""
+from pointsam.models.adapters.card import CARD_NAME
 
 
 def held_in(path: Path) -> dict[str, str]:
@@ -34,8 +34,13 @@ def _content(path: Path) -> str:
         with np.load(path) as stored:
             return repr({name: hashlib.sha256(stored[name].tobytes()).hexdigest()
                          for name in stored.files})  # fmt: skip
-    if path.name in _CLOCKS or path.suffix == ".csv":
+    if path.suffix == ".csv":  # a log says how long each step took
         head, *rows = [line.split(",") for line in path.read_text().splitlines()]
-        kept = [n for n, name in enumerate(head) if name not in ("seconds", "images_per_second")]
+        kept = [n for n, name in enumerate(head) if not name.startswith("seconds")]
         return json.dumps([[row[n] for n in kept] for row in rows])
+    if path.name == CARD_NAME:  # it knows what each file was before, too
+        card = yaml.safe_load(path.read_text())
+        card.pop("checksum")
+        card["checksums"] = {name: hashes[0] for name, hashes in card["checksums"].items()}
+        return json.dumps(card)
     return hashlib.sha256(path.read_bytes()).hexdigest()
