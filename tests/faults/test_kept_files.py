@@ -50,7 +50,7 @@ def test_a_flipped_bit_is_seen_or_changes_nothing(name, clean, fresh, tmp_path):
              for file in sorted((begun / output).rglob("*"))
              if file.is_file() and not file.name.startswith(".")]  # fmt: skip
     files = [file for file in files if file.name not in MADE_ANEW]
-    for file in files if EVERY else random.sample(files, min(3, len(files))):
+    for file in files if EVERY else random.sample(files, min(2, len(files))):
         for _ in range(8 if EVERY else 1):
             folder = tmp_path / "flipped"
             shutil.copytree(begun, folder)
@@ -141,7 +141,7 @@ def test_a_flipped_bit_of_an_adapter_is_seen(name, fresh, small_model, tmp_path)
     assert run(words, folder).status == 0
     expected = held_in(folder / "masks")
     content = (folder / "out" / name).read_bytes()
-    for _ in range(40 if EVERY else 3):
+    for _ in range(40 if EVERY else 2):
         shutil.rmtree(folder / "masks", ignore_errors=True)
         (folder / "out" / name).write_bytes(flipped(content, random))
         met = run(words, folder)

@@ -28,7 +28,7 @@ def faults_of(name, steps, sizes):
     if EVERY:
         return found + [Fault(WRITE, n, kills) for n in limits for kills in (False, True)]
     found.append(Fault(WRITE, random.choice(limits), random.random() < 0.5))
-    return random.sample(found, 2) if COMMANDS[name].slow else found
+    return random.sample(found, 1 if COMMANDS[name].slow else 3)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -48,6 +48,8 @@ class Reader:
     """Takes the file and the folder of images."""
     seeds: Callable[[], list[bytes]]
     """Sound inputs."""
+    slow: bool = False
+    """Whether an input takes a tenth of a second: fewer are tried where time is short."""
 
 
 def _masks(path: Path, images: Path) -> None:
@@ -180,8 +182,8 @@ READERS: dict[str, Reader] = {
     "scene": Reader("a.tif", _scene, seeds.scenes),
     "label-raster": Reader("a.png", _labels, seeds.labels),
     "card": Reader("pointsam.yaml", lambda path, images: read_card(path.parent), seeds.card),
-    "adapter-config": Reader("adapter_config.json", _adapter, seeds.adapter_config),
-    "adapter-weights": Reader("adapter_model.safetensors", _adapter, seeds.adapter_weights),
+    "adapter-config": Reader("adapter_config.json", _adapter, seeds.adapter_config, slow=True),
+    "adapter-weights": Reader("adapter_model.safetensors", _adapter, seeds.adapter_weights, slow=True),
     "settings": Reader("a.yaml", _settings, seeds.settings),
     "stretch": Reader("stretch.json", lambda path, images: read_stretch(path), seeds.stretch),
     "boxes": Reader("a.json", _boxes, seeds.coco),
