@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from pointsam.data.dataset import ImageSource, model_prompts
 from pointsam.data.records import ImageRecord
@@ -15,7 +15,8 @@ from pointsam.frames import ModelFrame
 from pointsam.labelling import store
 from pointsam.labelling.candidates import find_candidates
 from pointsam.labelling.consensus import Choice, Groups, Reading, choose, trust
-from pointsam.labelling.evidence import join, measure
+from pointsam.labelling.evidence import Evidence, join, measure
+from pointsam.labelling.groups import group_objects
 from pointsam.models.encoding import Precision
 from pointsam.models.segmenter import Segmenter
 
@@ -43,24 +44,32 @@ class Labelling:
     folder: Path
     choice: Choice
 
+    evidence: Evidence
+    groups: Groups
+
     def images(self) -> Iterator[Labelled]:
-        """Give the masks image by image, so that few are in memory at once."""
+        """Give the masks image by image: few are in memory at once."""
         first, weights = 0, trust(self.choice)
         for record in self.records:
             objects = slice(first, first + len(record.instances))
             first = objects.stop
-            path = store_path(self.folder, record)
-            candidates = store.load_candidates(path)
             part = self.choice.part(objects)
-            rows = np.arange(len(part.picked))
-            masks = [candidates.masks(i)[pick] for i, pick in enumerate(part.picked.tolist())]
-            yield Labelled(
-                record,
-                _to_image(np.stack(masks), record.size),
-                part,
-                weights[objects],
-                candidates.iou_prediction[rows, part.picked],
-            )
+            masks, iou_prediction = self.masks(record, part.picked)
+            yield Labelled(record, masks, part, weights[objects], iou_prediction)
+
+    def masks(
+        self, record: ImageRecord, picked: Int[np.ndarray, " objects"]
+    ) -> tuple[Bool[np.ndarray, "objects height width"], Float[np.ndarray, " objects"]]:
+        """Read one candidate of each object of an image, and SAM's estimate of it."""
+        candidates = store.load_candidates(store_path(self.folder, record))
+        masks = [candidates.masks(i)[pick] for i, pick in enumerate(picked.tolist())]
+        estimates = candidates.iou_prediction[np.arange(len(picked)), picked]
+        return _to_image(np.stack(masks), record.size), estimates
+
+    def read_as(self, reading: Reading) -> Choice:
+        """Give the choice if the user said this of every class."""
+        groups = np.unique(self.groups.group).tolist()
+        return choose(self.evidence, self.groups, readings=dict.fromkeys(groups, reading))
 
 
 def store_path(folder: Path, record: ImageRecord) -> Path:
@@ -118,7 +127,7 @@ def choose_labels(
     readings: Mapping[str, Reading] | None = None,
     pixel_sides: Mapping[str, float] | None = None,
 ) -> Labelling:
-    """Choose among stored candidates so that the masks of each class agree.
+    """Choose among stored candidates so that the masks of each class, or group, agree.
 
     Args:
         records: those whose candidates are in `folder`, with their own instances alone.
@@ -127,17 +136,22 @@ def choose_labels(
         pixel_sides: of each image, by its name, in a unit that all share: sizes are compared on the
             ground. If not given, they are compared as the model sees them.
     """
-    names = sorted({i.category for record in records for i in record.instances})
     instances = [(place, i) for place, record in enumerate(records) for i in record.instances]
-    image = np.array([place for place, _ in instances])
+    classes, image = [i.category for _, i in instances], np.array([place for place, _ in instances])
     groups = Groups(
-        group=np.array([names.index(instance.category) for _, instance in instances]),
+        group=group_objects(classes, image),
         image=image,
         log_pixel=_log_pixels(records, folder, pixel_sides)[image] if pixel_sides else None,
     )
     evidence = join([store.load_evidence(store_path(folder, record)) for record in records])
-    by_group = {names.index(name): reading for name, reading in (readings or {}).items()}
-    return Labelling(records, folder, choose(evidence, groups, readings=by_group))
+    said = readings or {}
+    by_group = {
+        group: said[name]
+        for group, name in zip(groups.group.tolist(), classes, strict=True)
+        if name in said
+    }
+    found = choose(evidence, groups, readings=by_group)
+    return Labelling(records, folder, found, evidence, groups)
 
 
 def _log_pixels(

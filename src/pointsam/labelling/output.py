@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from pointsam.data.coco.annotations import KEY
 from pointsam.data.coco.masks import to_rle
 from pointsam.data.dataset import ImageSource
+from pointsam.data.records import InstanceRecord
 from pointsam.figures import draw_panel, save_picture, side_by_side, stack
 from pointsam.files import replacing
 from pointsam.labelling.consensus import REASONS
@@ -117,29 +119,56 @@ def draw_doubtful(labelling: Labelling, images: ImageSource, path: Path) -> None
 
 
 def _panel(labelled: Labelled, place: int, images: ImageSource) -> np.ndarray:
-    """Draw one object with its mask, its clicks and the reasons against it."""
-    record, instance = labelled.record, labelled.record.instances[place]
-    x0, y0, x1, y1 = _view(labelled, place)
+    """Draw one object, its mask and clicks, and what speaks against it."""
+    instance = labelled.record.instances[place]
+    against = "; ".join(told_of(labelled, place)["against"])
+    title = f"{instance.category} {instance.id}: {against or 'accepted'}"
+    mask = labelled.masks[place]
+    return draw_object(
+        images(labelled.record), instance, mask, around=mask, title=title, side=_PANEL
+    )
+
+
+def draw_object(
+    image: UInt8[np.ndarray, "height width 3"],
+    instance: InstanceRecord,
+    mask: Bool[np.ndarray, "height width"],
+    *,
+    around: Bool[np.ndarray, "height width"],
+    title: str,
+    side: int,
+) -> np.ndarray:
+    """Draw one object with its clicks and what surrounds it.
+
+    Args:
+        image: RGB.
+        instance: of the object.
+        mask: that is shown.
+        around: what must be seen of the image.
+        title: written above.
+        side: of the panel, in pixels.
+    """
+    x0, y0, x1, y1 = _view(instance, around)
     prompts = Prompts.from_rows([instance.points])
-    reasons = zip(REASONS, labelled.choice.against[place], strict=True)
-    against = "; ".join(reason for reason, holds in reasons if holds)
     drawn = draw_panel(
-        images(record)[y0:y1, x0:x1],
-        masks=[labelled.masks[place][y0:y1, x0:x1]],
+        image[y0:y1, x0:x1],
+        masks=[mask[y0:y1, x0:x1]],
         points=prompts.points.numpy() - np.array([x0, y0], dtype=np.float32),
         labels=prompts.labels.numpy(),
-        title=f"{instance.category} {instance.id}: {against or 'accepted'}",
+        title=title,
     )
-    scale = _PANEL / max(drawn.shape[:2])
+    scale = side / max(drawn.shape[:2])
     size = (max(1, round(drawn.shape[1] * scale)), max(1, round(drawn.shape[0] * scale)))
     return np.asarray(Image.fromarray(drawn).resize(size, Image.Resampling.BOX))
 
 
-def _view(labelled: Labelled, place: int) -> tuple[int, int, int, int]:
+def _view(
+    instance: InstanceRecord, mask: Bool[np.ndarray, "height width"]
+) -> tuple[int, int, int, int]:
     """Choose the part of the image that shows an object's mask and its clicks."""
-    height, width = labelled.record.size
-    positive = [(x, y) for x, y, label in labelled.record.instances[place].points if label == 1]
-    x, y, across, down = box_around(labelled.masks[place])
+    height, width = mask.shape
+    positive = [(x, y) for x, y, label in instance.points if label == 1]
+    x, y, across, down = box_around(mask)
     xs = [point[0] for point in positive] + ([x, x + across] if across else [])
     ys = [point[1] for point in positive] + ([y, y + down] if down else [])
     margin = max(16.0, _SURROUNDINGS * max(max(xs) - min(xs), max(ys) - min(ys)))

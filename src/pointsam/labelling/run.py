@@ -15,6 +15,7 @@ from pointsam.files import read_json, replacing
 from pointsam.labelling.consensus import Reading
 from pointsam.labelling.labels import Labelling, choose_labels, gather_candidates, owned
 from pointsam.labelling.output import LABELS_NAME, SHEET_NAME, draw_doubtful, write_labels
+from pointsam.labelling.readings import READINGS_NAME, draw_readings
 from pointsam.labelling.scene_labels import write_scene_labels
 from pointsam.labelling.store import STORE_FORMAT
 from pointsam.models.encoding import Precision
@@ -36,7 +37,7 @@ def label_clicks(
     closer: bool = True,
     precision: Precision = "float32",
 ) -> Labelling:
-    """Fill a folder with labels.json, sheet.png and the candidates they were chosen from.
+    """Fill a folder with labels.json, two sheets, and the candidates they were chosen from.
 
     Chips of scenes give one mask an object, in the pixels of its scene; sizes are compared on the
     ground.
@@ -80,6 +81,7 @@ def label_clicks(
     else:
         write_scene_labels(labelling, chips, clicked.categories, folder / LABELS_NAME)
     draw_doubtful(labelling, images, folder / SHEET_NAME)
+    draw_readings(labelling, images, folder / READINGS_NAME)
     return labelling
 
 
