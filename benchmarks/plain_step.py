@@ -23,7 +23,7 @@ from pointsam.training import pseudo_labels
 from pointsam.training.losses import dice_loss, focal_loss, iou_head_loss
 from pointsam.training.prototypes import PrototypeRegularizer, point_features
 from pointsam.training.report import PartTimer
-from pointsam.training.settings import LossSettings, TeacherSettings
+from pointsam.training.stages import LossSettings, TeacherSettings
 
 
 @dataclass(frozen=True, eq=False)

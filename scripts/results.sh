@@ -1,39 +1,132 @@
 #!/usr/bin/env bash
-# scripts/results.sh OUTPUT [POINTS] [SEEDS]: the rows of docs/results.md on NWPU VHR-10.
-# NWPU names the folder of Images, Annotations and Points. POINTS and SEEDS are lists, as "1 2 3";
-# STEPS, where given, cuts the runs short: that exercises the script and measures nothing.
+# scripts/results.sh OUTPUT [POINTS] [SEEDS] [ROWS]: the rows of docs/results.md.
+# NWPU names the folder of Images, Annotations and Points; HRSID, for the row hrsid, that of images
+# and annotations. POINTS and SEEDS are lists, as "1 2 3"; ROWS are some of
+#   direct student ceiling ten val sloppy few classes hrsid
+# To exercise the script, and measure nothing: STEPS cuts the runs short, SUBSET takes so many images,
+# SIDE shrinks the model's input.
 set -euo pipefail
 output=$1 points=${2:-1 2 3} seeds=${3:-1337}
+rows=${4:-direct student ceiling ten val sloppy few classes}
 data=${NWPU:?give the folder of the data set as NWPU=...}
-short=(); if [[ -n ${STEPS:-} ]]; then
-  short=(--set "schedule.epochs=0.001" --set "schedule.min_steps=$STEPS")
+here=$(dirname "$0")
+short=() side=() models=(--precision bfloat16)
+if [[ -n ${STEPS:-} ]]; then
+  short=(--set schedule.epochs=0.001 --set "schedule.min_steps=$STEPS")
 fi
-mkdir -p "$output"
-vals=(); for n in 1 2 3; do vals+=(--points "$data/Points/NWPU_points_val_$n.json"); done
-score() { # NAME [options of evaluate]
-  if [[ ! -e $output/scores-$1 ]]; then
-    pointsam evaluate --images "$data/Images" "${vals[@]}" --precision float32 \
-      --annotations "$data/Annotations/NWPU_instances_val.json" --output "$output/scores-$1" "${@:2}"
+if [[ -n ${SIDE:-} ]]; then side=(--side "$SIDE"); fi
+mkdir -p "$output/points"
+
+vary() { # FILE NAME [options of vary.py]: a file of other clicks, made once
+  made=$output/points/$2
+  if [[ ! -e $made ]]; then python "$here/vary.py" "$1" "$made" "${@:3}"; fi
+}
+part() { # FILE: the file, or its first images
+  made=$1
+  if [[ -n ${SUBSET:-} ]]; then vary "$1" "first-$(basename "$1")" --first "$SUBSET"; fi
+}
+draw() { # MASKS NAME NUMBER SEED [options of points draw]: clicks drawn from masks, once
+  made=$output/points/$2
+  if [[ ! -e $made ]]; then
+    pointsam points draw --annotations "$1" --output "$made" --positives "$3" --negatives "$3" \
+      --seed "$4" "${@:5}"
   fi
 }
-score direct
+label() { # NAME CLICKS [MASKS]: labels, and their score where masks are given
+  local folder=$output/labels-$1 resume=()
+  if [[ ! -e $folder/labels.json ]]; then
+    if [[ -e $folder ]]; then resume=(--resume); fi
+    pointsam label --images "$images" --points "$2" --output "$folder" "${models[@]}" "${side[@]}" "${resume[@]}"
+  fi
+  if [[ -n ${3:-} && ! -e $output/scores-labels-$1 ]]; then
+    pointsam evaluate --annotations "$3" --masks "$folder/labels.json" --output "$output/scores-labels-$1"
+  fi
+}
+train() { # NAME CLICKS LABELS SEED
+  local run=$output/nwpu-$1 resume=()
+  if [[ -e $run/state.pt ]]; then resume=(--resume); fi
+  pointsam train --images "$images" --points "$2" --labels "$3" --output "$run" --seed "$4" \
+    "${models[@]}" "${side[@]}" "${short[@]}" "${resume[@]}"
+}
+score() { # NAME [options of evaluate]
+  if [[ ! -e $output/scores-$1 ]]; then
+    pointsam evaluate --images "$images" "${vals[@]}" --precision float32 "${side[@]}" \
+      --annotations "$val" --output "$output/scores-$1" "${@:2}"
+  fi
+}
+student() { # NAME CLICKS [MASKS]: labels, one seed, score
+  label "$1" "$2" "${3:-}"
+  train "$1" "$2" "$output/labels-$1/labels.json" 1337
+  score "$1" --adapter "$output/nwpu-$1"
+}
+wanted() { [[ " $rows " == *" $1 "* ]]; }
+
+images=$data/Images
+part "$data/Annotations/NWPU_instances_val.json"; val=$made
+part "$data/Annotations/NWPU_instances_train.json"; masks=$made
+vals=(); for n in 1 2 3; do part "$data/Points/NWPU_points_val_$n.json"; vals+=(--points "$made"); done
+part "$data/Points/NWPU_points_train_1.json"; clicks=$made
+
+if wanted direct; then score direct; fi
 for n in $points; do
-  train=$data/Points/NWPU_points_train_$n.json
-  labels=$output/labels-$n
-  if [[ ! -e $labels/labels.json ]]; then
-    resume=(); if [[ -e $labels ]]; then resume=(--resume); fi
-    pointsam label --images "$data/Images" --points "$train" --output "$labels" \
-      --precision bfloat16 "${resume[@]}"
+  part "$data/Points/NWPU_points_train_$n.json"; train_n=$made
+  if wanted student; then
+    label "$n" "$train_n" "$masks"
+    for seed in $seeds; do
+      train "$n-$seed" "$train_n" "$output/labels-$n/labels.json" "$seed"
+      score "$n-$seed" --adapter "$output/nwpu-$n-$seed"
+    done
   fi
-  if [[ ! -e $output/scores-labels-$n ]]; then
-    pointsam evaluate --annotations "$data/Annotations/NWPU_instances_train.json" \
-      --masks "$labels/labels.json" --output "$output/scores-labels-$n"
+  if wanted val; then # who clicked everything needs no training: labels of the validation clicks
+    part "$data/Points/NWPU_points_val_$n.json"
+    label "val-$n" "$made" "$val"
   fi
-  for seed in $seeds; do
-    run=$output/nwpu-$n-$seed
-    resume=(); if [[ -e $run/state.pt ]]; then resume=(--resume); fi
-    pointsam train --images "$data/Images" --points "$train" --labels "$labels/labels.json" \
-      --output "$run" --seed "$seed" --precision bfloat16 "${short[@]}" "${resume[@]}"
-    score "$n-$seed" --adapter "$run"
-  done
 done
+if wanted ceiling; then # the same layers, learned from the annotated masks
+  train true "$clicks" "$masks" 1337
+  score true --adapter "$output/nwpu-true"
+fi
+if wanted ten; then # ten clicks an object, as the published protocol draws in ten epochs
+  draw "$masks" train-10.json 10 1337
+  student ten "$made" "$masks"
+  for seed in 1 2 3; do # and clicks drawn anew at evaluation
+    redrawn=(); for n in 1 2 3; do draw "$val" "val-$n-$seed.json" "$n" "$seed"; redrawn+=(--points "$made"); done
+    fixed=("${vals[@]}") vals=("${redrawn[@]}")
+    score "ten-redrawn-$seed" --adapter "$output/nwpu-ten"
+    vals=("${fixed[@]}")
+  done
+fi
+if wanted sloppy; then
+  for share in ${MISSING:-0.1 0.3}; do
+    vary "$clicks" "missing-$share.json" --missing "$share"; student "missing-$share" "$made"
+  done
+  for pixels in ${SHIFT:-5 10}; do
+    vary "$clicks" "shift-$pixels.json" --shift "$pixels"; student "shift-$pixels" "$made"
+  done
+  draw "$masks" edge.json 1 1337 --placement boundary; student edge "$made"
+fi
+if wanted few; then
+  for share in ${SHARES:-0.05 0.2}; do
+    vary "$clicks" "few-$share.json" --share "$share"; student "few-$share" "$made"
+  done
+fi
+if wanted classes; then
+  vary "$clicks" one-class.json --only "${CLASS:-ship}"; student one-class "$made"
+  vary "$clicks" no-classes.json --no-classes; student no-classes "$made"
+fi
+if wanted hrsid; then
+  images=${HRSID:?give the folder of HRSID as HRSID=...}/images
+  part "$HRSID/annotations/hrsid_mini_offshore.json"; ships=$made
+  draw "$ships" hrsid.json 1 1337; clicks=$made
+  for fold in ${FOLDS:-1 2 3}; do
+    vary "$ships" "hrsid-val-$fold.json" --fold "$fold/3" --images "$images"; val=$made
+    vary "$clicks" "hrsid-clicks-$fold.json" --fold "$fold/3" --images "$images"; vals=(--points "$made")
+    score "hrsid-direct-$fold"
+    vary "$clicks" "hrsid-train-$fold.json" --without-fold "$fold/3" --images "$images"
+    student "hrsid-$fold" "$made"
+  done
+  val=$HRSID/annotations/hrsid_official_samples.json # in harbours, which no fold has seen
+  draw "$val" hrsid-inshore.json 1 1337; vals=(--points "$made")
+  score hrsid-inshore-direct
+  for fold in ${FOLDS:-1 2 3}; do score "hrsid-inshore-$fold" --adapter "$output/nwpu-hrsid-$fold"; done
+fi

@@ -1,7 +1,5 @@
 """Held-out clicks, segmented without and with the adapter: each number by hand."""
 
-from dataclasses import fields
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,7 @@ from tests.models.tiny_models import small_mobile_sam
 from tests.training import drawn
 
 from pointsam.data.records import ImageRecord, InstanceRecord
-from pointsam.evaluation.held_out import HeldOut, compare_held_out, spread, warn_if_worse
+from pointsam.evaluation.held_out import compare, draw, look_at, spread
 from pointsam.frames import ModelFrame
 from pointsam.masks import agree_with_clicks
 from pointsam.models.choice import InstanceMasks
@@ -65,15 +63,11 @@ def compared(tmp_path_factory):
     state = built.adapter.state()
     drawn.stir(built, seed=1)  # what the run ended with is not its result
     figure = tmp_path_factory.mktemp("held") / "held_out.png"
-    found = compare_held_out(
-        built.model,
-        built.adapter,
-        RECORDS,
-        image_of,
-        adapted=state,
-        precision="float32",
-        figure=figure,
+    rows = look_at(
+        built.model, built.adapter, RECORDS, image_of, adapted=state, precision="float32"
     )
+    draw(rows, image_of, figure)
+    found = compare(rows, energies=(-1.0, -2.0))
     built.adapter.load_state(state)
     assert figure.is_file()
     return found, masks_of(small_mobile_sam(128)), masks_of(built.model)
@@ -111,36 +105,64 @@ def test_kept_is_the_iou_of_each_mask_with_its_own_before(compared):
     assert 0 < found.kept < 1
 
 
-def test_two_empty_masks_are_not_kept(monkeypatch, tmp_path):
+def test_two_empty_masks_are_not_kept(monkeypatch):
     built = drawn.trainer(small_mobile_sam(128), drawn.settings())
 
     def nothing(model, image, prompts, **_):
         return InstanceMasks(torch.full((len(prompts), 32, 32), -1.0), torch.ones(len(prompts)))
 
     monkeypatch.setattr("pointsam.evaluation.held_out.segment", nothing)
-    found = compare_held_out(
+    rows = look_at(
         built.model,
         built.adapter,
         RECORDS[:1],
         image_of,
         adapted=built.adapter.state(),
         precision="float32",
-        figure=tmp_path / "held_out.png",
     )
+    found = compare(rows, energies=(0.0, 0.0))
     assert (found.kept, found.direct_overlap, found.direct_agreeing) == (0, 0, 0)
 
 
-def shares(direct, adapted):
-    numbers = {field.name: 0.5 for field in fields(HeldOut)}
-    counts = {"images": 1, "instances": 2}
-    return HeldOut(**numbers | counts | {"direct_agreeing": direct, "adapted_agreeing": adapted})
+def test_a_mask_is_steady_where_the_mirrored_image_gives_the_same(monkeypatch):
+    """A model that answers by the place in its input alone: its mask does not turn over."""
+    built = drawn.trainer(small_mobile_sam(128), drawn.settings())
+    left = torch.full((32, 32), -1.0)
+    left[4:10, 4:12] = 1.0
+
+    def seen(logits):
+        def answer(model, image, prompts, **_):
+            return InstanceMasks(logits.expand(len(prompts), 32, 32), torch.ones(len(prompts)))
+
+        monkeypatch.setattr("pointsam.evaluation.held_out.segment", answer)
+        state = built.adapter.state()
+        rows = look_at(
+            built.model, built.adapter, RECORDS[:1], image_of, adapted=state, precision="float32"
+        )
+        return compare(rows, energies=(0.0, 0.0)).adapted_steadiness
+
+    assert seen(left) == 0
+    assert seen(torch.maximum(left, left.flip(1))) == 1
+    half_over = left.clone()
+    half_over[4:10, 12:24] = 1.0  # columns 4 to 24, turned over 8 to 28: IoU 16 / 24
+    assert seen(half_over) == pytest.approx(16 / 24)
 
 
-def test_an_adapter_that_agrees_with_fewer_clicks_is_named(caplog):
-    warn_if_worse(shares(0.7, 0.8))
-    assert not caplog.records
-    warn_if_worse(shares(0.7, 0.6))
-    assert "made things worse" in caplog.text
+def test_clicks_are_turned_over_with_the_image(monkeypatch):
+    built = drawn.trainer(small_mobile_sam(128), drawn.settings())
+    given = []
+
+    def answer(model, image, prompts, **_):
+        given.append((image, prompts.points))
+        return InstanceMasks(torch.ones(len(prompts), 32, 32), torch.ones(len(prompts)))
+
+    monkeypatch.setattr("pointsam.evaluation.held_out.segment", answer)
+    state = built.adapter.state()
+    look_at(built.model, built.adapter, RECORDS[:1], image_of, adapted=state, precision="float32")
+    (image, points), (turned, moved) = given[:2]
+    assert torch.equal(turned, image.flip(2))
+    torch.testing.assert_close(moved[..., 0], 127 - points[..., 0])
+    torch.testing.assert_close(moved[..., 1], points[..., 1])
 
 
 def test_records_are_taken_evenly():

@@ -11,7 +11,7 @@ from pointsam.training.collapse_monitor import (
     measure,
 )
 from pointsam.training.pseudo_labels import PseudoLabels
-from pointsam.training.settings import MonitorSettings
+from pointsam.training.stages import MonitorSettings
 
 GOOD = Measurement(count=9, share=0.9, median_area=100.0, area_change=1.0, agreement=0.9)
 

@@ -1,7 +1,7 @@
 import pytest
 
 from pointsam.training.schedule import Schedule
-from pointsam.training.settings import ScheduleSettings
+from pointsam.training.stages import ScheduleSettings
 
 
 def schedule(images=10, batch_size=3, **schedule):

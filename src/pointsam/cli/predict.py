@@ -66,7 +66,7 @@ from pointsam.prediction.images.clicked import (
     write_labels,
 )
 from pointsam.progress import Bar
-from pointsam.training.settings import TeacherSettings
+from pointsam.training.stages import TeacherSettings
 
 CLICK_OPTIONS = ("joint", "with_boxes")
 """Options that are for clicks alone, not for a grid."""

@@ -16,7 +16,7 @@ from pointsam.cli.arguments import (
 )
 from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, read_clicks
 from pointsam.cli.shrinking import tell_shrunk
-from pointsam.cli.train_labels import LabelChoice, add_label_arguments, labelled
+from pointsam.cli.train_labels import LabelChoice, add_label_arguments, train
 from pointsam.cli.train_scene import (
     SceneTraining,
     add_scene_arguments,
@@ -33,7 +33,7 @@ from pointsam.errors import InputError
 from pointsam.files import hashes_of, refuse_existing
 from pointsam.training.collapse_monitor import RunCollapsedError
 from pointsam.training.ranks import RankLostError, Ranks, device_of_rank, joined_ranks
-from pointsam.training.run import RunInputs, run_training, settle
+from pointsam.training.run import RunInputs, settle
 from pointsam.training.settings import TrainSettings, merged, read_settings, train_settings
 from pointsam.training.starting import start_from
 
@@ -200,15 +200,19 @@ def _train(asked: Training, device: str, ranks: Ranks) -> int:
     if ranks.first and asked.scenes is not None:
         show_chips(inputs)
     settings = settle(inputs, settings, resume=asked.resume)
-    inputs = labelled(asked.labels, inputs, settings)
     try:
-        held_out = run_training(inputs, settings, resume=asked.resume, save_every=asked.save_every)
+        verdict = train(
+            asked.labels, inputs, settings, resume=asked.resume, save_every=asked.save_every
+        )
     except RunCollapsedError as error:
         if ranks.first:
             print(f"pointsam: stopped: {error}", file=sys.stderr)
         return 1
-    if held_out is not None:
-        show_held_out(held_out)
+    if verdict is not None:
+        if verdict.held_out:
+            show_held_out(verdict.found)
+        if not verdict.worse:  # else it was warned of
+            print(verdict)
     if ranks.first:
         print(f"adapter: {asked.output}")
     return 0

@@ -7,9 +7,11 @@ from pathlib import Path
 from pointsam.cli.label import reading
 from pointsam.errors import InputError
 from pointsam.labelling.consensus import Reading
-from pointsam.training.label_stage import on_labels, with_labels
-from pointsam.training.run import RunInputs
+from pointsam.training.label_stage import make_labels
+from pointsam.training.rounds import refuse_rounds_there, train_in_rounds
+from pointsam.training.run import RunInputs, run_training
 from pointsam.training.settings import TrainSettings
+from pointsam.training.verdict import Verdict
 
 
 def add_label_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +23,13 @@ def add_label_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="labels.json of 'pointsam label' for the same points; made in a folder beside the "
         "output if not given",
+    )
+    labels.add_argument(
+        "--rounds",
+        type=int,
+        metavar="N",
+        help="label this often (1, if not given): from the second time on, what is in doubt gets "
+        "masks of the model that was just trained; 'rounds.start=last' trains its adapter on",
     )
     labels.add_argument(
         "--reading",
@@ -54,8 +63,15 @@ class LabelChoice:
         return cls(args.labels, dict(args.reading))
 
 
-def labelled(choice: LabelChoice, inputs: RunInputs, settings: TrainSettings) -> RunInputs:
-    """Add the labels that were given, or make them; other regimes need none.
+def train(
+    choice: LabelChoice,
+    inputs: RunInputs,
+    settings: TrainSettings,
+    *,
+    resume: bool,
+    save_every: int,
+) -> Verdict | None:
+    """Train; on labels, in rounds, where the regime is so: on those that were given, or made now.
 
     Raises:
         InputError: labels of other clicks, or an option without effect.
@@ -63,8 +79,19 @@ def labelled(choice: LabelChoice, inputs: RunInputs, settings: TrainSettings) ->
     if settings.regime != "labels":
         if choice != LabelChoice(None, {}):
             raise InputError("--labels and --reading are for --regime labels alone.")
-        return inputs
+        if settings.rounds.count > 1:
+            raise InputError("--rounds is for --regime labels alone: other regimes label in steps.")
+        return run_training(inputs, settings, resume=resume, save_every=save_every)
     with inputs.ranks.agreeing():
-        if choice.file is not None:
-            return on_labels(inputs, choice.file)
-        return with_labels(inputs, settings, readings=choice.readings)
+        if not resume:
+            refuse_rounds_there(inputs.output, settings)
+        labels = choice.file or make_labels(inputs, settings, readings=choice.readings)
+    return train_in_rounds(
+        inputs,
+        labels,
+        settings,
+        readings=choice.readings,
+        resume=resume,
+        save_every=save_every,
+        tell=print if inputs.ranks.first and settings.rounds.count > 1 else lambda report: None,
+    )

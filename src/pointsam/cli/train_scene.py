@@ -154,6 +154,7 @@ def show_held_out(found: HeldOut) -> None:
     print(f"{'':<38}{'direct':>8}{'adapted':>9}")
     for name, direct, adapted in (
         ("masks that agree with all clicks", found.direct_agreeing, found.adapted_agreeing),
+        ("IoU with masks of the mirrored image", found.direct_steadiness, found.adapted_steadiness),
         ("pixels in several masks", found.direct_overlap, found.adapted_overlap),
         (
             "SAM's own estimate of the IoU",

@@ -23,6 +23,7 @@ SETTING_FLAGS = {
     "batch_size": "data.batch_size",
     "epochs": "schedule.epochs",
     "lr": "schedule.lr",
+    "rounds": "rounds.count",
 }
 """Flags that stand for a setting."""
 

@@ -40,3 +40,5 @@ class TrainingSample:
     """Number of this view in the image's pool."""
     low_res_masks: Bool[Tensor, "instances rows cols"] | None = None
     """Masks of this view in the low-res frame, for regimes that learn given masks."""
+    background: Prompts | None = None
+    """Clicks off all objects, one a prompt; None where the view has none."""

@@ -4,7 +4,6 @@ None of these numbers is an accuracy: a mask may contain its clicks, have a high
 overlap, and still be wrong. But they fall when a run makes things worse.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from pointsam.data.dataset import ImageSource, load_sample
@@ -26,8 +25,6 @@ from pointsam.models.segment import segment
 from pointsam.models.segmenter import Segmenter
 
 Kept = TypeVar("Kept")
-
-_logger = logging.getLogger(__name__)
 
 FIGURE_NAME = "held_out.png"
 SEEN_FIGURE_NAME = "seen.png"
@@ -52,6 +49,12 @@ class HeldOut:
     direct_iou_prediction: float
     """SAM's own estimate of its masks' IoU, mean over instances."""
     adapted_iou_prediction: float
+    direct_steadiness: float
+    """IoU of each mask with that of the mirrored image, mean over instances."""
+    adapted_steadiness: float
+    direct_energy: float
+    """What speaks against the masks beside all of either model, mean over instances."""
+    adapted_energy: float
     kept: float
     """IoU of each mask before and after adaptation, mean over instances; of two empty ones 0."""
 
@@ -66,27 +69,30 @@ def spread(records: Sequence[Kept], count: int) -> list[Kept]:
     return [records[round(float(place))] for place in places]
 
 
-def warn_if_worse(found: HeldOut) -> None:
-    """Warn where the adapted model agrees with fewer clicks than the frozen one."""
-    if found.adapted_agreeing < found.direct_agreeing:
-        _logger.warning(
-            "%.0f %% of the adapted model's masks agree with all clicks, %.0f %% of the frozen "
-            "one's do: the run made things worse; look at its figures before you use the adapter.",
-            100 * found.adapted_agreeing,
-            100 * found.direct_agreeing,
-        )
-
-
 @dataclass(frozen=True, eq=False)
-class _Answer:
+class Answer:
+    """What one model makes of the clicks of one image."""
+
     logits: Float[Tensor, "instances rows cols"]
     iou_prediction: Float[Tensor, " instances"]
     masks: Bool[Tensor, "instances rows cols"]
     """In the low-res frame, without the padding."""
+    mirrored: Bool[Tensor, "instances rows cols"]
+    """Those of the mirrored image, turned back."""
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """One image, as both models see it."""
+
+    record: ImageRecord
+    sample: Sample
+    direct: Answer
+    adapted: Answer
 
 
 @torch.no_grad()
-def compare_held_out(
+def look_at(
     model: Segmenter,
     adapter: Adapter,
     records: Sequence[ImageRecord],
@@ -94,89 +100,131 @@ def compare_held_out(
     *,
     adapted: AdapterState,
     precision: Precision,
-    figure: Path,
-) -> HeldOut:
-    """Segment held-out clicks without and with the trained adapter.
+) -> list[Looked]:
+    """Segment clicks without and with the trained adapter, each image as it is and mirrored.
 
     Args:
         model: with `adapter` on it.
         adapter: that was trained.
-        records: with clicks that the run did not see; at least one instance each.
+        records: with clicks, best such as the run did not see; at least one instance each.
         images: gives their pixels.
         adapted: the adapter's weights that are the result of the run.
         precision: of the encoder.
-        figure: PNG to write: direct beside adapted.
     """
-    rows: list[tuple[Sample, _Answer, _Answer]] = []
+    rows = []
     for record in records:
         sample = load_sample(record, images, side=model.side, stride=model.stride)
         with adapter.disabled():
-            direct = _answer(model, sample, precision=precision)
+            direct = answer(model, sample, precision=precision)
         with adapter.holding(adapted):
-            with_adapter = _answer(model, sample, precision=precision)
-        rows.append((sample, direct, with_adapter))
-    _draw(rows, images, records, figure)
+            rows.append(Looked(record, sample, direct, answer(model, sample, precision=precision)))
+    return rows
+
+
+def compare(rows: Sequence[Looked], *, energies: tuple[float, float]) -> HeldOut:
+    """Give the numbers of both models.
+
+    Args:
+        rows: of at least one image.
+        energies: of the direct and of the adapted model's masks.
+    """
+    direct = [(row.sample, row.direct) for row in rows]
+    adapted = [(row.sample, row.adapted) for row in rows]
+    kept = [count_pixels(row.direct.masks, row.adapted.masks).iou for row in rows]
     return HeldOut(
         images=len(rows),
-        instances=sum(len(direct.logits) for _, direct, _ in rows),
-        direct_agreeing=_agreeing([(sample, direct) for sample, direct, _ in rows]),
-        adapted_agreeing=_agreeing([(sample, adapted) for sample, _, adapted in rows]),
-        direct_overlap=_overlap([direct for _, direct, _ in rows]),
-        adapted_overlap=_overlap([adapted for _, _, adapted in rows]),
-        direct_iou_prediction=_sureness([direct for _, direct, _ in rows]),
-        adapted_iou_prediction=_sureness([adapted for _, _, adapted in rows]),
-        kept=_mean(torch.cat([count_pixels(old.masks, new.masks).iou for _, old, new in rows])),
+        instances=sum(len(row.direct.logits) for row in rows),
+        direct_agreeing=_agreeing(direct),
+        adapted_agreeing=_agreeing(adapted),
+        direct_overlap=_overlap(direct),
+        adapted_overlap=_overlap(adapted),
+        direct_iou_prediction=_sureness(direct),
+        adapted_iou_prediction=_sureness(adapted),
+        direct_steadiness=_steadiness(direct),
+        adapted_steadiness=_steadiness(adapted),
+        direct_energy=energies[0],
+        adapted_energy=energies[1],
+        kept=_mean(torch.cat(kept)),
     )
 
 
-def _answer(model: Segmenter, sample: Sample, *, precision: Precision) -> _Answer:
+def answer(model: Segmenter, sample: Sample, *, precision: Precision) -> Answer:
+    """Segment the clicks of one image, as it is and mirrored, by the weights that are on."""
     decoded = segment(model, sample.pixels, sample.prompts, precision=precision)
     logits = decoded.low_res_logits.float().cpu()
     masks = threshold(logits) & sample.frame.low_res_valid()
-    return _Answer(logits, decoded.iou_prediction.float().cpu(), masks)
+    return Answer(
+        logits,
+        decoded.iou_prediction.float().cpu(),
+        masks,
+        _of_mirrored(model, sample, precision=precision),
+    )
 
 
-def _agreeing(rows: Sequence[tuple[Sample, _Answer]]) -> float:
+def _of_mirrored(
+    model: Segmenter, sample: Sample, *, precision: Precision
+) -> Bool[Tensor, "instances rows cols"]:
+    """Segment the image turned over from left to right; give the masks turned back.
+
+    Where the image's width is no whole number of low-res pixels, they are a part of one off.
+    """
+    width = sample.frame.resized_size[1]
+
+    def turn(points: Tensor) -> Tensor:
+        x, y = points.unbind(-1)
+        return torch.stack([(width - 1 - x).clamp(min=0), y], dim=-1)
+
+    decoded = segment(model, sample.pixels.flip(2), sample.prompts.moved(turn), precision=precision)
+    valid = sample.frame.low_res_valid()
+    masks = threshold(decoded.low_res_logits.float().cpu()) & valid
+    cols = int(valid.any(dim=0).sum())
+    back = torch.zeros_like(masks)
+    back[..., :cols] = masks[..., :cols].flip(2)
+    return back
+
+
+_Rows = Sequence[tuple[Sample, Answer]]
+
+
+def _agreeing(rows: _Rows) -> float:
     return _mean(
         torch.cat([agree_with_clicks(a.masks, sample.prompts).float() for sample, a in rows])
     )
 
 
-def _overlap(answers: Sequence[_Answer]) -> float:
-    return float(np.mean([overlap_rate(answer.masks) for answer in answers]))
+def _overlap(rows: _Rows) -> float:
+    return float(np.mean([overlap_rate(answer.masks) for _, answer in rows]))
 
 
-def _sureness(answers: Sequence[_Answer]) -> float:
-    return _mean(torch.cat([answer.iou_prediction for answer in answers]))
+def _sureness(rows: _Rows) -> float:
+    return _mean(torch.cat([answer.iou_prediction for _, answer in rows]))
+
+
+def _steadiness(rows: _Rows) -> float:
+    return _mean(torch.cat([count_pixels(a.masks, a.mirrored).iou for _, a in rows]))
 
 
 def _mean(values: Float[Tensor, " values"]) -> float:
     return float(values.mean())
 
 
-def _draw(
-    rows: Sequence[tuple[Sample, _Answer, _Answer]],
-    images: ImageSource,
-    records: Sequence[ImageRecord],
-    path: Path,
-) -> None:
-    order = sorted(range(len(rows)), key=lambda index: -len(rows[index][1].logits))
-    pairs = []
-    for index in order[:_DRAWN]:
-        sample, *answers = rows[index]
-        points = sample.frame.to_image(sample.prompts.points).numpy()
-        pairs.append(
-            side_by_side(
-                [
-                    draw_panel(
-                        images(records[index]),
-                        masks=masks_in_image(answer.logits, sample.frame).numpy(),
-                        points=points,
-                        labels=sample.prompts.labels.numpy(),
-                        title=title,
-                    )
-                    for answer, title in zip(answers, ("direct", "adapted"), strict=True)
-                ]
+def draw(rows: Sequence[Looked], images: ImageSource, path: Path) -> None:
+    """Draw the images with the most objects, direct beside adapted."""
+    order = sorted(range(len(rows)), key=lambda index: -len(rows[index].direct.logits))
+    save_picture(stack([_pair(rows[index], images) for index in order[:_DRAWN]]), path)
+
+
+def _pair(row: Looked, images: ImageSource) -> UInt8[np.ndarray, "height width 3"]:
+    points = row.sample.frame.to_image(row.sample.prompts.points).numpy()
+    return side_by_side(
+        [
+            draw_panel(
+                images(row.record),
+                masks=masks_in_image(answer.logits, row.sample.frame).numpy(),
+                points=points,
+                labels=row.sample.prompts.labels.numpy(),
+                title=title,
             )
-        )
-    save_picture(stack(pairs), path)
+            for answer, title in ((row.direct, "direct"), (row.adapted, "adapted"))
+        ]
+    )

@@ -62,24 +62,44 @@ def label_clicks(
     _refuse_unclicked(clicked, readings or {})
     settings = {"side": model.side, "precision": precision, "closer": closer}
     clicks = _digest(clicked.images)
-    _keep_key(folder / KEY_NAME, {**key, **settings, "clicks": clicks, "format": STORE_FORMAT})
+    keep_key(folder / KEY_NAME, {**key, **settings, "clicks": clicks, "format": STORE_FORMAT})
     candidates = folder / CANDIDATES_NAME
     found = gather_candidates(
         model, clicked.images, images, candidates, closer=closer, precision=precision
     )
     for _ in Bar(found, total=len(clicked.images), desc="labelling", unit="image"):
         pass
+    return choose_and_write(clicked, images, folder, labels=LABELS_NAME, readings=readings)
+
+
+def choose_and_write(
+    data: Dataset,
+    images: ImageSource,
+    folder: Path,
+    *,
+    labels: str,
+    readings: Mapping[str, Reading] | None = None,
+) -> Labelling:
+    """Choose among the candidates in a folder; write the labels and the sheet.
+
+    Args:
+        data: records whose candidates are there.
+        images: gives their pixels.
+        folder: of the labels.
+        labels: name of the file of the masks.
+        readings: as in `label_clicks`.
+    """
     chips = images if isinstance(images, SceneChips) else None
     labelling = choose_labels(
-        [owned(record) for record in clicked.images],
-        candidates,
+        [owned(record) for record in data.images],
+        folder / CANDIDATES_NAME,
         readings=readings,
         pixel_sides=None if chips is None else chips.pixel_sides(),
     )
     if chips is None:
-        write_labels(labelling, clicked.categories, folder / LABELS_NAME)
+        write_labels(labelling, data.categories, folder / labels)
     else:
-        write_scene_labels(labelling, chips, clicked.categories, folder / LABELS_NAME)
+        write_scene_labels(labelling, chips, data.categories, folder / labels)
     draw_doubtful(labelling, images, folder / SHEET_NAME)
     draw_readings(labelling, images, folder / READINGS_NAME)
     return labelling
@@ -112,7 +132,7 @@ def _digest(records: Sequence[ImageRecord]) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def _keep_key(path: Path, key: Mapping[str, Any]) -> None:
+def keep_key(path: Path, key: Mapping[str, Any]) -> None:
     """Save the key of the candidates; refuse a folder whose key is another."""
     if path.is_file() and read_json(path) != json.loads(json.dumps(key)):
         raise InputError(

@@ -16,7 +16,7 @@ from torch import Tensor
 from pointsam.masks import count_pixels
 from pointsam.training.pseudo_labels import PseudoLabels
 from pointsam.training.ranks import ALONE, Ranks
-from pointsam.training.settings import MonitorSettings
+from pointsam.training.stages import MonitorSettings
 
 
 class RunCollapsedError(RuntimeError):

@@ -21,9 +21,9 @@ from pointsam.training.run import RunInputs
 from pointsam.training.settings import TrainSettings
 
 
-def label_folder(output: Path) -> Path:
-    """Name the folder of the labels of a run: beside its adapter folder."""
-    return output.with_name(f"{output.name}-labels")
+def label_folder(output: Path, *, number: int = 1) -> Path:
+    """Name the folder of a run's labels, of one of its rounds: beside its adapter folder."""
+    return output.with_name(f"{output.name}-labels" + (f"-{number}" if number > 1 else ""))
 
 
 def with_labels(
@@ -32,7 +32,17 @@ def with_labels(
     *,
     readings: Mapping[str, Reading] | None = None,
 ) -> RunInputs:
-    """Label the clicks with the frozen model, and give inputs that hold the labels.
+    """Label the clicks with the frozen model, and give inputs that hold the labels."""
+    return on_labels(inputs, make_labels(inputs, settings, readings=readings))
+
+
+def make_labels(
+    inputs: RunInputs,
+    settings: TrainSettings,
+    *,
+    readings: Mapping[str, Reading] | None = None,
+) -> Path:
+    """Label the clicks with the frozen model; give the file of the labels.
 
     A label folder of the same clicks, model and settings is continued. Where it is complete, only
     the choice among its candidates is made again.
@@ -58,7 +68,7 @@ def with_labels(
         readings=readings,
         precision=choose_precision(settings.precision, device=inputs.device),
     )
-    return on_labels(inputs, folder / LABELS_NAME)
+    return folder / LABELS_NAME
 
 
 def _refuse_unfit(settings: TrainSettings) -> None:
@@ -81,16 +91,31 @@ def on_labels(inputs: RunInputs, labels: Path) -> RunInputs:
     Raises:
         InputError: masks of other clicks, or none that is accepted.
     """
-    if isinstance(inputs.images, SceneChips):
-        records = on_chips(inputs.data.images, inputs.images, read_scene_labels(labels))
-        found = replace(inputs.data, images=records)
-    else:
-        found = pair(read_coco(labels), inputs.data)
+    accepted = _accepted(with_masks(inputs, labels), labels)
+    learned = {image.file_name: len(image.instances) for image in accepted.images}
+    unclear = [
+        image.file_name
+        for image in inputs.data.images
+        if learned.get(image.file_name, 0) < len(image.instances)
+    ]
     return replace(
         inputs,
-        data=_accepted(found, labels),
+        data=accepted,
+        unclear=frozenset(unclear),
         sources={**inputs.sources, labels.name: sha256_of(labels)},
     )
+
+
+def with_masks(inputs: RunInputs, labels: Path) -> Dataset:
+    """Give the clicks their masks of a file, accepted or not.
+
+    Raises:
+        InputError: masks of other clicks.
+    """
+    if isinstance(inputs.images, SceneChips):
+        records = on_chips(inputs.data.images, inputs.images, read_scene_labels(labels))
+        return replace(inputs.data, images=records)
+    return pair(read_coco(labels), inputs.data)
 
 
 def _accepted(data: Dataset, labels: Path) -> Dataset:

@@ -12,7 +12,7 @@ from pointsam.training.collapse_monitor import CollapseMonitor
 from pointsam.training.prototypes import PredictedClusters
 from pointsam.training.report import StepReport
 from pointsam.training.schedule import Schedule
-from pointsam.training.settings import ScheduleSettings
+from pointsam.training.stages import ScheduleSettings
 from pointsam.training.step import Trainer
 
 ViewSource = Callable[[int, int], TrainingSample]

@@ -17,7 +17,8 @@ from pointsam.masks import count_pixels, threshold
 MASK_TERMS = ("focal", "dice", "iou")
 """Loss terms of masks, in the order of reports and logs."""
 PROTOTYPE_TERM = "prototype"
-LOSS_TERMS = (*MASK_TERMS, PROTOTYPE_TERM)
+BACKGROUND_TERM = "background"
+LOSS_TERMS = (*MASK_TERMS, PROTOTYPE_TERM, BACKGROUND_TERM)
 """All loss terms; each has a weight of its name in the settings."""
 
 DICE_SMOOTHING = 1.0
@@ -133,6 +134,15 @@ def iou_head_loss(
     predicted = _computable(iou_prediction)
     measured = count_pixels(mask, target & valid).iou
     return (predicted - measured.to(predicted)).square()
+
+
+def background_loss(iou_prediction: Float[Tensor, " prompts"]) -> Float[Tensor, " prompts"]:
+    """Give the squared estimate of masks asked for where no object is: it should be 0.
+
+    SAM's own estimate says how well a mask fits something; to say whether that is an object, it
+    must have seen what is none. Gradient flows to `iou_prediction`.
+    """
+    return _computable(iou_prediction).square()
 
 
 def _computable(values: Tensor, valid: Tensor | None = None) -> Tensor:

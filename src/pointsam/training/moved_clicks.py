@@ -1,8 +1,12 @@
-"""New clicks anywhere on a label, so that the student learns the same mask from any of them."""
+"""Clicks that training makes: anywhere on a label, and off all of them.
+
+The student learns the same mask from any click of an object, and none where no object is.
+"""
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
+from torch.nn import functional as F
 
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame, to_middles
 from pointsam.prompts import NEGATIVE, PADDING, POSITIVE, Prompts
@@ -11,6 +15,11 @@ COUNTS = (0.7, 0.85)
 """A draw below the first value gives one click, below the second two, else three."""
 WITH_NEGATIVES = 0.7
 """Share of the objects whose new clicks include the background."""
+
+BACKGROUND_CLICKS = 4
+"""Of a view that is clicked off all objects."""
+_CLEAR = 2
+"""Low-res pixels between a label's border and what is surely off it."""
 
 _Row = list[tuple[float, float, int]]
 
@@ -48,6 +57,30 @@ def move_clicks(
             row += _off(mask, list(drawn), frame)
         rows.append(row)
     return Prompts.from_rows(rows)
+
+
+def background_clicks(
+    masks: Bool[Tensor, "instances rows cols"], frame: ModelFrame, *, generator: torch.Generator
+) -> Prompts | None:
+    """Click the image off all labels, one positive click a prompt.
+
+    Args:
+        masks: of all objects of the image, in the low-res frame.
+        frame: of the image.
+        generator: of the draws.
+
+    Returns:
+        None where no place is clear of the labels.
+    """
+    taken = masks.any(dim=0)[None, None].float()
+    taken = F.max_pool2d(taken, 2 * _CLEAR + 1, stride=1, padding=_CLEAR)[0, 0] > 0
+    free = (~taken & frame.low_res_valid()).nonzero()
+    if not len(free):
+        return None
+    drawn = torch.randint(len(free), (BACKGROUND_CLICKS,), generator=generator)
+    return Prompts.from_rows(
+        [[(*_middle(row, col, frame), POSITIVE)] for row, col in free[drawn].tolist()]
+    )
 
 
 def _on(cells: Tensor, place: float, frame: ModelFrame) -> tuple[float, float, int]:

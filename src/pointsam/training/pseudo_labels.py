@@ -14,7 +14,7 @@ from pointsam.models.adapters.lora import Adapter, AdapterAverage
 from pointsam.models.calibration import Calibration, JointMasks, decode_jointly
 from pointsam.models.choice import SINGLE_MASK, ChooseMask
 from pointsam.models.segmenter import Embedding, FrozenFeatures, Segmenter
-from pointsam.training.settings import TeacherSettings
+from pointsam.training.stages import TeacherSettings
 
 
 @dataclass(frozen=True, eq=False)

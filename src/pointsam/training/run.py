@@ -3,7 +3,7 @@
 Every process of a run calls this; only the first writes files and shows progress.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any
 from pointsam.data.dataset import ImageSource
 from pointsam.data.rasters.stretching import Stretch
 from pointsam.data.records import Dataset, ImageRecord
-from pointsam.evaluation.held_out import HeldOut
 from pointsam.files import new_folder, refuse_existing
 from pointsam.models.cache import FeatureCache
 from pointsam.models.encoding import choose_precision
@@ -32,7 +31,7 @@ from pointsam.training.setup import load_base, make_views, new_state
 from pointsam.training.starting import Start, hashed
 from pointsam.training.state import STATE_NAME, RunKey, TrainState, read_state
 from pointsam.training.step import FrozenFeatureSource
-from pointsam.training.verdict import look_back
+from pointsam.training.verdict import Verdict, look_back
 from pointsam.training.views import Views
 
 SETTINGS_NAME = "settings.yaml"
@@ -60,6 +59,8 @@ class RunInputs:
     """Ground size of a pixel of the model frame, in metres; saved with the adapter."""
     stretch: Stretch | None = None
     """How values of all images become 8 bits, where known; saved with the adapter."""
+    unclear: Collection[str] = ()
+    """Names of images with an object whose label was rejected: nothing there is background."""
     start: Start | None = None
     """The adapter that the run starts from; None makes a new one."""
 
@@ -70,7 +71,7 @@ def run_training(
     *,
     resume: bool = False,
     save_every: int = 50,
-) -> HeldOut | None:
+) -> Verdict | None:
     """Adapt a model to images with points, and write an adapter folder.
 
     Args:
@@ -80,7 +81,7 @@ def run_training(
         save_every: optimizer steps between two saved states.
 
     Returns:
-        The comparison on the held-out images, in the first process; None where there are none.
+        What the clicks say of the result, in the first process; None where nothing can be said.
 
     Raises:
         InputError: the data has nothing to train on, or the output exists.
@@ -181,11 +182,17 @@ class _Run:
         )
 
 
+def round_folder(output: Path, number: int) -> Path:
+    """Name the adapter folder of a round before the last."""
+    return output.with_name(f"{output.name}-round-{number}")
+
+
 def settle(inputs: RunInputs, settings: TrainSettings, *, resume: bool) -> TrainSettings:
     """Let the first process fix, for all, the settings that depend on the machine."""
     with inputs.ranks.agreeing():
         if inputs.ranks.first:
-            saved_at = inputs.output / SETTINGS_NAME if resume else None
+            begun = [inputs.output, round_folder(inputs.output, 1)] if resume else []
+            saved_at = next((f / SETTINGS_NAME for f in begun if f.is_dir()), None)
             settings = settle_precision(settings, device=inputs.device, saved_at=saved_at)
     return inputs.ranks.tell(settings)
 
@@ -214,7 +221,14 @@ def _prepare(
         writer = _describe(inputs, settings, records, model)
     saved = inputs.ranks.tell(saved)
     pinned = inputs.device.startswith("cuda")
-    views = make_views(records, inputs.images, settings, stride=model.stride, pinned=pinned)
+    views = make_views(
+        records,
+        inputs.images,
+        settings,
+        stride=model.stride,
+        pinned=pinned,
+        unclear=inputs.unclear,
+    )
     run = _Run(
         clip_norm=settings.schedule.clip_norm,
         schedule=Schedule(len(records), settings.data.batch_size, settings.schedule, settings.seed),

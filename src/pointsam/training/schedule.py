@@ -6,7 +6,7 @@ from math import ceil
 import torch
 
 from pointsam.randomness import addressed_generator
-from pointsam.training.settings import ScheduleSettings
+from pointsam.training.stages import ScheduleSettings
 
 
 @dataclass(frozen=True)

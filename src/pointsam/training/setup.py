@@ -1,7 +1,7 @@
 """Makes the parts of a run from its settings: views, prototypes, teacher, trainer."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -45,6 +45,7 @@ def make_views(
     *,
     stride: int,
     pinned: bool = False,
+    unclear: Collection[str] = (),
 ) -> Views:
     """Give the views of a run.
 
@@ -54,7 +55,9 @@ def make_views(
         settings: of the run.
         stride: of the model's image embedding, in pixels of the model frame.
         pinned: put them in page-locked memory, which a GPU reads without waiting.
+        unclear: images with an object whose place is not known: nothing there is background.
     """
+    asks_background = settings.regime in ANNOTATED_REGIMES and settings.loss.background > 0
     return Views(
         records,
         images,
@@ -64,6 +67,8 @@ def make_views(
         max_instances=settings.data.max_instances,
         strong_share=settings.data.strong_share,
         moved_clicks=settings.data.moved_clicks,
+        background_share=settings.data.background_share if asks_background else 0.0,
+        unclear=unclear,
         with_masks=settings.regime in ANNOTATED_REGIMES,
         stride=stride,
         pinned=pinned,

@@ -22,7 +22,13 @@ from pointsam.models.segmenter import Embedding, FrozenFeatures, ImageTerms, Seg
 from pointsam.prompts import Prompts
 from pointsam.training.backward import ChunkedBackward, set_gradient
 from pointsam.training.collapse_monitor import Measurement, measure
-from pointsam.training.losses import MASK_TERMS, PROTOTYPE_TERM, weighted_mask_terms
+from pointsam.training.losses import (
+    BACKGROUND_TERM,
+    MASK_TERMS,
+    PROTOTYPE_TERM,
+    background_loss,
+    weighted_mask_terms,
+)
 from pointsam.training.prototypes import PrototypeRegularizer, point_features
 from pointsam.training.pseudo_labels import PseudoLabels, Teacher
 from pointsam.training.ranks import ALONE, Ranks
@@ -75,7 +81,9 @@ class Trainer:
     @property
     def terms(self) -> tuple[str, ...]:
         """Name the loss terms, in the order of a report's numbers."""
-        return (*MASK_TERMS, PROTOTYPE_TERM) if self.regularizer is not None else MASK_TERMS
+        prototype = (PROTOTYPE_TERM,) if self.regularizer is not None else ()
+        background = (BACKGROUND_TERM,) if self.weights[BACKGROUND_TERM] else ()
+        return (*MASK_TERMS, *prototype, *background)
 
     def step(
         self, batch: Sequence[TrainingSample], *, measured: bool, images: int | None = None
@@ -189,22 +197,41 @@ class Trainer:
         images: int,
     ) -> dict[str, Tensor]:
         """Decode every image chunk by chunk; give each term's share of the mean over `images`."""
-        sums = {name: torch.zeros((), device=self.model.device) for name in MASK_TERMS}
+        sums = {name: torch.zeros((), device=self.model.device) for name in self.terms}
         for index, (view, target) in enumerate(zip(batch, targets, strict=True)):
             assert embedding is not None
             with self.timer.part("decode"):
                 leaves = backward.share(self.model.prepare(embedding.one(index)))
-                for losses in self._chunk_losses(view, target, leaves):
+                for losses in self._losses(view, target, leaves):
                     losses = {name: loss / images for name, loss in losses.items()}
                     backward.add(losses, leaves)
                     for name, loss in losses.items():
                         sums[name] += loss.detach()
         return sums
 
-    def _chunk_losses(
+    def _losses(
         self, view: TrainingSample, target: Target, terms: ImageTerms
     ) -> Iterator[dict[str, Tensor]]:
         """Give the weighted terms of one image, chunk by chunk."""
+        yield from self._chunk_losses(view, target, terms)
+        if view.background is not None and self.weights[BACKGROUND_TERM]:
+            yield from self._background_losses(view.background, terms)
+
+    def _background_losses(
+        self, prompts: Prompts, terms: ImageTerms
+    ) -> Iterator[dict[str, Tensor]]:
+        """Give what the model says of masks where no object is; their mean over the prompts."""
+        weight = self.weights[BACKGROUND_TERM] / len(prompts)
+        for chunk in chunks(prompts, self.model.chunk_size):
+            points = chunk.prompts.to(self.model.device)
+            decoded = self.model.decode_chunk(terms, points.points, points.labels)
+            found = SINGLE_MASK(decoded.low_res_logits, decoded.iou_prediction)
+            yield {BACKGROUND_TERM: weight * background_loss(found.iou_prediction).sum()}
+
+    def _chunk_losses(
+        self, view: TrainingSample, target: Target, terms: ImageTerms
+    ) -> Iterator[dict[str, Tensor]]:
+        """Give the weighted terms of the image's objects, chunk by chunk."""
         device = self.model.device
         [kept] = target.accepted.nonzero(as_tuple=True)
         prompts: Prompts = view.sample.prompts[kept]

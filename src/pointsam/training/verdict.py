@@ -1,6 +1,18 @@
-"""The comparison at the end of a run: frozen and adapted model on the same clicks."""
+"""What a run says of itself at its end: the frozen and the adapted model on the same clicks.
 
+No mask is read. Three numbers judge the masks of both models: whether they agree with all clicks,
+what speaks against them in a choice over the masks of both, and whether the mirrored image gives
+the same. `docs/results.md` shows how well they foretell what annotated masks say.
+"""
+
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
 
 from pointsam.data.dataset import ImageSource
 from pointsam.data.records import ImageRecord
@@ -9,12 +21,55 @@ from pointsam.evaluation.held_out import (
     SEEN_FIGURE_NAME,
     SEEN_IMAGES,
     HeldOut,
-    compare_held_out,
+    Looked,
+    compare,
+    draw,
+    look_at,
     spread,
-    warn_if_worse,
 )
+from pointsam.frames import LOW_RES_STRIDE
+from pointsam.labelling.candidates import LABEL_STRIDE, Candidates, label_size
+from pointsam.labelling.consensus import Groups, choose
+from pointsam.labelling.evidence import Evidence, join, measure
+from pointsam.masks import threshold
 from pointsam.training.result import AdapterWriter
 from pointsam.training.step import Trainer
+
+_logger = logging.getLogger(__name__)
+
+_TRIM = 4.0
+"""Energy above the median of both models beyond which a bad mask counts no more."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a run made its model better, as far as clicks tell."""
+
+    found: HeldOut
+    held_out: bool
+    """Whether the run saw none of the clicks; else they are some of those it learned."""
+
+    @property
+    def worse(self) -> bool:
+        """Say whether clicks speak against the adapted model."""
+        found = self.found
+        fewer = found.adapted_agreeing < found.direct_agreeing
+        unlike = found.adapted_energy > found.direct_energy
+        unsteady = found.adapted_steadiness < found.direct_steadiness
+        return fewer or (unlike and unsteady)
+
+    def __str__(self) -> str:
+        found = self.found
+        kind = "held-out" if self.held_out else "training"
+        said = "worse than the frozen model" if self.worse else "better than the frozen model"
+        line = (
+            f"judged by the clicks of {found.images} {kind} images, the adapted model is {said}: "
+            f"masks that agree with all clicks {_percent(found.direct_agreeing)} -> "
+            f"{_percent(found.adapted_agreeing)} %, energy against them {found.direct_energy:.2f} "
+            f"-> {found.adapted_energy:.2f}, IoU with the mirrored image's "
+            f"{_percent(found.direct_steadiness)} -> {_percent(found.adapted_steadiness)} %"
+        )
+        return f"{line}; look at its figures before you use the adapter." if self.worse else line
 
 
 def look_back(
@@ -24,7 +79,7 @@ def look_back(
     *,
     held_out: Sequence[ImageRecord],
     learned: Sequence[ImageRecord],
-) -> HeldOut | None:
+) -> Verdict | None:
     """Compare direct and adapted model, and write the numbers into the adapter's card.
 
     Args:
@@ -36,21 +91,68 @@ def look_back(
             at least whether it broke.
 
     Returns:
-        What was seen on the held-out images; None where there are none.
+        None where there is nothing to look at.
     """
     seen = not held_out
     records = spread(learned, SEEN_IMAGES) if seen else held_out
     if not records:
         return None
-    found = compare_held_out(
+    rows = look_at(
         trainer.model,
         trainer.adapter,
         records,
         images,
         adapted=trainer.average.state,
         precision=trainer.precision,
-        figure=writer.folder / "figures" / (SEEN_FIGURE_NAME if seen else FIGURE_NAME),
     )
-    writer.add_scores(found.scores(prefix="seen" if seen else "held_out"))
-    warn_if_worse(found)
-    return None if seen else found
+    draw(rows, images, writer.folder / "figures" / (SEEN_FIGURE_NAME if seen else FIGURE_NAME))
+    told = Verdict(compare(rows, energies=energies(rows, images)), held_out=not seen)
+    writer.add_scores(told.found.scores(prefix="seen" if seen else "held_out"))
+    if told.worse:
+        _logger.warning("%s", told)
+    return told
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def energies(rows: Sequence[Looked], images: ImageSource) -> tuple[float, float]:
+    """Give the mean energy of the direct and of the adapted model's masks.
+
+    Sizes and shapes are held against those of both models' masks together, class by class.
+    """
+    parts: list[Evidence] = []
+    names = sorted({i.category for row in rows for i in row.record.instances})
+    group, place, adapted = [], [], []
+    for number, row in enumerate(rows):
+        image = images(row.record)
+        points = [instance.points for instance in row.record.instances]
+        for is_adapted, answer in enumerate((row.direct, row.adapted)):
+            parts.append(measure(_as_candidates(answer.logits, row), image, points))
+            group += [names.index(i.category) for i in row.record.instances]
+            place += [number] * len(points)
+            adapted += [is_adapted] * len(points)
+    groups = Groups(group=np.array(group), image=np.array(place))
+    energy = choose(join(parts), groups).energy
+    trimmed = energy.clip(max=float(np.median(energy)) + _TRIM)
+    of_adapted = np.array(adapted) == 1
+    return float(trimmed[~of_adapted].mean()), float(trimmed[of_adapted].mean())
+
+
+def _as_candidates(logits: Float[Tensor, "instances rows cols"], row: Looked) -> Candidates:
+    """Bring a model's masks to the label frame, one candidate an object.
+
+    SAM's own estimates are left out: training changes what they mean.
+    """
+    rows, cols = label_size(row.sample.frame)
+    large = F.interpolate(logits[:, None], scale_factor=LOW_RES_STRIDE / LABEL_STRIDE,
+                          mode="bilinear")  # fmt: skip
+    masks = threshold(large)[..., :rows, :cols].numpy().reshape(len(logits), 1, -1)
+    alone: tuple[int, int] = (len(logits), 1)
+    return Candidates(
+        (rows, cols),
+        np.packbits(masks, axis=-1),
+        np.zeros(alone, dtype=np.float32),
+        np.zeros(alone, dtype=bool),
+    )

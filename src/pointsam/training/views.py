@@ -1,6 +1,6 @@
 """Views of the training images, made when they are needed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,7 +10,7 @@ from pointsam.data.dataset import ImageSource, load_sample
 from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample, TrainingSample
 from pointsam.randomness import addressed_generator
-from pointsam.training.moved_clicks import move_clicks
+from pointsam.training.moved_clicks import background_clicks, move_clicks
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ class Views:
     """Share of the views whose colours are changed."""
     moved_clicks: float = 0.0
     """Share of the objects that get new clicks, anywhere on their mask."""
+    background_share: float = 0.0
+    """Share of the views that are clicked off all objects, too."""
+    unclear: Collection[str] = ()
+    """Names of images with an object whose place is not known: nothing there is background."""
     stride: int = 16
     """Of the model's image embedding, in pixels of the model frame."""
     pinned: bool = False
@@ -49,10 +53,25 @@ class Views:
             with_masks=self.with_masks,
         )
         view = training_sample(sample, seed=self.seed, view=epoch % self.count)
+        view = self._with_background(view, record, epoch)
         generator = addressed_generator(self.seed, "instances", record.id, epoch)
         view = limit_instances(view, self.max_instances, generator=generator)
         view = self._look(view, record, epoch)
         return pin(view) if self.pinned else view
+
+    def _with_background(
+        self, view: TrainingSample, record: ImageRecord, epoch: int
+    ) -> TrainingSample:
+        """Click some views off all objects, where all objects are known."""
+        if not self.background_share or record.file_name in self.unclear:
+            return view
+        assert view.low_res_masks is not None
+        generator = addressed_generator(self.seed, "background", record.id, epoch)
+        if torch.rand((), generator=generator) >= self.background_share:
+            return view
+        frame = view.sample.frame
+        clicks = background_clicks(view.low_res_masks, frame, generator=generator)
+        return replace(view, background=clicks)
 
     def _look(self, view: TrainingSample, record: ImageRecord, epoch: int) -> TrainingSample:
         """Keep the colours of some views, and replace the clicks of some labelled objects."""
