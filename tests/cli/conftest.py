@@ -64,5 +64,5 @@ def small_model(monkeypatch):
         return real(name, side=side, device=device)
 
     monkeypatch.setattr("pointsam.prediction.predictor.load_segmenter", load)
-    for module in ("setup", "label_stage"):
+    for module in ("setup", "label_stage", "rounds"):
         monkeypatch.setattr(f"pointsam.training.{module}.load_segmenter", load)

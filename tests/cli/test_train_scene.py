@@ -153,6 +153,21 @@ def test_a_killed_run_on_a_scene_goes_on(scene, clicks, tmp_path):
 
 
 @pytest.mark.usefixtures("small_model")
+def test_a_second_round_on_a_scene_keeps_the_trusted_labels_in_its_pixels(scene, clicks, tmp_path):
+    rounds = ["--regime", "labels", "--rounds", "2", "--rank", "2", "--set", "rounds.min_trust=0.6"]
+    assert train(scene, clicks, tmp_path / "out", *rounds, "--set", "schedule.min_steps=2") == 0
+    files = (tmp_path / name / "labels.json" for name in ("out-labels", "out-labels-2"))
+    contents = (json.loads(file.read_text())["annotations"] for file in files)
+    first, second = ({entry["point_id"]: entry for entry in content} for content in contents)
+    assert set(first) == set(second)
+    kept = [number for number, entry in first.items() if entry["label_weight"] >= 0.6]
+    assert kept
+    for number in kept:
+        assert second[number]["segmentation"] == first[number]["segmentation"]
+        assert second[number]["energy"] == first[number]["energy"]
+
+
+@pytest.mark.usefixtures("small_model")
 def test_what_cannot_be_is_said(scene, clicks, tmp_path, capsys):
     far = save_clicks(tmp_path / "far.gpkg", [(9_000, 9_000)])
     cases = [
