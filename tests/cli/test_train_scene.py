@@ -153,7 +153,11 @@ def test_a_killed_run_on_a_scene_goes_on(scene, clicks, tmp_path):
 
 
 @pytest.mark.usefixtures("small_model")
-def test_a_second_round_on_a_scene_keeps_the_trusted_labels_in_its_pixels(scene, clicks, tmp_path):
+def test_a_second_round_on_a_scene_keeps_the_trusted_labels_in_its_pixels(
+    scene, clicks, tmp_path, monkeypatch
+):
+    accepted = property(lambda choice: np.ones(len(choice.energy), dtype=bool))
+    monkeypatch.setattr("pointsam.labelling.consensus.Choice.accepted", accepted)
     rounds = ["--regime", "labels", "--rounds", "2", "--rank", "2", "--set", "rounds.min_trust=0.6"]
     assert train(scene, clicks, tmp_path / "out", *rounds, "--set", "schedule.min_steps=2") == 0
     files = (tmp_path / name / "labels.json" for name in ("out-labels", "out-labels-2"))

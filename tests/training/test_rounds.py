@@ -95,7 +95,7 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("where", ["run_training", "label_again", "second run_training"])
+@pytest.mark.parametrize("where", ["label_again", "second run_training"])
 def test_a_run_that_was_killed_goes_on_to_the_same_end(inputs, first, where, monkeypatch):
     whole = replace(inputs, output=inputs.output.with_name("whole"))
     train_in_rounds(whole, first, chosen(), tell=lambda report: None)
