@@ -220,15 +220,7 @@ def _prepare(
         model = load_base(settings, device=inputs.device)
         writer = _describe(inputs, settings, records, model)
     saved = inputs.ranks.tell(saved)
-    pinned = inputs.device.startswith("cuda")
-    views = make_views(
-        records,
-        inputs.images,
-        settings,
-        stride=model.stride,
-        pinned=pinned,
-        unclear=inputs.unclear,
-    )
+    views = _views(inputs, settings, records, stride=model.stride)
     run = _Run(
         clip_norm=settings.schedule.clip_norm,
         schedule=Schedule(len(records), settings.data.batch_size, settings.schedule, settings.seed),
@@ -248,6 +240,19 @@ def _prepare(
         key=key,
     )
     return run, saved
+
+
+def _views(
+    inputs: RunInputs, settings: TrainSettings, records: Sequence[ImageRecord], *, stride: int
+) -> Views:
+    return make_views(
+        records,
+        inputs.images,
+        settings,
+        stride=stride,
+        pinned=inputs.device.startswith("cuda"),
+        unclear=inputs.unclear,
+    )
 
 
 def _describe(
