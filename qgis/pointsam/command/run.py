@@ -18,7 +18,7 @@ from typing import IO
 
 from .find import environment_variables, window_flags
 
-SECONDS_TO_END = 0.6
+SECONDS_TO_END = 0.4
 """That a cancelled command gets to keep its state before it is killed."""
 _POLL_SECONDS = 0.1
 END_WITH_STDIN = "POINTSAM_END_WITH_STDIN"
