@@ -45,7 +45,7 @@ def main():
     direct = seen(models.pop("frozen"), records, images, args, "direct")
     for number, (name, (model, adapter)) in enumerate(models.items()):
         state = {key: value.clone() for key, value in adapter.state().items()}
-        for version in VERSIONS if number == 0 else ("1",):
+        for version in args.versions if number == 0 else ("1",):
             adapter.load_state(changed(state, version))
             found = seen(model, records, images, args, f"{name} {version}")
             tell(f"{name} x {version}", records, images, direct, found)
@@ -59,6 +59,9 @@ def arguments():
     parser.add_argument("--part", type=Path, required=True, help="names of the images, one a line")
     parser.add_argument("--adapter", type=Path, action="append", required=True)
     parser.add_argument("--every", type=int, default=1, help="take every n-th image of the part")
+    parser.add_argument(
+        "--versions", nargs="+", default=VERSIONS, help="of the first adapter; others are as saved"
+    )
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()

@@ -19,7 +19,6 @@ from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.images.comparison import compare, draw_sheet, telling
 from pointsam.prediction.predictor import load
 from pointsam.progress import Bar
-from pointsam.training.label_stage import with_labels
 from pointsam.training.run import RunInputs, run_training
 from pointsam.training.settings import train_settings
 
@@ -41,11 +40,11 @@ class DemoPlan:
     def settings(self) -> dict[str, Any]:
         """Give the training settings that differ from the defaults; a short run averages less."""
         return {
-            "regime": "labels",
             "seed": self.seed,
             "precision": "float32",
             "model": {"side": self.size},
             "schedule": {"epochs": self.epochs, "warmup_epochs": 0.2, "average_decay": 0.9},
+            "prototypes": {"images": 16},
         }
 
 
@@ -105,15 +104,16 @@ def demonstrate(plan: DemoPlan) -> tuple[Scores, Scores]:
     direct = load_segmenter("mobile_sam", side=plan.size, device=plan.device)
     before = _score(direct, held_out, val, "scoring before")
     adapter = plan.output / "adapter"
-    clicks = RunInputs(
-        data=read_points(train.points),
-        images=folder_images(train.images),
-        sources={train.points.name: sha256_of(train.points)},
-        output=adapter,
-        device=plan.device,
+    run_training(
+        RunInputs(
+            data=read_points(train.points),
+            images=folder_images(train.images),
+            sources={train.points.name: sha256_of(train.points)},
+            output=adapter,
+            device=plan.device,
+        ),
+        train_settings(plan.settings, source="demo"),
     )
-    settings = train_settings(plan.settings, source="demo")
-    run_training(with_labels(clicks, settings), settings)
     adapted = load(adapter=adapter, device=plan.device, precision="float32")
     after = _score(adapted.model, held_out, val, "scoring after")
     for name, scores in (("before", before), ("after", after)):
