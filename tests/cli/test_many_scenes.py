@@ -19,7 +19,12 @@ import shapely
 from tests.prediction.colour_model import write_scene
 
 import pointsam
-from pointsam.cli.main import main
+from pointsam.cli.arguments import ModelChoice
+from pointsam.cli.main import main, make_parser
+from pointsam.cli.predict import PredictFiles
+from pointsam.cli.predict_many import ManyChoice, Opening
+from pointsam.prediction.many.scene_list import read_scene_list
+from pointsam.prediction.many.work import Work, run_here
 
 BOXES = [(20, 20, 50, 60), (150, 30, 190, 70), (40, 150, 80, 180), (160, 160, 200, 200)]
 
@@ -107,6 +112,26 @@ def test_resuming_does_what_failed_and_no_more(capsys):
     assert "is of a run with another window" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("scenes", "small_model")
+def test_scenes_cut_into_units_are_written_as_in_one_go():
+    # What workers of a cluster do, one after the other.
+    words = [*COMMAND.split(), "--output", "cut", "--threads", "1"]
+    assert main([*words[:-4], "--output", "whole", "--threads", "1"]) == 1
+    args = make_parser(words).parse_args(words)
+    asked = ManyChoice.parse(args, prompt=PredictFiles.parse(args).prompt)
+    opening = Opening(asked.each, ModelChoice.parse(args), any_device=False)
+    scenes = read_scene_list(Path("list.txt"))
+    found = list(run_here(Work.of(scenes, max_windows=1), opening))
+    assert {row.folder: row.state for row in found} == {
+        "s0": "done",
+        "bad": "failed",
+        "s1": "done",
+        "s2": "no clicks",
+    }
+    assert found[0].windows > 1
+    same("whole", "cut")
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
@@ -174,7 +199,10 @@ def kill_a_worker(process):
             except psutil.NoSuchProcess:
                 continue
         time.sleep(0.02)
-    raise AssertionError(f"no worker was seen: {process.stdout.read()}")
+    said = process.stdout.read()
+    if "Ray did not start on this machine" in said:
+        pytest.skip("Ray did not start in time: the machine is too busy")
+    raise AssertionError(f"no worker was seen: {said}")
 
 
 @pytest.mark.usefixtures("scenes")
