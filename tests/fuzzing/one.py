@@ -21,7 +21,13 @@ from tests.fuzzing.world import OUTSIDE, make_world
 
 _MAX_INPUT = 2**16
 
-_LIMITS = ("-rss_limit_mb=3072", "-timeout=30", f"-max_len={_MAX_INPUT}", "-print_final_stats=1")
+_LIMITS = (
+    "-rss_limit_mb=3072",
+    "-timeout=30",
+    f"-max_len={_MAX_INPUT}",
+    "-print_final_stats=1",
+    "-report_slow_units=60",
+)
 """Of the fuzzer, which ends at them; those of the oracle are narrower."""
 
 

@@ -117,6 +117,7 @@ def test_a_collar_of_one_value_is_pointed_out(tmp_path):
 def test_another_ground_size_in_a_folder_is_pointed_out(tmp_path):
     for number in range(3):
         save(tmp_path / f"{number}.tif", np.moveaxis(picture(), -1, 0), size=0.5)
+    (tmp_path / "broken.tif").write_bytes(b"II*")
     # 32 px of 0.5 m on 128 px of the model: 0.125 m.
     assert doubts_of_ground(tmp_path, side=128, trained=0.125) == []
     [line] = doubts_of_ground(tmp_path, side=128, trained=0.5)

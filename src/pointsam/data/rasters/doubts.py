@@ -3,6 +3,7 @@
 Few small windows are looked at: a scene of any size takes as long.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pointsam.data.rasters.band_values import in_units, known_pixels
 from pointsam.data.rasters.georeference import pixel_metres, read_georeference
 from pointsam.data.rasters.images import list_images
 from pointsam.data.rasters.scene import Scene
+from pointsam.errors import InputError
 
 _SIDE = 64
 """Of a window that is looked at, in pixels."""
@@ -115,7 +117,9 @@ def doubts_of_ground(folder: Path, *, side: int, trained: float) -> list[str]:
     """
     lines = []
     for path in list_images(folder)[:_LOOKED_AT]:
-        place = read_georeference(path)
+        place = None
+        with suppress(InputError):  # what cannot be read is said where it is read
+            place = read_georeference(path)
         metres = None if place is None else pixel_metres(place.transform, place.size, place.crs)
         if place is not None and metres is not None:
             lines.append(doubt_of_ground(str(path), metres * max(place.size) / side, trained))
