@@ -19,8 +19,9 @@ EVERY = os.environ.get("POINTSAM_FAULTS") == "all"
 
 RESUMING = [name for name, command in COMMANDS.items() if command.resumes]
 
-MADE_ANEW = {"log.csv", "sheet.png", "settings.yaml"}
-"""Files of a run that are not read again, or whose damage is seen by the eye alone."""
+MADE_ANEW = {"log.csv", "sheet.png", "settings.yaml", "pointsam.yaml", "adapter_config.json",
+             "adapter_model.safetensors"}  # fmt: skip
+"""Files of a run that it does not read again; the adapter's own are compared where it is used."""
 
 
 def flipped(content, random):

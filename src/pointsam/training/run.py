@@ -120,10 +120,10 @@ def _write_down(run: "_Run", start: int, *, save_every: int) -> None:
             _show(bar, progress)
             done = progress.step + 1
             epoch_ends = done % run.schedule.steps_per_epoch == 0 or done == run.schedule.steps
+            if epoch_ends:  # before the state is kept: a run that is killed here draws it again
+                draw_epoch(run.state.trainer, run.views, progress.epoch, output / "figures")
             if epoch_ends or done % save_every == 0:
                 run.save(done)
-            if epoch_ends:
-                draw_epoch(run.state.trainer, run.views, progress.epoch, output / "figures")
     finally:
         bar.close()
         log.close()

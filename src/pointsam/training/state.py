@@ -111,7 +111,7 @@ def _sound_state(path: Path) -> Any:
 def _as_written(path: Path) -> bool:
     """Compare a state with its checksum, where there is one."""
     checksums = path.with_name(CHECKSUM_NAME)
-    return not checksums.is_file() or sha256_of(path) in checksums.read_text().split()
+    return not checksums.is_file() or sha256_of(path).encode() in checksums.read_bytes().split()
 
 
 def _changed(before: Any, now: RunKey | None) -> str:

@@ -27,6 +27,9 @@ from pointsam.data.rasters.stretching import NO_DATA, Stretch, plain_stretch, sp
 from pointsam.data.rasters.windows import Grid, Transform, Window
 from pointsam.errors import InputError, in_words
 
+_FARTHEST = 1e12
+"""No coordinate of a map is larger, whatever its unit."""
+
 STRIP = 512
 """Rows read at once when a window is averaged down."""
 
@@ -184,7 +187,8 @@ def _check(scene: Scene) -> None:
     """Refuse bands and values that cannot be shown."""
     dataset = scene.dataset
     a, b, _, d, e, _ = scene.transform
-    if not a * e - b * d:
+    on_map = np.abs(scene.transform).max() < _FARTHEST  # false of NaN, too
+    if not on_map or not a * e - b * d:
         raise InputError(f"{scene.path} has pixels of no size ({scene.transform}): place it anew.")
     missing = [band for band in scene.bands if not 1 <= band <= dataset.count]
     if missing:
