@@ -50,7 +50,7 @@ def test_iou_of_crops_is_that_of_masks(mask, other, shift):
     one, two = MaskCrop.cut(mask), MaskCrop.cut(other, x=x, y=y)
     both, either = (drawn[0] & drawn[1]).sum(), (drawn[0] | drawn[1]).sum()
     assert one.shared(two) == both
-    assert one.iou(two) == (both / either if either else 1.0)
+    assert one.iou(two) == (both / either if either else 0.0)
 
 
 def test_a_point_is_held_by_the_pixel_it_lies_in():

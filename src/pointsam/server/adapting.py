@@ -259,4 +259,4 @@ def _further(status: Status, told: Mapping[str, Any], seconds: float) -> Status:
 
 
 def _changed(mask: MaskCrop, before: MaskCrop) -> bool:
-    return mask.iou(before) < SAME
+    return bool(mask.area or before.area) and mask.iou(before) < SAME

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pointsam.data.rasters.windows import Window
 from pointsam.data.records import Point
-from pointsam.masks import threshold
+from pointsam.masks import iou_of_areas, threshold
 from pointsam.models.calibration import Calibration
 from pointsam.models.segment import segment
 from pointsam.prompts import PADDING, Prompts, calibrate_negatives
@@ -181,10 +181,7 @@ def _rival_matrix(
 
 
 def _iou(one: Bool[Tensor, "rows cols"], other: Bool[Tensor, "rows cols"]) -> float:
-    """Give the IoU of two masks as `pairwise_iou` does: 0 where both are empty."""
-    both = int((one & other).sum())
-    either = int(one.sum()) + int(other.sum()) - both
-    return both / max(1, either)
+    return float(iou_of_areas((one & other).sum(), one.sum(), other.sum()))
 
 
 def _row(prompts: Prompts, index: int) -> Row:
