@@ -36,7 +36,7 @@ USUAL = ("gpkg",)
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe what scenes take beside images, points and output."""
+    """Describe the options of scenes, besides images, points and output."""
     scene = parser.add_argument_group(
         "scenes", "for --images SCENE.tif, or a folder of scenes and points from a vector file"
     )
@@ -62,7 +62,7 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class SceneLabelling:
-    """How scenes are cut and shown, and what is written of them."""
+    """How scenes are cut and shown, and the formats to write."""
 
     window: int | None
     """Side of a window in scene pixels; None for the one that fits the model."""
@@ -75,7 +75,7 @@ class SceneLabelling:
         """Read the arguments of `add_scene_arguments`; None where the images are no scenes.
 
         Raises:
-            InputError: options that would say nothing.
+            InputError: options without effect.
         """
         if not (args.images.is_file() or on_map):
             refuse_options(args, SCENE_OPTIONS, "scenes")
@@ -87,7 +87,7 @@ class SceneLabelling:
 
 @dataclass(frozen=True, eq=False)
 class ClickedChips:
-    """What is labelled of some scenes."""
+    """Chips of some scenes to label."""
 
     scenes: list[ClickedScene]
     data: Dataset
@@ -99,7 +99,7 @@ class ClickedChips:
 def clicked_chips(
     images: Path, points: ClickFile, asked: SceneLabelling, choice: ModelChoice, *, side: int
 ) -> ClickedChips:
-    """Lay chips around the clicks on some scenes.
+    """Place chips around the clicks on some scenes.
 
     Args:
         images: one scene, or a folder of scenes.

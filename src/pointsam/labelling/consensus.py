@@ -1,10 +1,10 @@
-"""The choice of a mask for each click: by what the masks of a group agree on.
+"""The choice of one mask for each click, by agreement within a group.
 
-Objects of one group (the clicks' class) are of like size and shape, so a mask that stands out is
-probably a part, or the surroundings, of what was clicked. The group's usual size is unknown: it
-is read from the present choice, which is then made anew, until nothing changes. Where it settles
-hangs on where it began, wholes or parts: it begins at several places, and the end at which the
-masks are most alike, for the energy they cost, is taken.
+Objects of one group (a class of clicks) have similar size and shape, so a mask that differs is
+probably a part of the object, or includes its surroundings. The group's usual size is unknown: it
+is the median of the present choice, from which the choice is made again, until nothing changes.
+The result depends on the start, wholes or parts. So there are several starts, and the result with
+the best balance of low energy and similar sizes is taken.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ Reading = Literal["larger", "smaller"]
 Energies = Float[np.ndarray, "objects candidates"]
 
 STARTS = (-1.0, -0.5, 0.5, 1.0)
-"""Energies of one unit of log area that a choice begins with: below 0, larger masks win."""
+"""Energies of one unit of log area at the starts; below 0, larger masks win."""
 LEAN_OF: Mapping[Reading, float] = {"larger": -1.0, "smaller": 1.0}
 """Where the user says which is meant."""
 MIN_READ = 8
-"""Objects of a group whose likeness says anything."""
+"""Least number of objects of a group for a usual size."""
 REASONS = (
     "its own click is outside",
     "it holds another object's click",
@@ -34,12 +34,12 @@ REASONS = (
     "its border is weak",
     "it is cut by a window",
 )
-"""What may speak against a choice, in the order of `Choice.against`."""
+"""Reasons against a choice, in the order of `Choice.against`."""
 
 _NORMAL = 1.4826
 """Deviation of a normal distribution over its median absolute deviation."""
 _UNUSABLE = 1e4
-"""Energy of an empty or cut mask: it is taken where there is no other."""
+"""Energy of an empty or cut mask, which is chosen only if there is no other."""
 _MOST_CLICKS = 3
 """Own clicks off a mask that speak against it; of many, some may be misplaced."""
 _MOSTLY = 0.5
@@ -50,7 +50,7 @@ _TRIM = 4.0
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each voice counts, in units of half a squared deviation of the log area.
+    """Weights of the energy's terms, in units of half a squared deviation of the log area.
 
     Between half and twice these the choice hardly changes.
     """
@@ -66,20 +66,20 @@ class Weights:
     shape: float = 0.5
     """Of half a squared deviation of roughness, and of fill."""
     min_spread: float = 0.35
-    """Of the log area: no group is taken to be more alike than this."""
+    """Least deviation of the log area in a group."""
     class_share: float = 2.0
     """Objects of an image that weigh as much as all others of the group."""
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """One candidate for each object, and how sure that is."""
+    """One candidate for each object, with its trust."""
 
     picked: Int[np.ndarray, " objects"]
     energy: Float[np.ndarray, " objects"]
     """Of the choice; lower is better. Comparable within one call alone."""
     margin: Float[np.ndarray, " objects"]
-    """Energy of the best other mask less that of the choice; 0 where there is no other."""
+    """Energy of the best other mask minus that of the choice; 0 if there is no other."""
     against: Bool[np.ndarray, "objects reasons"]
     """Which of REASONS holds of the choice."""
 
@@ -102,7 +102,7 @@ def trust(choice: Choice) -> Float[np.ndarray, " objects"]:
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Which objects should be alike, and which of them are in one image."""
+    """The group and the image of each object."""
 
     group: Int[np.ndarray, " objects"]
     image: Int[np.ndarray, " objects"]
@@ -124,9 +124,8 @@ def choose(
         evidence: of all objects of all images.
         groups: of the same objects.
         weights: of the voices.
-        readings: for groups of which the user says that the larger or the smaller mask is meant;
-            of the others, the choice decides.
-        rounds: the choice of a group is made anew this often at most.
+        readings: of groups for which the user says that the larger or the smaller mask is meant.
+        rounds: most rounds of the choice of a group.
 
     Source: the terms of shape are in the spirit of Point2RBox-v3 (arXiv:2509.26281), which sets
         weights of its own for each class; here a group's own median takes the place of those.
@@ -149,7 +148,7 @@ def choose(
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """What is known of the objects of one group."""
+    """Evidence of the objects of one group."""
 
     evidence: Evidence
     image: Int[np.ndarray, " objects"]
@@ -173,8 +172,8 @@ class _Settled:
 def _read(given: Reading | None, group: _Group) -> _Settled:
     """Choose under the reading that was given, or from several starts where the masks agree best.
 
-    A start leans to larger or smaller masks, is let go, and settles where the choice may not have
-    come to by itself.
+    A start prefers larger or smaller masks. The rounds after it have no such preference, but may
+    settle in another choice than without it.
     """
     if given is not None:
         return _settle(group, _start(group, LEAN_OF[given]), LEAN_OF[given])
@@ -187,7 +186,7 @@ def _read(given: Reading | None, group: _Group) -> _Settled:
 
 
 def _start(group: _Group, lean: float) -> Int[np.ndarray, " objects"]:
-    """Take what SAM is most sure of, leaning to larger or smaller masks."""
+    """Choose by SAM's estimate, with a preference for larger or smaller masks."""
     evidence, sureness = group.evidence, group.weights.iou_prediction
     unusable = (evidence.cut > 0) | (evidence.area < 1)
     leaning = evidence.iou_prediction - lean * _log_area(evidence) / sureness
@@ -195,7 +194,7 @@ def _start(group: _Group, lean: float) -> Int[np.ndarray, " objects"]:
 
 
 def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> _Settled:
-    """Choose anew until the choice is the one it was made from."""
+    """Choose again until the choice does not change."""
     evidence, weights = group.evidence, group.weights
     log_area = _log_area(evidence) + group.log_pixel
     alone = _by_itself(evidence, weights)
@@ -242,7 +241,7 @@ def _against(
 
 
 def _by_itself(evidence: Evidence, weights: Weights) -> Energies:
-    """Give the energy of each candidate that hangs on no other object's choice."""
+    """Give the part of each candidate's energy that depends on no other object."""
     unusable = (evidence.area < 1) | (evidence.cut > 0)
     return np.asarray(
         weights.outside * evidence.outside.clip(max=_MOST_CLICKS)
@@ -262,7 +261,7 @@ def _against_sizes(
     picked: Int[np.ndarray, " objects"],
     weights: Weights,
 ) -> Energies:
-    """Give how far each candidate's size is from those chosen in the group, and in its image."""
+    """Give the energy of each candidate's size, from the chosen ones of group and image."""
     rows = np.arange(len(picked))
     chosen = log_area[rows, picked]
     median, spread = float(np.median(chosen)), _spread(chosen) + 0.2
@@ -279,7 +278,7 @@ def _against_sizes(
 def _against_shapes(
     evidence: Evidence, picked: Int[np.ndarray, " objects"], weights: Weights
 ) -> Energies:
-    """Give how far each candidate's roughness and fill are from those chosen in the group."""
+    """Give the energy of roughness and fill, from the chosen ones of the group."""
     rows = np.arange(len(picked))
     shape = np.zeros(evidence.area.shape)
     for values in (evidence.roughness, evidence.fill):
@@ -294,5 +293,5 @@ def _log_area(evidence: Evidence) -> Energies:
 
 
 def _spread(values: Float[np.ndarray, " values"]) -> float:
-    """Give the deviation, by the median: a few wrong masks do not move it."""
+    """Give the deviation by medians, which a few wrong masks do not change."""
     return _NORMAL * float(np.median(np.abs(values - np.median(values))))
