@@ -1,4 +1,4 @@
-"""The one kind of error that is the user's to fix."""
+"""The error for faults that the user can correct."""
 
 import errno
 import struct
@@ -32,22 +32,22 @@ DAMAGED = (
     struct.error,
     zlib.error,
 )
-"""In which a library that decodes a file may end where the file is damaged."""
+"""Errors that a decoding library raises for a damaged file."""
 
 _LONGEST = 300
-"""Characters of another library's message that a line carries."""
+"""Most characters of another library's message in one line."""
 
 
 _OF_THE_SYSTEM = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
-"""Say by themselves what is wrong with a path."""
+"""Errors that already say what is wrong with a path."""
 
 _WITHOUT_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
-"""Numbers of errors that are not the file's."""
+"""Error numbers of the system that are not the file's fault."""
 
 
 @contextmanager
 def reading(path: Path, *, what: str = "the right file", then: str = "") -> Iterator[None]:
-    """Be the boundary of a reader: a file gives a result, or one line that says what is wrong.
+    """Turn the errors of a reader inside the block into one line about its file.
 
     Args:
         path: of the file or folder that is read inside the block.
@@ -55,7 +55,7 @@ def reading(path: Path, *, what: str = "the right file", then: str = "") -> Iter
         then: what the user can do, where there is more to say.
 
     Raises:
-        InputError: whatever a damaged file makes the reader, or a library under it, stumble over.
+        InputError: the reader, or a library that it uses, failed.
     """
     try:
         yield

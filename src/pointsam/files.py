@@ -24,16 +24,16 @@ _ENCODINGS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-"""What the first bytes of a text say of the others."""
+"""Byte-order marks, and the encodings that they mean."""
 
 TEXT_MARKS = tuple(_ENCODINGS)
 """Byte-order marks."""
 
 _COMPUTED = re.compile(r"'*[=+\-@\t\r]")
-"""Beginning of a cell that a table program computes, marked or not."""
+"""First characters of a cell that a table program takes for a formula."""
 
 _KEPT = 100
-"""Characters of a name that its temporary file carries: names may be as long as they can."""
+"""Most characters of a name in its temporary file's name, which is longer."""
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def refuse_existing_file(path: Path) -> None:
 def list_files(folder: Path, endings: Collection[str]) -> list[Path]:
     """List the files of a folder by name, with these endings in any case.
 
-    What macOS leaves beside a file on other disks (``._a.tif``) is none of them.
+    Files that macOS adds on other disks (``._a.tif``) are left out.
     """
     return sorted(
         path
