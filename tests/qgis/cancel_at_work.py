@@ -38,15 +38,15 @@ class Heard(QgsProcessingFeedback):
     def __init__(self, stage, *, cancel_at):
         super().__init__(False)
         self.stage, self.cancel_at = stage, cancel_at
-        self.first, self.cancelled, self.errors = None, None, []
+        self.first, self.total, self.cancelled, self.errors = None, None, None, []
 
     def setProgressText(self, text):
-        found = re.match(rf"{self.stage}: (\d+)", text)
+        found = re.match(rf"{self.stage}: (\d+)(?: of (\d+))?", text)
         if not found:
             return
         done = int(found[1])
         if self.first is None:
-            self.first = done
+            self.first, self.total = done, int(found[2] or 0)
         if self.cancel_at is not None and done >= self.cancel_at and self.cancelled is None:
             self.cancelled = time.monotonic()
             threading.Thread(target=self.cancel).start()
@@ -90,7 +90,7 @@ def cancel_and_go_on(algorithm, given, stage, *, to_end):
     }
     again = Heard(stage, cancel_at=None if to_end else 0)
     facts["well"] = run(algorithm, given, again)
-    facts["first"] = again.first
+    facts["first"], facts["totals"] = again.first, [feedback.total, again.total]
     facts["left at the end"] = processes()
     return facts
 
