@@ -69,11 +69,8 @@ def test_cancel_ends_all_within_a_second_and_the_same_work_goes_on(folder, varia
     assert facts["seconds"] < (5 if busy else 1)
     assert facts["left"] == []
     assert facts["left at the end"] == []
-    # Training goes on from its step; segmenting has fewer windows to do.
-    if name == "adapt":
+    if name == "adapt":  # the others read what is done, and count from the beginning
         assert facts["first"] >= 1
-    if name == "segmentclicked":
-        assert facts["totals"][1] < facts["totals"][0]
     assert facts["well"] or name == "adapt"  # which is cancelled again
 
 
