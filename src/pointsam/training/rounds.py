@@ -93,8 +93,8 @@ def train_in_rounds(
             "several processes do not label: run the rounds one by one, 'pointsam label --adapter' "
             "between them, and give its labels.json to every process as --labels."
         )
+    inputs = on_labels(clicks, labels)  # checks the file first
     tell(_report(1, labels, before=None))
-    inputs = on_labels(clicks, labels)
     for number in range(1, count):
         folder = round_folder(clicks.output, number)
         again = label_folder(clicks.output, number=number + 1) / LABELS_NAME
