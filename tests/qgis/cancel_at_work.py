@@ -25,11 +25,12 @@ MARK = "POINTSAM_CANCEL_TEST"
 
 
 CASES = {
-    "segmentclicked": ("segmenting", "found.gpkg", {}, True),
-    "label": ("labelling", "labels.gpkg", {}, True),
-    "adapt": ("adapting", "adapter", {"EPOCHS": 9}, False),
+    "segmentclicked": ("segmenting", 1, "found.gpkg", {}, True),
+    "label": ("labelling", 1, "labels.gpkg", {}, True),
+    "adapt": ("adapting", 4, "adapter", {"EPOCHS": 9}, False),  # a pass is two steps, then saved
 }
-"""Stage that is cancelled, output, more parameters, and whether the second run goes to its end."""
+"""Stage that is cancelled and when, output, more parameters, and whether the second run goes to its
+end."""
 
 
 class Heard(QgsProcessingFeedback):
@@ -78,9 +79,9 @@ def processes():
     return found
 
 
-def cancel_and_go_on(algorithm, given, stage, *, to_end):
+def cancel_and_go_on(algorithm, given, stage, *, cancel_at, to_end):
     """Cancel in a stage, then run the same again, to its end or to the stage's first line."""
-    feedback = Heard(stage, cancel_at=1)
+    feedback = Heard(stage, cancel_at=cancel_at)
     well = run(algorithm, given, feedback)
     facts = {
         "was cancelled": feedback.cancelled is not None and not well,
@@ -110,9 +111,9 @@ def main(folder, name):
         "POINTS": str(folder / "clicks.geojson"),
         "THREADS": 1,
     }
-    stage, output, further, to_end = CASES[name]
+    stage, cancel_at, output, further, to_end = CASES[name]
     given = {**clicked, "OUTPUT": str(folder / output), **further}
-    facts = cancel_and_go_on(name, given, stage, to_end=to_end)
+    facts = cancel_and_go_on(name, given, stage, cancel_at=cancel_at, to_end=to_end)
     sys.stdout.write(f"{json.dumps(facts)}\n")
     sys.stdout.flush()
 

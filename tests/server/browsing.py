@@ -5,7 +5,6 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import uvicorn
 from tests.server.served import SECRET
 
@@ -22,17 +21,6 @@ FLAGS = [
 ]  # fmt: skip
 PATIENCE = 400_000
 """Milliseconds that a page may take on a machine that does much else."""
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    if not CHROMIUM.is_file():
-        pytest.skip(f"needs {CHROMIUM} (apt-get install chromium)")
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    with api.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @contextmanager

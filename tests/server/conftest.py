@@ -1,4 +1,5 @@
 import pytest
+from tests.server.browsing import CHROMIUM, FLAGS
 from tests.server.served import draw_images, make_client, make_session
 
 
@@ -18,3 +19,15 @@ def session(tmp_path, images):
 def client(session):
     with make_client(session) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    # One for all files: two of them in one process refuse each other.
+    if not CHROMIUM.is_file():
+        pytest.skip(f"needs {CHROMIUM} (apt-get install chromium)")
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with api.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()

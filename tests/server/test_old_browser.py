@@ -2,9 +2,7 @@
 
 import re
 
-from tests.server.browsing import CHROMIUM, chromium, serving
-
-__all__ = ["CHROMIUM", "chromium"]
+from tests.server.browsing import serving
 
 
 def as_an_old_browser(html):

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.server.browsing import chromium, click_pixel, opened, rest, screen_of, serving
+from tests.server.browsing import click_pixel, opened, rest, screen_of, serving
 from tests.server.served import SQUARES, draw_images, make_session
 
 from pointsam.data.coco.annotations import read_points
 from pointsam.prediction.predictor import load
 
-__all__ = ["chromium"]
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 STEP = 8
 """Difference in colour of neighbouring pixels of the ramp: more than JPEG changes."""

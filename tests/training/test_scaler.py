@@ -79,7 +79,7 @@ def test_float16_step_is_near_the_float32_one():
 
 
 def test_a_gradient_that_vanishes_in_float16_is_saved_by_its_scale():
-    tiny = {"focal": 1e-9, "dice": 1e-9, "iou": 1e-9}
+    tiny = {"focal": 1e-9, "dice": 1e-9, "iou": 1e-9, "background": 1e-9}
     found = {}
     for scale in (1.0, 2.0**24):
         built = make(precision="float16", scaler=scaler(scale), weights=tiny)
