@@ -71,20 +71,28 @@ class Listening(ColourModel):
         return super().decode_chunk(terms, points, labels, **kwargs)
 
 
-def test_negative_clicks_off_the_masks_are_not_asked_with():
-    rows = Prompts.from_rows([[(12.0, 14.0, 1), (62.0, 62.0, 0)], [(50.0, 44.0, 1)]])
+def test_the_first_negative_click_is_asked_with_where_it_is_in_view():
+    rows = Prompts.from_rows(
+        [[(12.0, 14.0, 1), (62.0, 62.0, 0), (60.0, 60.0, 0)], [(50.0, 44.0, 1)]]
+    )
     model = Listening()
     find_candidates(model, drawn_image(), rows)
-    assert model.asked == [[[1], [1]], [[1]], [[1]]]
-    assert torch.equal(rows.labels, torch.tensor([[1, 0], [1, -1]]))
+    assert model.asked == [[[1]], [[1, 0]], [[1]], [[1]]]  # one call a number of clicks
+    assert torch.equal(rows.labels, torch.tensor([[1, 0, 0], [1, -1, -1]]))
 
 
-def test_a_negative_click_that_every_mask_holds_is_asked_with():
-    rows = Prompts.from_rows([[(12.0, 14.0, 1), (10.0, 10.0, 0)], [(50.0, 44.0, 1)]])
+def test_where_every_mask_holds_a_negative_click_all_are_asked_with():
+    rows = Prompts.from_rows(
+        [[(12.0, 14.0, 1), (30.0, 30.0, 0), (10.0, 10.0, 0)], [(50.0, 44.0, 1)]]
+    )
     model = Listening()
     find_candidates(model, drawn_image(), rows, closer=False)
-    assert model.asked == [[[1], [1]], [[1, 0]]]
-    # The window of the second object comes first.
+    assert model.asked == [[[1]], [[1, 0]], [[1, 0, 0]]]
+    # One negative click is asked with already: it is not asked again.
     model = Listening()
-    find_candidates(model, drawn_image(), rows)
-    assert model.asked == [[[1], [1]], [[1, 0]], [[1]], [[1]], [[1, 0]]]
+    find_candidates(model, drawn_image(), prompts_of_one_negative(), closer=False)
+    assert model.asked == [[[1, 0]]]
+
+
+def prompts_of_one_negative():
+    return Prompts.from_rows([[(12.0, 14.0, 1), (10.0, 10.0, 0)]])

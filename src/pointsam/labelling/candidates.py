@@ -104,9 +104,10 @@ def _whole_look(
     """Decode all objects in the whole image."""
     rows, cols = label_size(frame)
     embedding = encode_with(model, [pixels], precision=precision)
+    few = _few(prompts)
     packed, scores = [], []
     for part in torch.arange(len(prompts)).split(_AT_ONCE):
-        logits, estimate = _sizes(model, embedding, prompts[part])
+        logits, estimate = _sizes(model, embedding, few[part], prompts[part])
         logits = F.interpolate(logits, scale_factor=LOW_RES_STRIDE / LABEL_STRIDE, mode="bilinear")
         packed.append(_pack(threshold(logits)[..., :rows, :cols].numpy()))
         scores.append(estimate.numpy())
@@ -125,6 +126,7 @@ def _closer_look(
     """Decode every object in its window, at the scale of the label frame."""
     rows, cols = label_size(frame)
     side = int(model.side * CLOSER_SHARE) // LABEL_STRIDE
+    few = _few(prompts)
     clicks = np.stack([_middle(prompts, index) for index in range(len(prompts))]) / LABEL_STRIDE
     packed = np.zeros((len(prompts), PER_LOOK, -(-rows * cols // 8)), dtype=np.uint8)
     scores = np.zeros((len(prompts), PER_LOOK), dtype=np.float32)
@@ -134,9 +136,11 @@ def _closer_look(
         embedding = encode_with(
             model, [_enlarged(picture, window, frame, model.side // side)], precision=precision
         )
-        local = _local_prompts(prompts, window, enlarge=model.side // side)
+        local, local_few = (
+            _local_prompts(clicks, window, enlarge=model.side // side) for clicks in (prompts, few)
+        )
         for part in torch.arange(len(local)).split(_AT_ONCE):
-            logits, estimate = _sizes(model, embedding, local[part])
+            logits, estimate = _sizes(model, embedding, local_few[part], local[part])
             seen = threshold(logits)[..., : window.height, : window.width].numpy()
             masks = np.zeros((len(part), PER_LOOK, rows, cols), dtype=bool)
             masks[..., window.y :, window.x :][..., : window.height, : window.width] = seen
@@ -148,16 +152,15 @@ def _closer_look(
 
 
 def _sizes(
-    model: Segmenter, embedding: Embedding, prompts: Prompts
+    model: Segmenter, embedding: Embedding, few: Prompts, prompts: Prompts
 ) -> tuple[Float[Tensor, "objects masks rows cols"], Float[Tensor, "objects masks"]]:
     """Give the masks of three sizes, without the single one, and SAM's estimates, on the CPU.
 
-    SAM is asked with the positive clicks alone. A negative click somewhere off the object tells it
-    little of the object's border, and its masks are worse for it; such a click speaks better in the
-    choice. Only where each of the three masks holds one is SAM asked with all clicks.
+    SAM is asked with `few` clicks of each object; where each of the three masks holds a negative
+    click, with all of them.
     """
-    logits, estimate = _decoded(model, embedding, _positives(prompts))
-    held = _holds_negative(logits, prompts).all(dim=1)
+    logits, estimate = _decoded(model, embedding, few)
+    held = _holds_negative(logits, prompts).all(dim=1) & (prompts.counts > few.counts)
     if held.any():
         logits[held], estimate[held] = _decoded(model, embedding, prompts[held.nonzero()[:, 0]])
     return logits, estimate
@@ -170,12 +173,17 @@ def _decoded(
     return decoded.low_res_logits[:, 1:].float().cpu(), decoded.iou_prediction[:, 1:].float().cpu()
 
 
-def _positives(prompts: Prompts) -> Prompts:
-    """Keep the positive clicks of each object."""
+def _few(prompts: Prompts) -> Prompts:
+    """Keep the positive clicks of each object and its first negative one.
+
+    SAM's masks are worse for many negative clicks; the others speak in the choice.
+    """
     rows: list[Sequence[tuple[float, float, int]]] = []
     for points, labels in zip(prompts.points, prompts.labels, strict=True):
-        kept = labels == POSITIVE
-        rows.append([(x, y, POSITIVE) for x, y in points[kept].tolist()])
+        negative = labels == NEGATIVE
+        kept = (labels == POSITIVE) | (negative & (negative.cumsum(dim=0) == 1))
+        clicks = zip(points[kept].tolist(), labels[kept].tolist(), strict=True)
+        rows.append([(x, y, label) for (x, y), label in clicks])
     return Prompts.from_rows(rows)
 
 
