@@ -17,6 +17,24 @@ from pointsam.data.rasters.stretching import (
 )
 from pointsam.errors import InputError
 
+AS_TRAINED = "the ground that the adapter was trained to see, or the side of the model's input"
+"""What a window shows where none is given and an adapter may be."""
+
+
+def add_window_argument(scene: "argparse._ArgumentGroup", *, unless_given: str) -> None:
+    """Describe the side of a window.
+
+    Args:
+        scene: the arguments of scenes.
+        unless_given: what the model sees where no side is given.
+    """
+    scene.add_argument(
+        "--window",
+        type=int,
+        metavar="PX",
+        help=f"scene pixels the model sees at once; if not given, {unless_given}",
+    )
+
 
 def add_display_arguments(parser: "argparse._ArgumentGroup", *, unless_given: str) -> None:
     """Describe how the values of a scene become the RGB bytes that a model, or a reader, sees.

@@ -10,7 +10,12 @@ import numpy as np
 
 from pointsam.cli.arguments import ModelChoice, refuse_options
 from pointsam.cli.click_files import say
-from pointsam.cli.display import add_display_arguments, found_stretch
+from pointsam.cli.display import (
+    AS_TRAINED,
+    add_display_arguments,
+    add_window_argument,
+    found_stretch,
+)
 from pointsam.cli.predict_scene import displayed, told_of_all
 from pointsam.cli.train_scene import scene_paths
 from pointsam.data.clicks.formats import ClickFile
@@ -40,13 +45,7 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
     scene = parser.add_argument_group(
         "scenes", "for --images SCENE.tif, or a folder of scenes and points from a vector file"
     )
-    scene.add_argument(
-        "--window",
-        type=int,
-        metavar="PX",
-        help="scene pixels the model sees at once; if not given, the ground that the adapter was "
-        "trained to see, or the side of the model's input",
-    )
+    add_window_argument(scene, unless_given=AS_TRAINED)
     add_display_arguments(
         scene,
         unless_given="if not given, those of the adapter's training, or the 2nd and 98th "

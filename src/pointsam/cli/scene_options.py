@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pointsam.cli.arguments import refuse_options
 from pointsam.cli.clicks import Click
-from pointsam.cli.display import add_display_arguments
+from pointsam.cli.display import AS_TRAINED, add_display_arguments, add_window_argument
 from pointsam.cli.outlines import OutlineChoice
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.errors import InputError
@@ -87,13 +87,7 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         "scenes",
         "for a georeferenced raster of any size, read window by window; with --window any image",
     )
-    scene.add_argument(
-        "--window",
-        type=int,
-        metavar="PX",
-        help="scene pixels the model sees at once; if not given, the ground that the adapter was "
-        "trained to see, or the side of the model's input",
-    )
+    add_window_argument(scene, unless_given=AS_TRAINED)
     scene.add_argument(
         "--largest-window",
         type=int,

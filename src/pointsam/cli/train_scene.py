@@ -7,7 +7,12 @@ from pathlib import Path
 
 from pointsam.cli.arguments import refuse_options
 from pointsam.cli.click_files import say
-from pointsam.cli.display import add_display_arguments, described, found_stretch
+from pointsam.cli.display import (
+    add_display_arguments,
+    add_window_argument,
+    described,
+    found_stretch,
+)
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.images import list_images
 from pointsam.data.rasters.scene import georeferenced
@@ -36,12 +41,10 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
     scene = parser.add_argument_group(
         "scenes", "for --images SCENE.tif, or a folder of scenes and points from a vector file"
     )
-    scene.add_argument(
-        "--window",
-        type=int,
-        metavar="PX",
-        help="scene pixels the model sees at once; the side of its input if not given. Scenes of "
-        "other pixel sizes are shown as large on the ground as the first",
+    add_window_argument(
+        scene,
+        unless_given="the side of its input; scenes of other pixel sizes are shown as large on the "
+        "ground as the first",
     )
     add_display_arguments(
         scene,

@@ -15,7 +15,7 @@ from rasterio.warp import transform as transform_points
 
 from pointsam.data.rasters.opening import open_raster, refuse_control_points
 from pointsam.errors import InputError
-from pointsam.frames import to_edges, to_middles
+from pointsam.frames import to_edges
 
 DEGREES = "EPSG:4326"
 
@@ -92,33 +92,6 @@ def _name(system: CRS) -> str:
     """Give the code of a system, or else the start of its description."""
     authority = system.to_authority()
     return ":".join(authority) if authority else f"{system.to_wkt()[:40]}..."
-
-
-def degrees_to_pixels(
-    position: tuple[float, float], georeference: Georeference, *, what: str
-) -> tuple[float, float]:
-    """Move longitude and latitude to the image frame.
-
-    Args:
-        position: longitude and latitude.
-        georeference: of the image.
-        what: the position is, for the message.
-
-    Raises:
-        InputError: no place on earth.
-    """
-    longitude, latitude = position
-    if not (abs(longitude) <= 360 and abs(latitude) <= 90):
-        raise InputError(f"{what}: lon {longitude:g}, lat {latitude:g} is no place on earth.")
-    target = CRS.from_wkt(georeference.crs)
-    moved = move_points(np.array([position]), CRS.from_user_input(DEGREES), target, what=what)
-    x, y = moved[0].tolist()
-    a, b, c, d, e, f = georeference.transform
-    if target.is_geographic:
-        height, width = georeference.size
-        [x] = nearest_turn(np.array([x]), c + a * width / 2 + b * height / 2).tolist()
-    column, row = np.linalg.solve(np.array([[a, b], [d, e]]), [x - c, y - f]).tolist()
-    return to_middles(column), to_middles(row)
 
 
 def pixels_to_degrees(

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pointsam.errors import InputError
 from pointsam.files import as_text, refuse_existing, replacing
+from pointsam.prediction.scenes.parts import refuse_other_run
 
 MANIFEST_NAME = "manifest.csv"
 SETTINGS_NAME = "settings.json"
@@ -65,7 +65,7 @@ class Manifest:
         settings = json.loads(json.dumps(settings))
         kept = folder / SETTINGS_NAME
         if resume and kept.is_file():
-            _refuse_other(kept, settings)
+            refuse_other_run(kept, settings)
         else:
             refuse_existing(folder)
             with replacing(kept) as temporary:
@@ -109,21 +109,6 @@ class Manifest:
 
 def _cells(row: Row) -> list[Any]:
     return [as_text(value) for value in asdict(row).values()]
-
-
-def _refuse_other(path: Path, settings: dict[str, Any]) -> None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise InputError(f"{path} is damaged: start again in another folder.")
-    other = sorted(key for key in settings if found.get(key) != settings[key])
-    if other:
-        raise InputError(
-            f"{path.parent} is of a run with another {', another '.join(other)}: "
-            "give what it was started with, or another output folder."
-        )
 
 
 def _read(path: Path) -> list[Row]:

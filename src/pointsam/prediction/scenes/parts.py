@@ -54,8 +54,21 @@ def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
         except OSError:
             give_up(folder)
             raise
+    refuse_other_run(path, manifest)
+
+
+def refuse_other_run(path: Path, manifest: dict[str, Any]) -> None:
+    """Refuse to go on in the folder of a run that was started with something else.
+
+    Args:
+        path: of the file in that folder that describes its run.
+        manifest: of the run at hand, as JSON gives it back.
+
+    Raises:
+        InputError: the file is damaged or describes another run.
+    """
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         found = None
     if not isinstance(found, dict):
@@ -63,7 +76,7 @@ def begin(folder: Path, manifest: dict[str, Any], *, resume: bool) -> None:
     other = sorted(key for key in manifest if found.get(key) != manifest[key])
     if other:
         raise InputError(
-            f"{folder} is of a run with another {', another '.join(other)}: "
+            f"{path.parent} is of a run with another {', another '.join(other)}: "
             "give what it was started with, or another output folder."
         )
 
