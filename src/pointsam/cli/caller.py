@@ -10,7 +10,7 @@ END_WITH_STDIN = "POINTSAM_END_WITH_STDIN"
 """Variable by which a program asks for it: it keeps the command's stdin open while it lives."""
 
 _SECONDS_TO_END = 5.0
-"""That the command has to keep its state, once its caller has gone."""
+"""Seconds that a command has to save its state after its caller ended."""
 
 
 def end_with_caller() -> None:

@@ -18,11 +18,11 @@ from pointsam.data.rasters.stretching import (
 from pointsam.errors import InputError
 
 AS_TRAINED = "the ground that the adapter was trained to see, or the side of the model's input"
-"""What a window shows where none is given and an adapter may be."""
+"""Default window of commands that take an adapter."""
 
 
 def add_window_argument(scene: "argparse._ArgumentGroup", *, unless_given: str) -> None:
-    """Describe the side of a window.
+    """Add the option for the side of a window.
 
     Args:
         scene: the arguments of scenes.

@@ -1,4 +1,4 @@
-"""``pointsam label`` on scenes: clicks on a map become masks, polygons and what trains on them."""
+"""``pointsam label`` on scenes: turns clicks on a map into masks and polygons."""
 
 import argparse
 from collections.abc import Iterator

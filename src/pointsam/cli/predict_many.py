@@ -30,7 +30,7 @@ MANY_OPTIONS = ("engine", "ray_address", "workers", "batch")
 Engine = Literal["local", "ray"]
 
 SOME_FAILED = 1
-"""Exit status of a run in which scenes failed; the others are written."""
+"""Exit status of a run in which some scenes failed."""
 
 
 def add_many_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +65,7 @@ def add_many_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class ManyChoice:
-    """A list of scenes, what is asked about each, and who does them."""
+    """A list of scenes, the options of each run, and the engine."""
 
     source: Path
     """A list, or a folder."""
@@ -125,7 +125,7 @@ class Opening:
 
 @dataclass(frozen=True, eq=False)
 class Segmenting:
-    """Does units with a model that is loaded."""
+    """Does units of work with a loaded model."""
 
     each: SceneChoice
     model: ModelChoice
@@ -193,7 +193,7 @@ def _do(
     *,
     total: int,
 ) -> None:
-    """Do scenes, and keep what became of each as it is finished."""
+    """Segment scenes, and write the row of each when it is finished."""
     with Bar(desc="segmenting", total=total, initial=total - len(todo), unit="scene") as bar:
         for row in _rows(asked, choice, todo):
             manifest.add(row)
@@ -206,7 +206,7 @@ def _do(
 
 
 def _rows(asked: ManyChoice, choice: ModelChoice, todo: list[ListedScene]) -> Iterator[Row]:
-    """Do the scenes on the engine that was asked for."""
+    """Segment the scenes with the chosen engine."""
     if not todo:
         return iter(())
     if asked.engine == "local":
@@ -221,7 +221,7 @@ def _finished(row: Row | None) -> bool:
 
 
 def _settings(asked: ManyChoice, choice: ModelChoice) -> dict[str, Any]:
-    """Say what decides the masks and files of every scene."""
+    """Give all settings that decide the masks and files of every scene."""
     each = asked.each
     prompt = each.prompt
     if isinstance(prompt, ClickFile):

@@ -1,4 +1,4 @@
-"""What ``pointsam predict`` asks about scenes, and how it is understood."""
+"""Options of ``pointsam predict`` for scenes, and their parsing."""
 
 import argparse
 from dataclasses import dataclass

@@ -53,7 +53,7 @@ class HeldOut:
     """IoU of each mask with that of the mirrored image, mean over instances."""
     adapted_steadiness: float
     direct_energy: float
-    """What speaks against the masks beside all of either model, mean over instances."""
+    """Energy of the masks, chosen together with those of the other model; mean over instances."""
     adapted_energy: float
     kept: float
     """IoU of each mask before and after adaptation, mean over instances; of two empty ones 0."""
@@ -71,12 +71,12 @@ def spread(records: Sequence[Kept], count: int) -> list[Kept]:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What one model makes of the clicks of one image."""
+    """Masks of one model for the clicks of one image."""
 
     logits: Float[Tensor, "instances rows cols"]
     iou_prediction: Float[Tensor, " instances"]
     masks: Bool[Tensor, "instances rows cols"]
-    """In the low-res frame, without the padding."""
+    """Masks in the low-res frame, without the padding."""
     mirrored: Bool[Tensor, "instances rows cols"]
     """Those of the mirrored image, turned back."""
 
@@ -149,7 +149,7 @@ def compare(rows: Sequence[Looked], *, energies: tuple[float, float]) -> HeldOut
 
 
 def answer(model: Segmenter, sample: Sample, *, precision: Precision) -> Answer:
-    """Segment the clicks of one image, as it is and mirrored, by the weights that are on."""
+    """Segment the clicks of one image and of its mirror image with the active weights."""
     decoded = segment(model, sample.pixels, sample.prompts, precision=precision)
     logits = decoded.low_res_logits.float().cpu()
     masks = threshold(logits) & sample.frame.low_res_valid()

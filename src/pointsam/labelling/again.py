@@ -1,4 +1,4 @@
-"""A later labelling: what is in doubt gets candidates of another model, what is trusted stays."""
+"""A later labelling: doubtful labels are chosen anew with another model, trusted ones stay."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ class Kept:
     """A label that stays as it is."""
 
     instance: InstanceRecord
-    """With its mask in the pixels of its record."""
+    """The instance with its mask in the pixels of its record."""
     entry: dict[str, Any]
     """Its annotation in the file it is from."""
 

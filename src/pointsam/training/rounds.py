@@ -37,7 +37,7 @@ CHANGED = 0.9
 
 @dataclass(frozen=True)
 class RoundReport:
-    """What a labelling gave."""
+    """The numbers of one labelling."""
 
     round: int
     labels: int
@@ -135,7 +135,7 @@ def _label(
     *,
     readings: Mapping[str, Reading] | None,
 ) -> None:
-    """Label with a trained adapter what the labels before leave in doubt."""
+    """Label again, with a trained adapter, the doubtful labels of the round before."""
     model = load_segmenter(settings.model.name, side=settings.model.side, device=clicks.device)
     load_adapter(model, adapter)
     label_again(
@@ -160,7 +160,7 @@ def _label(
 
 
 def _report(number: int, labels: Path, *, before: Path | None) -> RoundReport:
-    """Count what a labelling gave, and write it beside a labelling of this run."""
+    """Compute the numbers of a labelling, and write them into its folder if this run made it."""
     entries = json.loads(labels.read_text())["annotations"]
     accepted = [entry for entry in entries if entry.get("label_weight", 1.0) > 0]
     energies = [entry["energy"] for entry in accepted if "energy" in entry]

@@ -47,7 +47,7 @@ class Verdict:
 
     found: HeldOut
     held_out: bool
-    """Whether the run saw none of the clicks; else they are some of those it learned."""
+    """True if training used none of these clicks."""
 
     @property
     def worse(self) -> bool:

@@ -97,7 +97,7 @@ def doubt_of_ground(name: str, metres: float, trained: float) -> str | None:
 
 
 def doubts_of_scene(scene: Scene, *, trained: bool) -> list[str]:
-    """Say what is doubtful of a scene, a line each.
+    """List the doubts about a scene, one line each.
 
     Args:
         scene: open.

@@ -1,4 +1,4 @@
-"""A raster on a server, where the path of a file would stand.
+"""Rasters on a server, used in place of the path of a file.
 
 Only what the user types becomes a `Source` (`pointsam.data.rasters.sources`): names in files,
 lists of scenes included, never do.
@@ -22,13 +22,13 @@ _SIGNATURE = re.compile(
 
 
 class Source(PosixPath):
-    """Stands where the path of a raster file would, for one that is on a server."""
+    """A raster on a server, used in place of the path of a file."""
 
     opened: str
     """What GDAL opens."""
     driver: str
     shown: str
-    """The address without what signs it."""
+    """The address without its signature."""
 
     @classmethod
     def of(cls, shown: str, *, name: str, opened: str, driver: str) -> "Source":
@@ -45,17 +45,17 @@ class Source(PosixPath):
         return _again, given
 
     def is_file(self) -> bool:
-        """Say that there is something to open; the server is asked when it is opened."""
+        """Return True: only opening the source asks its server."""
         return True
 
     def without_secret(self, text: str) -> str:
-        """Give another program's words about this source without what signs its address."""
+        """Give another program's message about this source without the signature of its address."""
         text = text.replace(self.opened, self.shown)
         return re.sub(r"(https?://[^\s?]*)\?\S*", r"\1", text)
 
     @property
     def settings(self) -> dict[str, str | int]:
-        """GDAL's settings under which this source is read, and no other is."""
+        """GDAL settings that allow this source and forbid all others."""
         allowed = self.opened if self.driver == "GTiff" else "none"
         return {
             "CPL_VSIL_CURL_ALLOWED_FILENAME": allowed,

@@ -25,7 +25,7 @@ _PICTURES = ("image/tiff", "image/jp2")
 
 @dataclass(frozen=True)
 class Asked:
-    """What is said beside an address."""
+    """Options that describe an address."""
 
     zoom: int | None = None
     """Of map tiles."""
@@ -38,7 +38,7 @@ class Asked:
 
 
 def is_address(text: str) -> bool:
-    """Say whether a text names a server, and no file."""
+    """Say whether a text is an address on a server."""
     return "://" in text or text.startswith("/vsi")
 
 

@@ -29,10 +29,10 @@ class Row:
     scene: str
     """Path, as listed."""
     folder: str
-    """Of its outputs, below that of the run."""
+    """Folder of its outputs, relative to that of the run."""
     state: State
     seconds: float
-    """That workers spent on it, in all its parts and tries."""
+    """Working time of all its units and tries."""
     windows: int
     objects: int
     """With and without a mask."""
@@ -75,7 +75,7 @@ class Manifest:
         self._rewrite(self.rows.values())
 
     def add(self, row: Row) -> None:
-        """Keep what became of a scene, now."""
+        """Write the row of a scene at once."""
         self.rows[row.scene] = row
         with self._path.open("a", newline="", encoding="utf-8") as stream:
             csv.writer(stream).writerow(_cells(row))

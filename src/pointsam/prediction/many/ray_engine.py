@@ -24,7 +24,7 @@ _ABSENT = 300.0
 _STARTS = 3
 """Times that Ray is started on this machine before that is given up."""
 _MAX_NEW = 10
-"""Actors lost as they began, without one unit between, after which the run ends."""
+"""The run ends after so many actors in a row were lost before finishing a unit."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class RayCluster:
     address: str | None = None
     """HOST:PORT of a cluster, or ``auto`` for the one of this machine; None starts one here."""
     workers: int | None = None
-    """Actors; None for as many as the cluster has room for."""
+    """Number of actors; None for as many as the cluster can hold."""
     cpus: int = 1
-    """Of an actor; as many threads."""
+    """CPUs of an actor, which is also its number of threads."""
     gpus: int | None = None
-    """Of an actor; None for one where the cluster has any."""
+    """GPUs of an actor; None for one if the cluster has any."""
 
 
 class _Actor:
@@ -49,7 +49,7 @@ class _Actor:
         self._segment: Segment | None = None
 
     def ready(self) -> str | None:
-        """Load the model; gives what is wrong with it, if anything is."""
+        """Load the model; return its fault, or None."""
         try:
             self._segment = self._open()
         except (InputError, FileNotFoundError) as error:
@@ -78,7 +78,7 @@ def run_on_ray(
 
 
 class _Pool:
-    """Actors at work: each has one call open at any time, and none waits with a unit in hand."""
+    """The actors of a run. Each has exactly one open call."""
 
     def __init__(self, ray: Any, cluster: RayCluster, open_segment: Callable[[], Segment]) -> None:
         self._ray = ray
@@ -91,10 +91,10 @@ class _Pool:
         )
         self._open = open_segment
         self._calls: dict[Any, tuple[Any, Unit | None]] = {}
-        """Open calls: the actor, and the unit it does; None while it loads the model."""
+        """Open calls with their actor and unit; the unit is None while the model loads."""
         self._idle: list[Any] = []
         self._new = 0
-        """Actors that were lost before they did anything, in a row."""
+        """Number of actors lost one after another before any finished a unit."""
 
     def rows(self, work: Work) -> Iterator[Row]:
         """Do all work."""
@@ -125,7 +125,7 @@ class _Pool:
             self._calls[actor.do.remote(unit)] = (actor, unit)
 
     def _answered(self, call: Any, work: Work) -> Row | None:
-        """Take one answer: the actor is idle then, or replaced where it was lost."""
+        """Receive one answer; the actor is then idle, or replaced if it was lost."""
         actor, unit = self._calls.pop(call)
         try:
             answer = self._ray.get(call)

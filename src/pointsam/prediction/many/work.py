@@ -24,7 +24,7 @@ MAX_TRIES = 3
 
 @dataclass(frozen=True)
 class Unit:
-    """What a worker does in one go: a scene, or some of its windows."""
+    """One unit of work: a scene, or some of its windows."""
 
     scene: ListedScene
     max_windows: int | None = None
@@ -37,7 +37,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a worker says of a unit."""
+    """The result of one unit."""
 
     state: State | Literal["cut", "part"]
     """``cut``: the scene has too many windows for one unit; ``part``: windows are done."""
@@ -51,7 +51,7 @@ class Outcome:
 
 
 Segment = Callable[[Unit], Outcome]
-"""Does one unit. Its errors are told by `attempt`."""
+"""A function that does one unit; `attempt` reports its errors."""
 
 
 def attempt(segment: Segment, unit: Unit) -> Outcome:
@@ -78,34 +78,34 @@ def attempt(segment: Segment, unit: Unit) -> Outcome:
 
 @dataclass
 class _Progress:
-    """What is known of a scene that is not finished."""
+    """The state of an unfinished scene."""
 
     seconds: float = 0.0
     tries: int = 1
     left: int = 0
-    """Units that have not come back."""
+    """Number of units without a result."""
     failed: str = ""
     """Why the scene cannot be finished."""
 
 
 @dataclass
 class Work:
-    """Units that wait, and scenes that are under way."""
+    """The waiting units and the unfinished scenes."""
 
     waiting: deque[Unit]
     _scenes: dict[ListedScene, _Progress] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scenes: Iterable[ListedScene], *, max_windows: int | None = None) -> "Work":
-        """Make a unit of each scene; those with more windows are cut when that is known."""
+        """Make one unit of each scene; a scene with many windows is divided later."""
         return cls(deque(Unit(scene, max_windows) for scene in scenes))
 
     def next(self) -> Unit | None:
-        """Hand out a unit; None where none waits."""
+        """Give the next unit; None if no unit waits."""
         return self.waiting.popleft() if self.waiting else None
 
     def take(self, unit: Unit, outcome: Outcome) -> Row | None:
-        """Take what came back; gives the scene's row once it is finished."""
+        """Receive the outcome of a unit; return the row of its scene once that is finished."""
         known = self._scenes.setdefault(unit.scene, _Progress())
         known.seconds += outcome.seconds
         known.tries = max(known.tries, unit.tries)
