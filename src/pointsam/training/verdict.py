@@ -61,7 +61,7 @@ class Verdict:
     def __str__(self) -> str:
         found = self.found
         kind = "held-out" if self.held_out else "training"
-        said = "worse than the frozen model" if self.worse else "better than the frozen model"
+        said = "worse than the frozen model" if self.worse else "at least as good as the frozen one"
         line = (
             f"judged by the clicks of {found.images} {kind} images, the adapted model is {said}: "
             f"masks that agree with all clicks {_percent(found.direct_agreeing)} -> "
