@@ -137,7 +137,7 @@ def _closer_look(
             model, [_enlarged(picture, window, frame, model.side // side)], precision=precision
         )
         local, local_few = (
-            _local_prompts(clicks, window, enlarge=model.side // side) for clicks in (prompts, few)
+            _local_prompts(given, window, enlarge=model.side // side) for given in (prompts, few)
         )
         for part in torch.arange(len(local)).split(_AT_ONCE):
             logits, estimate = _sizes(model, embedding, local_few[part], local[part])
