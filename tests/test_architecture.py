@@ -38,7 +38,7 @@ INSIDE = {  # the same inside a room, for its files and sub-rooms
         {"scene_chips"},
     ],
     "models": [
-        {"cache", "choice"},
+        {"attention", "cache", "choice"},
         {"segmenter"},
         {"decoders", "adapters"},
         {"encoding", "calibration"},

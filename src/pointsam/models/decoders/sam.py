@@ -12,9 +12,9 @@ order of the products is ours, equal up to rounding.
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional as F
 
 from pointsam.frames import to_edges
+from pointsam.models.attention import dot_product_attention
 from pointsam.models.decoders.library_types import (
     Attention,
     MaskDecoder,
@@ -200,9 +200,7 @@ def _read_shared(
     """Attend from tokens to cells that are the same for all instances."""
     query = _heads(attention, attention.q_proj(queries))
     heads = query.transpose(0, 1).flatten(1, 2)
-    attended = F.scaled_dot_product_attention(
-        heads[None], key[None], value[None], scale=attention.scaling
-    )[0]
+    [attended] = dot_product_attention(heads[None], key[None], value[None], scale=attention.scaling)
     attended = attended.unflatten(1, (len(queries), -1)).permute(1, 2, 0, 3).flatten(2)
     projected: Tensor = _output(attention)(attended)
     return projected

@@ -15,6 +15,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pointsam.models.attention import dot_product_attention
+
 STEM_STRIDE = 4
 OUT_CHANNELS = 256
 
@@ -236,7 +238,7 @@ class WindowAttention(nn.Module):
         qkv = self.qkv(tokens).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         query, key, value = qkv.chunk(3, dim=-1)
         bias = self.attention_biases[:, self.offsets].to(query.dtype)
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=bias[None])
+        attended = dot_product_attention(query, key, value, bias=bias[None])
         tokens = self.proj(attended.transpose(1, 2).flatten(2))
 
         windows = tokens.reshape(images, down, across, window, window, channels).transpose(2, 3)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from pointsam.errors import InputError
+from pointsam.models.attention import dot_product_attention
 from pointsam.models.decoders.library_types import PlainVit, PlainVitAttention, PlainVitLayer
 from pointsam.models.families.library import LibrarySegmenter
 from pointsam.models.segmenter import AdaptedModule
@@ -121,7 +122,7 @@ def _attend_globally(
         query = query * attention.scale
     # the kernels ask for values as wide as the keys
     value = F.pad(value, (0, key.shape[-1] - width))
-    attended = F.scaled_dot_product_attention(query, key, value, scale=1.0)[..., :width]
+    attended = dot_product_attention(query, key, value, scale=1.0)[..., :width]
     attended = attended.transpose(1, 2).reshape(images, rows, cols, -1)
     projected: Tensor = attention.proj(attended)
     return projected

@@ -1,0 +1,47 @@
+"""Scaled dot-product attention, by the formulation whose gradient is quick."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+MAX_SCORES = 1 << 24
+"""Most scores that are written down for the backward pass: 100 MB in half precision."""
+
+
+def dot_product_attention(
+    query: Float[Tensor, "batch heads queries channels"],
+    key: Float[Tensor, "batch heads keys channels"],
+    value: Float[Tensor, "batch heads keys channels"],
+    *,
+    bias: Float[Tensor, "#batch heads queries keys"] | None = None,
+    scale: float | None = None,
+) -> Float[Tensor, "batch heads queries channels"]:
+    """Mix values by the likeness of queries and keys.
+
+    torch's fused kernel never writes the scores down. Its backward pass in half precision on a
+    CPU was measured 5 to 17 times slower than that of plain products (docs/performance.md), so
+    there, and where the scores are few, the products are written out.
+
+    Args:
+        query: of each token that reads.
+        key: of each token that is read.
+        value: of each token that is read.
+        bias: added to the scores.
+        scale: of the scores; one over the root of the channels if not given.
+    """
+    if not _is_slow_fused(query, key):
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
+    scores = (query * (query.shape[-1] ** -0.5 if scale is None else scale)) @ key.mT
+    if bias is not None:
+        scores = scores + bias
+    mixed: Tensor = scores.float().softmax(dim=-1).to(value.dtype) @ value
+    return mixed
+
+
+def _is_slow_fused(query: Tensor, key: Tensor) -> bool:
+    """Say whether the fused kernel would have a gradient to make in half precision on a CPU."""
+    graph = torch.is_grad_enabled() and (query.requires_grad or key.requires_grad)
+    half = query.dtype in (torch.bfloat16, torch.float16)
+    few = query.shape[:-1].numel() * key.shape[-2] <= MAX_SCORES
+    return graph and half and query.device.type == "cpu" and few
