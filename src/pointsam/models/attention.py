@@ -20,7 +20,7 @@ def dot_product_attention(
     """Mix values by the likeness of queries and keys.
 
     torch's fused kernel never writes the scores down. Its backward pass in half precision on a
-    CPU was measured 5 to 17 times slower than that of plain products (docs/performance.md), so
+    CPU was measured up to 12 times slower than that of plain products (docs/performance.md), so
     there, and where the scores are few, the products are written out.
 
     Args:
@@ -30,9 +30,17 @@ def dot_product_attention(
         bias: added to the scores.
         scale: of the scores; one over the root of the channels if not given.
     """
-    if not _is_slow_fused(query, key):
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
-    scores = (query * (query.shape[-1] ** -0.5 if scale is None else scale)) @ key.mT
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    if _is_slow_fused(query, key):
+        return written_out(query, key, value, bias, scale)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
+
+
+def written_out(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float
+) -> Tensor:
+    """Compute the same by plain products; the scores stay in memory for the backward pass."""
+    scores = (query * scale) @ key.mT
     if bias is not None:
         scores = scores + bias
     mixed: Tensor = scores.float().softmax(dim=-1).to(value.dtype) @ value
