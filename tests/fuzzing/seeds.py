@@ -78,7 +78,25 @@ def via() -> list[bytes]:
     region = {"shape_attributes": {"name": "point", "cx": 20, "cy": 20},
               "region_attributes": {"class": "ship", "instance": "3"}}  # fmt: skip
     entry = {"filename": "1.jpg", "size": 99, "regions": [region], "file_attributes": {}}
-    return [_text({"1.jpg99": entry}), _text({"_via_img_metadata": {"1.jpg99": entry}})]
+    table = (
+        "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,"
+        'region_attributes\n1.jpg,99,"{}",1,0,"{""name"":""point"",""cx"":9,""cy"":9}","{}"\n'
+    )
+    project = {
+        "project": {"vid_list": ["1"]}, "config": {},
+        "attribute": {"1": {"aname": "class", "options": {"0": "ship"}}},
+        "file": {"1": {"fid": "1", "fname": "1.jpg", "type": 2, "loc": 1, "src": ""}},
+        "metadata": {"1_a": {"vid": "1", "z": [], "xy": [1, 20, 20], "av": {"1": "0"}}},
+        "view": {"1": {"fid_list": ["1"]}},
+    }  # fmt: skip
+    table_3 = (
+        "# Exported using VGG Image Annotator\n"
+        '# ATTRIBUTE = {"1":{"aname":"class","options":{"0":"ship"}}}\n# CSV_HEADER = metadata_id,'
+        "file_list,flags,temporal_coordinates,spatial_coordinates,metadata\n"
+        '"1_a","[""1.jpg""]",0,"[]","[1,20,20]","{""1"":""0""}"\n'
+    )
+    whole = {"_via_img_metadata": {"1.jpg99": entry}}
+    return [*map(_text, ({"1.jpg99": entry}, whole, project)), _text(table), _text(table_3)]
 
 
 def supervisely() -> list[bytes]:

@@ -234,69 +234,6 @@ def test_labelme_of_version_3_takes_the_size_of_the_image(tmp_path):
         read_clicks(tmp_path / "b.json", images=tmp_path / "J")
 
 
-def test_yolo_class_names_are_found_wherever_they_lie(tmp_path):
-    image(tmp_path / "images/train/a.jpg")
-    image(tmp_path / "images/train/b.JPG")
-    write(tmp_path / "labels/train/a.txt", "0 .5 .5 .2 .1\n")
-    write(tmp_path / "labels/train/b.TXT", "1 .5 .5 .2 .1\n")
-    write(tmp_path / "labels/train/train.txt", "images/train/a.jpg\n")
-    args = {"images": tmp_path / "images/train"}
-    unnamed = read_clicks(tmp_path / "labels/train", **args)
-    assert unnamed.categories == ("class 0", "class 1")
-    assert "no class names were found" in unnamed.notes[0]
-    write(tmp_path / "data.yaml", "names: {0: ship, 1: plane}\n")
-    assert read_clicks(tmp_path / "labels/train", **args).categories == ("ship", "plane")
-    whole = read_clicks(tmp_path / "labels", images=tmp_path / "images")
-    assert set(found(whole)) == {"train/a.jpg", "train/b.JPG"}
-    write(tmp_path / "classes.txt", "ship\nboat\n")
-    with pytest.raises(InputError, match="name the classes differently"):
-        read_clicks(tmp_path / "labels/train", **args)
-
-
-def test_cvat_and_darknet_name_classes_in_obj_names(tmp_path):
-    # "YOLO 1.1" of CVAT: images and labels in one folder, names above.
-    image(tmp_path / "Y/obj_train_data/a.jpg")
-    write(tmp_path / "Y/obj_train_data/a.txt", "1 .5 .5 .2 .1\n")
-    write(tmp_path / "Y/obj.names", "ship\nBackground\n")
-    write(tmp_path / "Y/train.txt", "data/obj_train_data/a.jpg\n")
-    data = read_clicks(tmp_path / "Y/obj_train_data", images=tmp_path / "Y/obj_train_data")
-    assert data.images[0].background_points == ((14.5, 9.5),)
-
-
-@pytest.mark.parametrize(
-    ("name", "line"),
-    [
-        ("yolo", "0 0.5 0.5 0.2 0.1"),
-        ("dota", "10 5 20 5 20 15 10 15 ship 0"),
-        ("nwpu", "(10,5),(20,15),2"),
-    ],
-)
-def test_two_images_of_one_stem_are_refused(tmp_path, name, line):
-    write(tmp_path / name / "a.txt", line)
-    image(tmp_path / "I/a.jpg")
-    assert found(read_clicks(tmp_path / name, images=tmp_path / "I"))["a.jpg"]
-    image(tmp_path / "I/a.png")
-    with pytest.raises(InputError, match=r"a\.txt is of a\.jpg or of a\.png"):
-        read_clicks(tmp_path / name, images=tmp_path / "I")
-
-
-def test_via_points_and_their_attributes(tmp_path):
-    image(tmp_path / "I/1.jpg")
-    regions = [
-        {"shape_attributes": {"name": "point", "cx": 4, "cy": 5},
-         "region_attributes": {"Class": "ship", "instance": "3"}},
-        {"shape_attributes": {"name": "rect", "x": 1, "y": 1, "width": 2, "height": 2},
-         "region_attributes": {}},
-    ]  # fmt: skip
-    entry = {"filename": "1.jpg", "size": 99, "regions": regions, "file_attributes": {}}
-    project = {"_via_settings": {}, "_via_img_metadata": {"1.jpg99": entry}}  # VIA 2.0.12
-    data = read_clicks(write(tmp_path / "p.json", project), images=tmp_path / "I")
-    assert found(data) == {"1.jpg": [("ship", (3.5, 4.5, 1))]}
-    assert data.images[0].instances[0].id == 3
-    old = {"1.jpg99": {**entry, "regions": {"0": regions[0]}}}  # VIA 1.0.6
-    assert found(read_clicks(write(tmp_path / "o.json", old), images=tmp_path / "I")) == found(data)
-
-
 def test_supervisely_points(tmp_path):
     figure = {
         "id": 1, "classTitle": "ship", "geometryType": "point", "tags": [],
@@ -330,27 +267,6 @@ def test_supervisely_projects_are_read_whole(tmp_path):
         "north/img/1.jpg": [("north", (7, 5, 1))],
         "south/img/1.jpg": [("south", (7, 5, 1))],
     }
-
-
-def test_roboflow_exports_of_yolo_are_read(tmp_path):
-    # data.yaml above, a folder of images and one of labels in each split, a hash in each name.
-    name = "field_jpg.rf.0a1b2c3d4e5f60718293a4b5c6d7e8f9"
-    image(tmp_path / "train/images" / f"{name}.jpg")
-    write(tmp_path / "train/labels" / f"{name}.txt", "1 0.5 0.5 0.2 0.2")
-    yaml = "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: ['car', 'ship']\n"
-    write(tmp_path / "data.yaml", f"{yaml}\nroboflow:\n  workspace: a\n  version: 3\n")
-    data = read_clicks(tmp_path / "train/labels", images=tmp_path / "train/images")
-    assert found(data) == {f"{name}.jpg": [("ship", (14.5, 9.5, 1))]}
-
-
-def test_dota_of_all_versions_is_read(tmp_path):
-    # 1.0 and 1.5 begin with two lines on the image, of which gsd may be null; 2.0 has none.
-    box = "4.0 4.0 10.0 4.0 10.0 8.0 4.0 8.0 large-vehicle 1\n"
-    for number, head in enumerate(("imagesource:GoogleEarth\ngsd:0.146\n", "gsd:null\n", "")):
-        image(tmp_path / "I" / f"{number}.png")
-        write(tmp_path / "labelTxt" / f"{number}.txt", head + box)
-    data = read_clicks(tmp_path / "labelTxt", images=tmp_path / "I")
-    assert list(found(data).values()) == [[("large-vehicle", (6.5, 5.5, 1))]] * 3
 
 
 def test_one_image_is_told_by_its_folders(tmp_path):

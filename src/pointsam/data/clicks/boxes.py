@@ -5,20 +5,22 @@ ground truth of NWPU VHR-10.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from pointsam.data.clicks.asked import Asked
-from pointsam.data.clicks.class_names import NAME_FILES, class_names
+from pointsam.data.clicks.class_names import ClassList, ClassLists, is_name_file
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.pictures import Pictures
+from pointsam.data.rasters.images import ENDINGS
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
-from pointsam.files import read_text
+from pointsam.files import decoded, read_text
 from pointsam.frames import to_middles
 
 NWPU_CLASSES = (
@@ -30,34 +32,44 @@ NWPU_CLASSES = (
 Source: the data set's own note on its file format.
 """
 
-DOTA_HEADS = ("imagesource:", "gsd:")
-"""First words of the lines before DOTA's boxes."""
+_DOTA_HEAD = re.compile(r"(imagesource|gsd|acquisition dates)\s*:.*", re.IGNORECASE)
+"""Lines before DOTA's boxes."""
 
 _NWPU_LINE = re.compile(
     r"\(\s*(\d+)\s*,\s*(\d+)\s*\)\s*,\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)\s*,\s*(\d+)"
 )
 _NOT_LABELS = re.compile(r"(train|val|valid|test|trainval|readme.*|notes|labels)", re.IGNORECASE)
-"""Names of text files that lie beside label files and hold paths or notes."""
+"""Names of text files beside label files that hold paths or notes, if they hold no boxes."""
 
-_LABEL_FOLDER = re.compile(r"labels|labelTxt|obj_\w+_data")
-"""Folders that tools put label files in, beside those of the images."""
+_LABEL_FOLDER = re.compile(r"labels|labelTxt[\w.-]*|annfiles|obj_\w+_data", re.IGNORECASE)
+"""Folders that tools put label files in, beside those of the images: Ultralytics and Roboflow; the
+releases of DOTA (``labelTxt-v1.5``); mmrotate, where it cuts DOTA's images; CVAT."""
 
-MIN_FIELDS = 5
-"""Of YOLO's lines: class, x, y, width, height."""
+BOX_FIELDS, CORNERS_FIELDS = (5, 6), (9, 10)
+"""Numbers of YOLO's lines: class and box or four corners, then a score or a number of a track."""
 
-Reader = Callable[[str, str, str, tuple[int, int]], Click]
-"""Takes image, place for messages, line and size (height, width)."""
+Reader = Callable[[str, str, str, tuple[int, int], Path], Click]
+"""Takes image, place for messages, line, size (height, width) and label file."""
 
 
 def label_files(content: Content) -> list[Path]:
-    """List the label files of a folder, class names and lists of paths left out."""
+    """List the label files of a folder, class names, lists of paths and notes left out."""
     if not content.is_folder:
         return [content.path]
     return [
         path
         for path in content.files(".txt")
-        if path.name.lower() not in NAME_FILES and not _NOT_LABELS.fullmatch(path.stem)
+        if not is_name_file(path) and not (_NOT_LABELS.fullmatch(path.stem) and not _boxes_in(path))
     ]
+
+
+def _boxes_in(path: Path) -> bool:
+    """Say whether a file that is called as lists and notes are begins with a box all the same."""
+    lines = decoded(path.read_bytes(), errors="replace").splitlines()
+    line = next((line.strip() for line in lines if line.strip()), "")
+    fields = line.split()[: BOX_FIELDS[0]]
+    box = len(fields) == BOX_FIELDS[0] and _numbers(fields)
+    return box or line.startswith("(") or bool(_DOTA_HEAD.fullmatch(line))
 
 
 def first_line(content: Content) -> str:
@@ -65,9 +77,18 @@ def first_line(content: Content) -> str:
     for path in label_files(content):
         with path.open(encoding="utf-8-sig", errors="replace") as stream:
             for line in stream:
-                if line.strip() and not line.startswith(DOTA_HEADS):
+                if _is_box(line) and not _of_path(line):
                     return line.strip()
     return ""
+
+
+def _is_box(line: str) -> bool:
+    return bool(line.strip()) and not _DOTA_HEAD.fullmatch(line.strip())
+
+
+def _of_path(line: str) -> bool:
+    """Say whether a line is the path of an image, as in lists of a data set's parts."""
+    return Path(line.strip()).suffix.lower() in ENDINGS
 
 
 def _is_text(content: Content) -> bool:
@@ -92,7 +113,7 @@ def holds_yolo(content: Content) -> bool:
     if content.is_folder:
         return _is_text(content)
     fields = first_line(content).split() if _is_text(content) else []
-    return len(fields) > MIN_FIELDS - 1 and _numbers(fields)
+    return len(fields) >= BOX_FIELDS[0] and _numbers(fields)
 
 
 def _numbers(fields: list[str]) -> bool:
@@ -113,22 +134,16 @@ def read_dota(content: Content, asked: Asked) -> Dataset:
 
 
 def read_yolo(content: Content, asked: Asked) -> Dataset:
-    """Read YOLO's boxes; a note says so if no class names are found beside the label files."""
-    names = class_names(content.path)
-    unnamed = (
-        f"{content.path}: no class names were found (classes.txt, obj.names, data.yaml): classes "
-        "are called by their numbers"
-    )
+    """Read YOLO's boxes, upright or by four corners; notes say which list names the classes."""
+    lists = ClassLists(content.path if content.is_folder else content.path.parent)
 
-    def click(image: str, place: str, line: str, size: tuple[int, int]) -> Click:
-        return _yolo_click(image, place, line, size, names)
+    def click(image: str, place: str, line: str, size: tuple[int, int], file: Path) -> Click:
+        return _yolo_click(image, place, line, size, lists.of(file))
 
-    return _read(content, asked, click, notes=[] if names else [unnamed])
+    return _read(content, asked, click, notes=lists.notes)
 
 
-def _read(
-    content: Content, asked: Asked, reader: Reader, *, notes: list[str] | None = None
-) -> Dataset:
+def _read(content: Content, asked: Asked, reader: Reader, *, notes: Iterable[str] = ()) -> Dataset:
     """Read label files named as their images.
 
     Raises:
@@ -141,23 +156,35 @@ def _read(
     clicks: list[Click] = []
     owners: dict[str, Path] = {}
     for file in label_files(content):
-        name = _picture_of(file, root, pictures)
+        try:
+            name = _picture_of(file, root, pictures)
+        except FileNotFoundError:
+            if _is_list(file):
+                continue
+            raise
         if name is None:
             continue
         other = owners.setdefault(name, file)
         if other != file:
             raise InputError(f"{other} and {file} are both of {name}: keep one of them.")
         sizes[name] = pictures.size(name)
-        clicks += [reader(name, place, line, sizes[name]) for place, line in _lines(file)]
-    return gather(clicks, sizes, negative=asked.negative, notes=notes or ())
+        clicks += [reader(name, place, line, sizes[name], file) for place, line in _lines(file)]
+    return gather(clicks, sizes, negative=asked.negative, notes=tuple(notes))
+
+
+def _is_list(file: Path) -> bool:
+    """Say whether a text file holds paths of images, as ``train2017.txt`` does."""
+    lines = [line for line in read_text(file).splitlines() if line.strip()]
+    return bool(lines) and all(map(_of_path, lines))
 
 
 def _picture_of(file: Path, root: Path, pictures: Pictures) -> str | None:
     """Find the image of a label file: in the same sub-folder, or in ``images`` for ``labels``."""
     own = file.relative_to(root).with_suffix("")
-    beside = Path(*("images" if part == "labels" else part for part in own.parts))
-    inside = Path(*(part for part in own.parts if not _LABEL_FOLDER.fullmatch(part)))
-    for stem in dict.fromkeys(path.as_posix() for path in (beside, inside)):
+    inside = [part for part in own.parts if not _LABEL_FOLDER.fullmatch(part)]
+    folders = ["images" if _LABEL_FOLDER.fullmatch(part) else part for part in own.parts]
+    beside = [part for part, last in pairwise([*folders, ""]) if (part, last) != ("images",) * 2]
+    for stem in dict.fromkeys(Path(*parts).as_posix() for parts in (beside, inside)):
         if stem != own.as_posix():
             with suppress(FileNotFoundError):
                 return pictures.with_stem(file, stem)
@@ -166,11 +193,11 @@ def _picture_of(file: Path, root: Path, pictures: Pictures) -> str | None:
 
 def _lines(file: Path) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(read_text(file).splitlines(), start=1):
-        if line.strip() and not line.startswith(DOTA_HEADS):
+        if _is_box(line):
             yield f"{file}: line {number}", line.strip()
 
 
-def _nwpu_click(image: str, place: str, line: str, size: tuple[int, int]) -> Click:
+def _nwpu_click(image: str, place: str, line: str, size: tuple[int, int], file: Path) -> Click:
     found = _NWPU_LINE.match(line)
     if found is None:
         raise InputError(f"{place} is {line!r}, expected (x1,y1),(x2,y2),class.")
@@ -184,7 +211,7 @@ def _nwpu_click(image: str, place: str, line: str, size: tuple[int, int]) -> Cli
     return Click(image, *middle, category=NWPU_CLASSES[kind - 1], box=box, place=place)
 
 
-def _dota_click(image: str, place: str, line: str, size: tuple[int, int]) -> Click:
+def _dota_click(image: str, place: str, line: str, size: tuple[int, int], file: Path) -> Click:
     fields = line.split()
     if len(fields) not in (9, 10) or not _numbers(fields[:8]):
         raise InputError(f"{place} is not eight numbers, a class and a difficulty: {line!r}.")
@@ -193,23 +220,27 @@ def _dota_click(image: str, place: str, line: str, size: tuple[int, int]) -> Cli
 
 
 def _yolo_click(
-    image: str, place: str, line: str, size: tuple[int, int], names: Mapping[int, str]
+    image: str, place: str, line: str, size: tuple[int, int], classes: ClassList | None
 ) -> Click:
     values = line.split()
     try:
         numbers = [float(value) for value in values]
     except ValueError as error:
         raise InputError(f"{place} is not numbers: {line!r}.") from error
-    if len(numbers) not in (5, 6) or not numbers[0].is_integer() or numbers[0] < 0:
+    corners = len(numbers) in CORNERS_FIELDS
+    known = corners or len(numbers) in BOX_FIELDS
+    if not known or not numbers[0].is_integer() or numbers[0] < 0:
         raise InputError(
-            f"{place} has {len(values)} values, expected a box: class, x, y, width, height."
+            f"{place} has {len(values)} values, expected a box: class, x, y, width, height (or the "
+            "x, y of four corners)."
         )
     height, width = size
     kind = int(numbers[0])
+    x, y = np.reshape(numbers[1:9], (4, 2)).mean(axis=0).tolist() if corners else numbers[1:3]
     return Click(
         image,
-        to_middles(numbers[1] * width),
-        to_middles(numbers[2] * height),
-        category=names.get(kind, f"class {kind}"),
+        to_middles(x * width),
+        to_middles(y * height),
+        category=classes.name(kind, place) if classes else f"class {kind}",
         place=place,
     )

@@ -45,7 +45,7 @@ FORMATS = (  # the first that holds is read
                 on_map=lambda content: True),
     ClickFormat("LabelMe (.json, or a folder of them)", holds_labelme, read_labelme),
     ClickFormat("Label Studio (JSON or JSON-MIN)", holds_label_studio, read_label_studio),
-    ClickFormat("VGG Image Annotator (.json)", holds_via, read_via),
+    ClickFormat("VGG Image Annotator (.json, .csv)", holds_via, read_via),
     ClickFormat("Supervisely (folder of .json)", holds_supervisely, read_supervisely),
     ClickFormat("COCO key points (.json)", holds_keypoints, read_keypoints),
     POINT_FILE,

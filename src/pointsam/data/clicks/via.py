@@ -1,6 +1,7 @@
-"""Clicks from the VGG Image Annotator, version 1 and 2."""
+"""Clicks from the VGG Image Annotator, versions 1 to 3."""
 
-from collections.abc import Iterator, Mapping
+import csv
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import OBJECT, category_of, text_of
+from pointsam.data.clicks.via_content import Region, images_in, is_via
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError, in_words
 from pointsam.frames import to_middles
@@ -17,20 +19,11 @@ CLASS_ATTRIBUTES = ("class", "category", "label", "type", "name")
 """Region attributes that are read as the class, in any case; else the only one there is."""
 
 INSTANCE = "instance"
-METADATA = "_via_img_metadata"
 
 
 def holds_via(content: Content) -> bool:
-    """Say whether a file is a project of VIA 2, or annotations as VIA 1 and 2 export them."""
-    return _images(content.sample) is not None
-
-
-def _images(entry: Any) -> Mapping[str, Any] | None:
-    found = entry.get(METADATA, entry) if isinstance(entry, dict) else None
-    if not isinstance(found, dict) or (not found and METADATA not in entry):
-        return None
-    whole = all(isinstance(v, dict) and "filename" in v and "regions" in v for v in found.values())
-    return found if whole else None
+    """Say whether VIA wrote a file: a project, or annotations as JSON or CSV."""
+    return is_via(content)
 
 
 def read_via(content: Content, asked: Asked) -> Dataset:
@@ -41,40 +34,41 @@ def read_via(content: Content, asked: Asked) -> Dataset:
         InputError: not as VIA writes it, or nobody said where the images are.
     """
     pictures = asked.needed(content)
-    entries = [e for _, one in content.entries() for e in (_images(one) or {}).values()]
-    told = [Told.of_path(str(entry["filename"])) for entry in entries]
+    try:
+        found = images_in(content)
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration, csv.Error) as error:
+        if isinstance(error, InputError):
+            raise
+        raise content.damaged("VIA", in_words(error)) from error
+    told = [Told.of_path(name) for name, _ in found.images.values()]
     names = pictures.named(told)
     clicks: list[Click] = []
     sizes, dropped = {}, []
-    for one, entry in zip(told, entries, strict=True):
+    for one, (_, regions) in zip(told, found.images.values(), strict=True):
         name = names.get(one.link)
         if name is None:
             continue
         if name in sizes:
             raise InputError(f"{content.path} holds {one.link} twice: keep one of them.")
         sizes[name] = pictures.size(name)
-        regions = entry["regions"]
-        rows = list(regions.values() if isinstance(regions, dict) else regions)
-        try:
-            found = list(_clicks(rows, name, content.path))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise content.damaged("VIA", in_words(error)) from error
-        clicks += found
-        if len(found) < len(rows):
-            dropped.append(f"{content.path}: {name}: {len(rows) - len(found)} regions, no points")
+        read = list(_clicks(regions, name, content.path))
+        clicks += read
+        if len(read) < len(regions):
+            dropped.append(f"{content.path}: {name}: {len(regions) - len(read)} regions, no points")
+    if found.elsewhere:
+        dropped.append(f"{content.path}: {len(found.elsewhere)} regions that are of no image alone")
     return gather(clicks, sizes, negative=asked.negative, dropped=dropped)
 
 
-def _clicks(rows: list[dict[str, Any]], name: str, path: Path) -> Iterator[Click]:
-    for number, region in enumerate(rows):
-        shape = region["shape_attributes"]
-        if shape["name"] != "point":
+def _clicks(regions: Sequence[Region], name: str, path: Path) -> Iterator[Click]:
+    for number, (place, given) in enumerate(regions):
+        if place is None:
             continue
-        attributes = {str(k).lower(): v for k, v in region["region_attributes"].items()}
+        attributes = {str(key).lower(): value for key, value in given.items()}
         yield Click(
             name,
-            to_middles(float(shape["cx"])),
-            to_middles(float(shape["cy"])),
+            to_middles(place[0]),
+            to_middles(place[1]),
             category=_category(attributes),
             instance=text_of(attributes.get(INSTANCE)),
             place=f"{path}: {name}: region {number}",
