@@ -14,6 +14,10 @@ _AT_ONCE = 16
 """Instances whose logits are brought to the image frame at once."""
 
 
+HALF = 0.5
+"""Share of a pixel above which it belongs to a mask that covers it in part."""
+
+
 def threshold(mask_logits: Float[Tensor, "*batch rows cols"]) -> Bool[Tensor, "*batch rows cols"]:
     """Turn logits into masks: the only place where a mask is decided."""
     return mask_logits > 0

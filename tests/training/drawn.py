@@ -140,4 +140,4 @@ def write_dataset(folder: Path, images: int = 4, instances: int = 3) -> tuple[Da
 
 
 def without_masks(given: TrainingSample) -> TrainingSample:
-    return replace(given, low_res_masks=None)
+    return replace(given, cover=None)

@@ -94,7 +94,7 @@ def test_a_label_counts_by_the_trust_in_it():
     alone = replace(
         given,
         sample=replace(given.sample, prompts=given.sample.prompts[kept], weights=(1.0, 1.0)),
-        low_res_masks=given.low_res_masks[kept],
+        cover=given.cover[kept],
     )
     torch.testing.assert_close(without, gradient(built, alone))
 
@@ -180,3 +180,12 @@ def test_rejected_labels_are_not_learned(inputs):
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="label_weight 7 is no number"):
         on_labels(inputs, path)
+
+
+def test_soft_edges_learn_the_cover_and_hard_ones_the_masks():
+    built, given = make(), view(1, 2)
+    half = replace(given, cover=given.cover * 0.6)  # the same pixels over half covered
+    hard = gradient(built, given)
+    torch.testing.assert_close(gradient(built, half), hard)
+    soft = replace(built, soft_edges=True)
+    assert not torch.allclose(gradient(soft, half), gradient(soft, given))

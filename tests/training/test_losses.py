@@ -172,3 +172,22 @@ def test_a_wrong_and_certain_pixel_is_still_pulled_back():
     logits = torch.tensor([[[-100.0]]], requires_grad=True)
     focal_loss(logits, torch.tensor([[[True]]]), everywhere(1, 1)).sum().backward()
     torch.testing.assert_close(logits.grad, torch.tensor([[[-1.0]]]))
+
+
+def test_a_pixel_covered_in_part_is_best_met_by_that_share():
+    cover = torch.tensor([[[0.3, 1.0], [0.0, 0.7]]])
+    logits = cover.clamp(1e-4, 1 - 1e-4).logit()
+    met = dice_loss(logits, cover, everywhere(2, 2))
+    assert met.item() == pytest.approx(0, abs=1e-3)
+    for changed in (
+        torch.where(cover == 0.7, 9.0, logits),
+        torch.where(cover == 0.3, -9.0, logits),
+    ):
+        assert (dice_loss(changed, cover, everywhere(2, 2)) > met + 0.005).all()
+
+
+def test_the_iou_head_sees_pixels_over_half_covered_as_the_mask():
+    cover = torch.tensor([[[0.6, 0.4], [1.0, 0.0]]])
+    mask = cover > 0.5
+    found = iou_head_loss(torch.tensor([0.2]), 8 * (mask.float() - 0.5), cover, everywhere(2, 2))
+    assert found.item() == pytest.approx(0.64)

@@ -154,7 +154,7 @@ def test_three_hundred_instances_in_an_image_make_a_step():
     prompts = given.sample.prompts
     many = type(prompts)(prompts.points.repeat(8, 1, 1)[:300], prompts.labels.repeat(8, 1)[:300])
     sample = type(given.sample)(**{**vars(given.sample), "prompts": many})
-    wide = type(given)(sample, given.strong_pixels, 0, given.low_res_masks.repeat(8, 1, 1)[:300])
+    wide = type(given)(sample, given.strong_pixels, 0, given.cover.repeat(8, 1, 1)[:300])
     assert sum(len(chunk.instances) for chunk in chunks(many, 4)) == 300
     assert built.step([wide], measured=False).instances == 300
 

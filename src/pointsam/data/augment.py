@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -30,8 +30,8 @@ def training_sample(sample: Sample, *, seed: int, view: int) -> TrainingSample:
     """
     weak = weak_view(sample, addressed_generator(seed, "weak", sample.image_id, view))
     strong = strong_view(weak.pixels, addressed_generator(seed, "strong", sample.image_id, view))
-    masks = None if weak.masks is None else low_res_masks(weak)
-    return TrainingSample(replace(weak, masks=None), strong, view, masks)
+    cover = None if weak.masks is None else low_res_cover(weak)
+    return TrainingSample(replace(weak, masks=None), strong, view, cover)
 
 
 def weak_view(sample: Sample, generator: torch.Generator) -> Sample:
@@ -70,18 +70,18 @@ def strong_view(
     return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
 
 
-def low_res_masks(sample: Sample) -> Bool[Tensor, "instances rows cols"]:
-    """Resize a sample's masks to the low-res frame, by pixels over half covered."""
+def low_res_cover(sample: Sample) -> Float[Tensor, "instances rows cols"]:
+    """Give the share of each low-res pixel that each of a sample's masks covers."""
     assert sample.masks is not None
     side = sample.frame.side
     height, width = sample.frame.resized_size
     if not len(sample.masks):
-        return torch.zeros(0, side // LOW_RES_STRIDE, side // LOW_RES_STRIDE, dtype=torch.bool)
+        return torch.zeros(0, side // LOW_RES_STRIDE, side // LOW_RES_STRIDE)
     cover = F.interpolate(
         sample.masks[:, None].float(), (height, width), mode="bilinear", antialias=True
     )
     cover = F.pad(cover, (0, side - width, 0, side - height))
-    return F.avg_pool2d(cover, LOW_RES_STRIDE)[:, 0] > 0.5
+    return F.avg_pool2d(cover, LOW_RES_STRIDE)[:, 0]
 
 
 def _brightness_contrast(picture: Picture, draws: list[float]) -> Picture:

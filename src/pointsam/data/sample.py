@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from pointsam.frames import ModelFrame
+from pointsam.masks import HALF
 from pointsam.prompts import Prompts
 
 
@@ -38,7 +39,12 @@ class TrainingSample:
     """The weak view with other colours; objects keep their places."""
     view: int
     """Number of this view in the image's pool."""
-    low_res_masks: Bool[Tensor, "instances rows cols"] | None = None
-    """Masks of this view in the low-res frame, for regimes that learn given masks."""
+    cover: Float[Tensor, "instances rows cols"] | None = None
+    """Share of each low-res pixel that this view's masks cover, where given masks are learned."""
     background: Prompts | None = None
     """Clicks off all objects, one a prompt; None where the view has none."""
+
+    @property
+    def low_res_masks(self) -> Bool[Tensor, "instances rows cols"] | None:
+        """Give the low-res pixels over half covered."""
+        return None if self.cover is None else self.cover > HALF

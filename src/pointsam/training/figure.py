@@ -10,7 +10,7 @@ from torch import Tensor
 from pointsam.data.sample import Sample
 from pointsam.figures import draw_panel, save_picture, side_by_side, stack
 from pointsam.frames import ModelFrame
-from pointsam.masks import masks_in_image
+from pointsam.masks import HALF, masks_in_image
 from pointsam.models.segment import segment
 from pointsam.training.step import Trainer
 from pointsam.training.views import Views
@@ -38,8 +38,8 @@ def draw_epoch(trainer: Trainer, views: Views, epoch: int, folder: Path) -> Path
             target, prompts = label.joint.masks.low_res_logits, label.joint.prompts
             title = f"teacher, weak view: {int(label.accepted.sum())}/{len(prompts)} accepted"
         else:
-            assert view.low_res_masks is not None
-            target, prompts = view.low_res_masks.float() - 0.5, sample.prompts
+            assert view.cover is not None
+            target, prompts = view.cover - HALF, sample.prompts
             title = "annotated masks"
         embedding = trainer.model.encode_adapted(trainer.frozen_features([view], "strong"))
         student = segment(trainer.model, embedding, sample.prompts)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from pointsam.masks import count_pixels, threshold
+from pointsam.masks import HALF, count_pixels, threshold
 
 MASK_TERMS = ("focal", "dice", "iou")
 """Loss terms of masks, in the order of reports and logs."""
@@ -28,7 +28,7 @@ DICE_SMOOTHING = 1.0
 def weighted_mask_terms(
     mask_logits: Float[Tensor, "instances rows cols"],
     iou_prediction: Float[Tensor, " instances"],
-    target: Bool[Tensor, "instances rows cols"],
+    target: Bool[Tensor, "instances rows cols"] | Float[Tensor, "instances rows cols"],
     valid: Bool[Tensor, "rows cols"],
     *,
     trust: Float[Tensor, " instances"] | None,
@@ -44,7 +44,7 @@ def weighted_mask_terms(
     Args:
         mask_logits: of some instances of one image.
         iou_prediction: SAM's own estimates for them.
-        target: their masks.
+        target: their masks, or the share of each pixel that they cover.
         valid: pixels that are image and not padding.
         trust: factor on the losses of each instance; None where all count alike.
         weights: by the name of a term.
@@ -104,22 +104,24 @@ def dice_loss(
 
     ``1 - (2 |p t| + s) / (|p| + |t| + s)`` over the valid pixels, p the sigmoid of the logits
     and s = DICE_SMOOTHING: a small object weighs as much as a large one. Gradient flows to
-    `mask_logits`.
+    `mask_logits`. Where the target is a share of each pixel, the sums below are of squares: only
+    then is a probability that equals the share the best one.
 
-    Source: Milletari et al., "V-Net" (3DV 2016), with plain sums in the denominator. The
+    Source: Milletari et al., "V-Net" (3DV 2016), with plain sums in the denominator for masks. The
         released PointSAM code takes one ratio over all instances, which large objects dominate.
     """
     probability = _computable(mask_logits, valid).sigmoid().where(valid, 0)
     object_share = target.to(probability).where(valid, 0)
     both = (probability * object_share).sum(dim=(1, 2))
-    either = probability.sum(dim=(1, 2)) + object_share.sum(dim=(1, 2))
+    power = 2 if target.is_floating_point() else 1
+    either = probability.pow(power).sum(dim=(1, 2)) + object_share.pow(power).sum(dim=(1, 2))
     return 1 - (2 * both + DICE_SMOOTHING) / (either + DICE_SMOOTHING)
 
 
 def iou_head_loss(
     iou_prediction: Float[Tensor, " instances"],
     mask_logits: Float[Tensor, "instances rows cols"],
-    target: Bool[Tensor, "instances rows cols"],
+    target: Bool[Tensor, "instances rows cols"] | Float[Tensor, "instances rows cols"],
     valid: Bool[Tensor, "rows cols"],
 ) -> Float[Tensor, " instances"]:
     """Give the squared error of SAM's own estimate of each mask's IoU.
@@ -132,7 +134,7 @@ def iou_head_loss(
     """
     mask = threshold(mask_logits.detach()) & valid
     predicted = _computable(iou_prediction)
-    measured = count_pixels(mask, target & valid).iou
+    measured = count_pixels(mask, (target > HALF) & valid).iou
     return (predicted - measured.to(predicted)).square()
 
 

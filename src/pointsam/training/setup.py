@@ -163,6 +163,7 @@ def make_trainer(
         weights=settings.loss.weights,
         gamma=settings.loss.gamma,
         focal_mean=settings.loss.focal_mean,
+        soft_edges=settings.loss.soft_edges,
         precision=settings.precision,
         scaler=scaler,
         ranks=ranks,

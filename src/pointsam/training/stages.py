@@ -131,6 +131,11 @@ class LossSettings(Settings):
     focal_mean: bool = Field(
         False, description="average focal over an image's objects; the published recipe sums"
     )
+    soft_edges: bool = Field(
+        False,
+        description="learn the share of each low-res pixel that a given mask covers, not only "
+        "whether it is over half",
+    )
 
     @property
     def weights(self) -> dict[str, float]:

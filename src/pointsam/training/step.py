@@ -43,7 +43,8 @@ FrozenFeatureSource = Callable[[Sequence[TrainingSample], Look], FrozenFeatures]
 class Target:
     """The masks of one image that the student learns."""
 
-    masks: Bool[Tensor, "instances rows cols"]
+    masks: Bool[Tensor, "instances rows cols"] | Float[Tensor, "instances rows cols"]
+    """Masks, or the share of each low-res pixel that they cover."""
     accepted: Bool[Tensor, " instances"]
     """On the CPU, which must know how many instances the decoder gets."""
     weights: Float[Tensor, " instances"] | None = None
@@ -72,6 +73,8 @@ class Trainer:
     """Exponent of the focal loss."""
     focal_mean: bool = False
     """Whether focal is averaged over an image's instances; else it is their sum."""
+    soft_edges: bool = False
+    """Whether given masks are learned as the share of each low-res pixel that they cover."""
     precision: Precision = "float32"
     scaler: torch.amp.GradScaler | None = None
     """Of a float16 run; other precisions need none."""
@@ -180,13 +183,15 @@ class Trainer:
         return _targets(labels), monitored
 
     def _annotated(self, view: TrainingSample) -> Target:
-        if view.low_res_masks is None:
+        masks = view.low_res_masks
+        if view.cover is None or masks is None:
             raise ValueError(f"{view.sample.file_name} was loaded without its masks.")
-        masks, trust = view.low_res_masks, torch.tensor(view.sample.weights or ())
+        trust = torch.tensor(view.sample.weights or ())
         if not len(trust):
             trust = torch.ones(len(masks))
         drawn = masks.flatten(1).any(dim=1) & (trust > 0)
-        return Target(masks.to(self.model.device, non_blocking=True), drawn, trust)
+        learned = view.cover if self.soft_edges else masks
+        return Target(learned.to(self.model.device, non_blocking=True), drawn, trust)
 
     def _decode(
         self,

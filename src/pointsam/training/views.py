@@ -65,12 +65,13 @@ class Views:
         """Click some views off all objects, where all objects are known."""
         if not self.background_share or record.file_name in self.unclear:
             return view
-        assert view.low_res_masks is not None
+        masks = view.low_res_masks
+        assert masks is not None
         generator = addressed_generator(self.seed, "background", record.id, epoch)
         if torch.rand((), generator=generator) >= self.background_share:
             return view
         frame = view.sample.frame
-        clicks = background_clicks(view.low_res_masks, frame, generator=generator)
+        clicks = background_clicks(masks, frame, generator=generator)
         return replace(view, background=clicks)
 
     def _look(self, view: TrainingSample, record: ImageRecord, epoch: int) -> TrainingSample:
@@ -79,11 +80,12 @@ class Views:
         plain = torch.rand((), generator=generator) >= self.strong_share
         if plain:
             view = replace(view, strong_pixels=view.sample.pixels)
-        if not self.moved_clicks or view.low_res_masks is None:
+        masks = view.low_res_masks
+        if not self.moved_clicks or masks is None:
             return view
         prompts = move_clicks(
             view.sample.prompts,
-            view.low_res_masks,
+            masks,
             view.sample.frame,
             share=self.moved_clicks,
             generator=generator,
@@ -108,16 +110,16 @@ def limit_instances(
         masks=None if sample.masks is None else sample.masks[kept],
         weights=None if sample.weights is None else tuple(sample.weights[i] for i in places),
     )
-    masks = None if view.low_res_masks is None else view.low_res_masks[kept]
-    return replace(view, sample=limited, low_res_masks=masks)
+    cover = None if view.cover is None else view.cover[kept]
+    return replace(view, sample=limited, cover=cover)
 
 
 def pin(view: TrainingSample) -> TrainingSample:
     """Move what a step copies to the GPU to page-locked memory."""
-    masks = view.low_res_masks
+    cover = view.cover
     return replace(
         view,
         sample=replace(view.sample, pixels=view.sample.pixels.pin_memory()),
         strong_pixels=view.strong_pixels.pin_memory(),
-        low_res_masks=None if masks is None else masks.pin_memory(),
+        cover=None if cover is None else cover.pin_memory(),
     )
