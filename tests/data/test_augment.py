@@ -105,7 +105,7 @@ def test_cover_is_the_share_of_each_low_res_pixel():
     masks[0, 0:4, 0:2] = True  # half a block
     masks[0, 4:8, 4:8] = True
     masks[1, 8:12, 8:11] = True  # three quarters
-    cover = low_res_cover(sample((16, 16), 16, points=[(0, 0)] * 2, masks=masks))
+    cover = low_res_cover(masks, ModelFrame((16, 16), 16))
     assert cover.shape == (2, 4, 4)
     places = [(i, y, x, cover[i, y, x].item()) for i, y, x in cover.nonzero().tolist()]
     assert places == [(0, 0, 0, 0.5), (0, 1, 1, 1.0), (1, 2, 2, 0.75)]
@@ -122,7 +122,7 @@ def test_cover_holds_what_whole_low_res_pixels_lose():
     masks = torch.zeros(1, 32, 64, dtype=torch.bool)
     masks[0, 9:15, 18:27] = True  # two to three low-res pixels across
     given = sample((32, 64), 64, points=[(0, 0)], masks=masks)
-    cover = low_res_cover(given)
+    cover = low_res_cover(masks, given.frame)
     whole = (cover > 0.5).float()
     fine, coarse = (given.frame.logits_to_image(shares - 0.5) > 0 for shares in (cover, whole))
     fine_iou, coarse_iou = (((m & masks).sum() / (m | masks).sum()).item() for m in (fine, coarse))
@@ -133,14 +133,14 @@ def test_low_res_masks_lie_where_logits_would():
     masks = torch.zeros(1, 30, 60, dtype=torch.bool)
     masks[0, 5:20, 25:50] = True
     given = sample((30, 60), 256, points=[(0, 0)], masks=masks)
-    logits = torch.where(low_res_cover(given) > 0.5, 8.0, -8.0)
+    logits = torch.where(low_res_cover(masks, given.frame) > 0.5, 8.0, -8.0)
     back = given.frame.logits_to_image(logits) > 0
     assert (back & masks).sum() / (back | masks).sum() > 0.95
 
 
 def test_no_instances_have_no_low_res_masks():
     empty = sample(masks=torch.zeros(0, 24, 48, dtype=torch.bool))
-    assert low_res_cover(empty).shape == (0, 16, 16)
+    assert low_res_cover(empty.masks, empty.frame).shape == (0, 16, 16)
 
 
 GREY = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)

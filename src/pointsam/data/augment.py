@@ -6,12 +6,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
 from pointsam.data.sample import Sample, TrainingSample
-from pointsam.frames import LOW_RES_STRIDE
+from pointsam.frames import LOW_RES_STRIDE, ModelFrame
 from pointsam.randomness import addressed_generator
 
 Picture = UInt8[np.ndarray, "height width 3"]
@@ -30,7 +30,7 @@ def training_sample(sample: Sample, *, seed: int, view: int) -> TrainingSample:
     """
     weak = weak_view(sample, addressed_generator(seed, "weak", sample.image_id, view))
     strong = strong_view(weak.pixels, addressed_generator(seed, "strong", sample.image_id, view))
-    cover = None if weak.masks is None else low_res_cover(weak)
+    cover = None if weak.masks is None else low_res_cover(weak.masks, weak.frame)
     return TrainingSample(replace(weak, masks=None), strong, view, cover)
 
 
@@ -70,17 +70,21 @@ def strong_view(
     return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
 
 
-def low_res_cover(sample: Sample) -> Float[Tensor, "instances rows cols"]:
-    """Give the share of each low-res pixel that each of a sample's masks covers."""
-    assert sample.masks is not None
-    side = sample.frame.side
-    height, width = sample.frame.resized_size
-    if not len(sample.masks):
-        return torch.zeros(0, side // LOW_RES_STRIDE, side // LOW_RES_STRIDE)
-    cover = F.interpolate(
-        sample.masks[:, None].float(), (height, width), mode="bilinear", antialias=True
-    )
-    cover = F.pad(cover, (0, side - width, 0, side - height))
+def low_res_cover(
+    masks: Bool[Tensor, "instances height width"], frame: ModelFrame
+) -> Float[Tensor, "instances rows cols"]:
+    """Give the share of each low-res pixel that each mask of an image covers.
+
+    Args:
+        masks: in the image frame.
+        frame: of the image.
+    """
+    height, width = frame.resized_size
+    if not len(masks):
+        side = frame.side // LOW_RES_STRIDE
+        return torch.zeros(0, side, side)
+    cover = F.interpolate(masks[:, None].float(), (height, width), mode="bilinear", antialias=True)
+    cover = F.pad(cover, (0, frame.side - width, 0, frame.side - height))
     return F.avg_pool2d(cover, LOW_RES_STRIDE)[:, 0]
 
 
