@@ -19,6 +19,7 @@ from pointsam.cli.label_scene import (
     clicked_chips,
     write_layers,
 )
+from pointsam.cli.sources import ADDRESS_HELP, add_source_arguments, parse_given
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.dataset import ImageSource, folder_images, hash_of_images
 from pointsam.data.records import Dataset
@@ -53,6 +54,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_files(parser.add_argument_group("files"))
     _add_choice(parser.add_argument_group("choice"))
     add_scene_arguments(parser)
+    add_source_arguments(parser)
     add_model_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -60,10 +62,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _add_files(files: "argparse._ArgumentGroup") -> None:
     files.add_argument(
         "--images",
-        type=Path,
         required=True,
         metavar="DIR",
-        help="folder the file names are in, or a scene",
+        help=f"folder the file names are in, or a scene: a file, {ADDRESS_HELP}",
     )
     files.add_argument("--points", type=Path, required=True, metavar="FILE", help=POINTS_HELP)
     add_click_arguments(files)
@@ -104,19 +105,19 @@ def run(args: argparse.Namespace) -> int:
     if not args.resume:
         refuse_existing(args.output)
     choice = ModelChoice.parse(args)
-    points = parse_clicks(args)
-    scenes = SceneLabelling.parse(args, on_map=points.on_map)
-    asked = Asked(args.images, points, args.output, dict(args.reading), args.closer)
+    images, points = parse_given(args, args.images), parse_clicks(args)
+    scenes = SceneLabelling.parse(args, images, on_map=points.on_map)
+    asked = Asked(images, points, args.output, dict(args.reading), args.closer)
     if scenes is not None:
         return _label_scenes(asked, scenes, choice)
-    refuse_other_stretch(args.images, choice)
-    data = read_clicks(points, args.images)
-    data = readable_images(data, args.images, skip_broken=args.skip_broken)
+    refuse_other_stretch(images, choice)
+    data = read_clicks(points, images)
+    data = readable_images(data, images, skip_broken=args.skip_broken)
     sources = {
         points.path.name: sha256_of(points.path),
-        "images": hash_of_images(data, args.images),
+        "images": hash_of_images(data, images),
     }
-    _label(asked, choice.open(), choice, data, folder_images(args.images), sources)
+    _label(asked, choice.open(), choice, data, folder_images(images), sources)
     return 0
 
 

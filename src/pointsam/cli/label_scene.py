@@ -19,6 +19,7 @@ from pointsam.cli.display import (
 from pointsam.cli.predict_scene import displayed, told_of_all
 from pointsam.cli.train_scene import scene_paths
 from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.rasters.remote import content_of
 from pointsam.data.rasters.scene import open_scene
 from pointsam.data.rasters.stretching import Stretch
 from pointsam.data.records import Dataset
@@ -70,13 +71,15 @@ class SceneLabelling:
     formats: tuple[str, ...]
 
     @classmethod
-    def parse(cls, args: argparse.Namespace, *, on_map: bool) -> "SceneLabelling | None":
+    def parse(
+        cls, args: argparse.Namespace, images: Path, *, on_map: bool
+    ) -> "SceneLabelling | None":
         """Read the arguments of `add_scene_arguments`; None where the images are no scenes.
 
         Raises:
             InputError: options without effect.
         """
-        if not (args.images.is_file() or on_map):
+        if not (images.is_file() or on_map):
             refuse_options(args, SCENE_OPTIONS, "scenes")
             return None
         refuse_options(args, ("skip_broken",), "folders of images")
@@ -127,7 +130,7 @@ def clicked_chips(
         chips(record)  # before hours are spent on some of them
     classes = sorted({one.category for scene in scenes for one in scene.points.objects})
     sources = {points.path.name: sha256_of(points.path)}
-    sources |= {path.name: sha256_of(path) for path in paths}
+    sources |= {path.name: content_of(path) for path in paths}
     return ClickedChips(scenes, Dataset(records, tuple(classes)), chips, sources)
 
 

@@ -36,14 +36,22 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def parse_source(args: argparse.Namespace, text: str | None) -> Path | None:
+    """Give what may stand on the command line as `parse_given` does."""
+    if text is not None:
+        return parse_given(args, text)
+    refuse_options(args, SOURCE_OPTIONS, "an image at an address")
+    return None
+
+
+def parse_given(args: argparse.Namespace, text: str) -> Path:
     """Give what stands on the command line as a path, or as a source where it is an address.
 
     Raises:
         InputError: an address that is not read, or options that would say nothing.
     """
-    if text is None or not is_address(text):
+    if not is_address(text):
         refuse_options(args, SOURCE_OPTIONS, "an image at an address")
-        return None if text is None else Path(text)
+        return Path(text)
     return source_of(text, Asked(args.zoom, args.area, args.asset, args.allow_host))
 
 

@@ -16,6 +16,7 @@ from pointsam.cli.arguments import (
 )
 from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, read_clicks
 from pointsam.cli.shrinking import tell_shrunk
+from pointsam.cli.sources import ADDRESS_HELP, add_source_arguments, parse_given
 from pointsam.cli.train_labels import LabelChoice, add_label_arguments, train
 from pointsam.cli.train_scene import (
     SceneTraining,
@@ -57,13 +58,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_settings(parser.add_argument_group("settings"))
     add_label_arguments(parser)
     add_scene_arguments(parser)
+    add_source_arguments(parser)
     _add_machine(parser.add_argument_group("machine"))
     parser.set_defaults(run=run)
 
 
 def _add_files(files: "argparse._ArgumentGroup") -> None:
     files.add_argument(
-        "--images", type=Path, required=True, help="folder the file names are in, or a scene"
+        "--images",
+        required=True,
+        help=f"folder the file names are in, or a scene: a file, {ADDRESS_HELP}",
     )
     files.add_argument("--points", type=Path, required=True, help=POINTS_HELP)
     add_click_arguments(files)
@@ -141,12 +145,12 @@ class Training:
         if args.save_every < 1:
             raise InputError(f"--save-every {args.save_every}: give at least 1 step.")
         refuse_threads(args.threads)
-        points = parse_clicks(args)
+        images, points = parse_given(args, args.images), parse_clicks(args)
         return cls(
-            images=args.images,
+            images=images,
             points=points,
             annotations=args.annotations,
-            scenes=SceneTraining.parse(args, on_map=points.on_map),
+            scenes=SceneTraining.parse(args, images, on_map=points.on_map),
             labels=LabelChoice.parse(args),
             start_from=args.start_from,
             config=args.config,

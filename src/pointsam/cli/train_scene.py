@@ -15,6 +15,7 @@ from pointsam.cli.display import (
 )
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.images import list_images
+from pointsam.data.rasters.remote import content_of
 from pointsam.data.rasters.scene import georeferenced
 from pointsam.data.records import Dataset
 from pointsam.data.scene_chips import SceneChips, cut
@@ -72,17 +73,20 @@ class SceneTraining:
     """Share of the objects to compare with at the end."""
 
     @classmethod
-    def parse(cls, args: argparse.Namespace, *, on_map: bool) -> "SceneTraining | None":
+    def parse(
+        cls, args: argparse.Namespace, images: Path, *, on_map: bool
+    ) -> "SceneTraining | None":
         """Read the arguments of `add_scene_arguments`; None where the images are no scenes.
 
         Args:
             args: parsed.
+            images: one scene, or a folder.
             on_map: the clicks are on a map.
 
         Raises:
             InputError: a share out of range, or options without effect.
         """
-        if not (args.images.is_file() or on_map):
+        if not (images.is_file() or on_map):
             refuse_options(args, SCENE_OPTIONS, "scenes")
             return None
         refuse_options(args, IMAGE_OPTIONS, "folders of images")
@@ -133,7 +137,7 @@ def scene_inputs(
         data=Dataset(records, tuple(classes)),
         images=shown,
         sources={points.path.name: sha256_of(points.path)}
-        | {path.name: sha256_of(path) for path in paths},
+        | {path.name: content_of(path) for path in paths},
         output=output,
         held_out=held_records,
         ground_size=ground_size,
