@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 MAX_SCORES = 1 << 24
-"""Most scores that are written down for the backward pass: 100 MB in half precision."""
+"""Most scores that are written down for the backward pass: 34 MB in half precision."""
 
 
 def dot_product_attention(
@@ -20,7 +20,7 @@ def dot_product_attention(
     """Mix values by the likeness of queries and keys.
 
     torch's fused kernel never writes the scores down. Its backward pass in half precision on a
-    CPU was measured up to 12 times slower than that of plain products (docs/performance.md), so
+    CPU was measured up to 15 times slower than that of plain products (docs/performance.md), so
     there, and where the scores are few, the products are written out.
 
     Args:
@@ -43,7 +43,9 @@ def written_out(
     scores = (query * scale) @ key.mT
     if bias is not None:
         scores = scores + bias
-    mixed: Tensor = scores.float().softmax(dim=-1).to(value.dtype) @ value
+    # Autocast would keep the weights in float32 for the backward pass, beside those in half.
+    with torch.autocast(query.device.type, enabled=False):
+        mixed: Tensor = scores.softmax(dim=-1) @ value
     return mixed
 
 
