@@ -123,7 +123,8 @@ def clicked_chips(
     if window is None and card is not None:
         with open_scene(paths[0], stretch=stretch) as scene:
             window = fitting_window(card.ground_size, scene, side=side)
-    scenes, _ = click_on(paths, points, side=side, window=window, stretch=stretch)
+    trained = isinstance(shown, Stretch)
+    scenes, _ = click_on(paths, points, side=side, window=window, stretch=stretch, trained=trained)
     say(points.dropped, points.notes)
     records, chips = cut(scenes, side=side, stretch=stretch, neighbours=True)
     for record in Bar(records, desc="checking chips", delay=2, leave=False):

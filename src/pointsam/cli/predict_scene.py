@@ -81,8 +81,10 @@ def planned(
     card = choice.card
     bands, stretch = displayed(asked.bands, asked.stretch, card)
     with open_scene(asked.image, bands=bands, stretch=stretch) as scene:
-        say((), doubts_of_scene(scene, trained=isinstance(stretch, Stretch)))
         prompts = _prompts(asked, scene, choice.adapter)
+        clicks = prompts if isinstance(prompts, ScenePoints) else None
+        doubts = doubts_of_scene(scene, trained=isinstance(stretch, Stretch), points=clicks)
+        say(clicks.without_data if clicks else (), doubts)
         predictor = open_predictor()
         model = predictor.model
         window = asked.window

@@ -12,8 +12,10 @@ from rasterio.warp import transform as transform_points
 
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.clicks.pictures import Picture
+from pointsam.data.clicks.twice import called
 from pointsam.data.prepare.splitting import hold_out_place
-from pointsam.data.rasters.data_under_clicks import with_data
+from pointsam.data.rasters.data_under_clicks import leave_out_blank, listed
+from pointsam.data.rasters.doubts import doubts_of_scene
 from pointsam.data.rasters.georeference import to_map
 from pointsam.data.rasters.scene import Scene, open_scene
 from pointsam.data.rasters.scene_points import (
@@ -139,9 +141,17 @@ def hold_out(
 
 
 def click_on(
-    paths: Sequence[Path], points: ClickFile, *, side: int, window: int | None, stretch: Stretch
+    paths: Sequence[Path],
+    points: ClickFile,
+    *,
+    side: int,
+    window: int | None,
+    stretch: Stretch,
+    trained: bool = False,
 ) -> tuple[list[ClickedScene], float | None]:
     """Read the clicks on some scenes; those without a click are left out.
+
+    What looks wrong in a scene goes to the notes of `points`, what is left out to its `dropped`.
 
     Args:
         paths: of the scenes.
@@ -150,6 +160,7 @@ def click_on(
         window: pixels of the first scene that the model sees at once; `side` if None. Scenes with
             other pixels are shown so that the ground has one size in all.
         stretch: of all scenes.
+        trained: it is that of an adapter's training, and not found in these scenes.
 
     Returns:
         The scenes, and the metres on the ground of one pixel of the model, where they are known.
@@ -161,13 +172,11 @@ def click_on(
     scenes: list[ClickedScene] = []
     ground_size: float | None = None
     crs: str | None = None
+    off: list[dict[int, str]] = []
     for path in paths:
         with open_scene(path, stretch=stretch) as scene:
-            record = clicks_on(points, scene)
-            if record is None:
-                continue
-            found = with_data(points_on_scene(record, scene.grid), scene)
-            if not found.objects:
+            found = _seen(points, scene, off, trained=trained)
+            if found is None:
                 continue
             if not scenes:
                 crs, own = scene.crs, scene.ground_size
@@ -183,7 +192,46 @@ def click_on(
             + (f" or the {len(paths) - 1} scenes beside it." if len(paths) > 1 else ".")
             + " Are the points of these scenes?"
         )
+    points.dropped += _on_none(points, off)
     return scenes, ground_size
+
+
+def _seen(
+    points: ClickFile, scene: Scene, off: list[dict[int, str]], *, trained: bool
+) -> ScenePoints | None:
+    """Give the clicks on a scene where it has data; None where there are none.
+
+    Args:
+        points: notes and what is left out are added to it.
+        scene: open.
+        off: ids and names of the objects that are not on the scene are added.
+        trained: its stretch is that of an adapter's training.
+    """
+    record = clicks_on(points, scene)
+    if record is None:
+        return None
+    on = points_on_scene(record, scene.grid)
+    off.append({one.id: called(one) for one in record.instances if one.id in on.outside})
+    found = leave_out_blank(on, scene)
+    points.dropped += found.without_data
+    if not found.objects:
+        return None
+    points.notes += doubts_of_scene(scene, trained=trained, points=found)
+    return found
+
+
+def _on_none(points: ClickFile, off: Sequence[dict[int, str]]) -> list[str]:
+    """Name the objects that lie on none of the scenes.
+
+    Args:
+        points: clicks on a map, or on scenes that they name.
+        off: ids and names of the objects that are not on each scene.
+    """
+    names = {name for scene in off for name in scene.values()}
+    if points.on_map:  # each scene was given all objects
+        names = {name for number, name in off[0].items() if all(number in one for one in off)}
+    listing = sorted(names, key=lambda name: (len(name), name))
+    return [f"{points.path}: {listed(listing)}, not on the scene"] if names else []
 
 
 def _only(scene: ClickedScene, chosen: np.ndarray) -> ClickedScene:

@@ -91,8 +91,23 @@ def test_clicks_without_data_under_them_are_left_out(tmp_path):
         points = with_data(ScenePoints(objects, np.zeros((0, 2)), ()), scene)
         assert [(one.index, one.id) for one in points.objects] == [(0, 11)]
         assert points.outside == (10,)
+        [line] = points.without_data
+        assert line.endswith("a.tif: object 10, clicked where it has no data")
         with pytest.raises(InputError, match="has no data"):
             with_data(ScenePoints(objects[:1], np.zeros((0, 2)), ()), scene)
+
+
+def test_of_an_object_only_the_clicks_without_data_are_left_out(tmp_path):
+    values = np.full((3, 8, 8), 9, dtype=np.uint8)
+    values[:, :, :4] = 0
+    with open_scene(save(tmp_path / "a.tif", values, nodata=0)) as scene:
+        corner = np.array([scene.grid.x, scene.grid.y])
+        places = corner + np.array([[1.5, 2.5], [6.5, 2.5], [2.5, 2.5]])
+        one = SceneObject(0, 3, "a", places, np.array([1, 1, 0]))
+        points = with_data(ScenePoints((one,), np.zeros((0, 2)), ()), scene)
+    assert points.objects[0].labels.tolist() == [1, 0]
+    assert points.outside == ()
+    assert points.without_data[0].endswith("clicks of object 3 where it has no data")
 
 
 def test_control_points_alone_are_no_place_and_the_remedy_is_said(tmp_path):

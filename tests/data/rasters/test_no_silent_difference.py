@@ -9,6 +9,7 @@ from PIL import Image
 from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 
+from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.dataset import read_image_of
 from pointsam.data.rasters.doubts import (
     doubt_of_collar,
@@ -18,8 +19,9 @@ from pointsam.data.rasters.doubts import (
 )
 from pointsam.data.rasters.images import image_size, read_image
 from pointsam.data.rasters.scene import open_scene
-from pointsam.data.rasters.stretching import Stretch, plain_stretch
+from pointsam.data.rasters.stretching import Stretch, find_stretch, plain_stretch
 from pointsam.data.records import ImageRecord
+from pointsam.data.scene_dataset import click_on
 from pointsam.errors import InputError
 
 COLOURS = {"red": ColorInterp.red, "green": ColorInterp.green, "blue": ColorInterp.blue,
@@ -112,6 +114,37 @@ def test_a_collar_of_one_value_is_pointed_out(tmp_path):
         assert "2 of its corners hold nothing but 0" in doubt_of_collar(scene)
     with open_scene(save(tmp_path / "c.tif", values, nodata=0)) as scene:
         assert doubt_of_collar(scene) is None
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "known"),
+    [("uint8", 0, True), ("uint8", 7, False), ("float32", -9999, True)],
+)
+def test_a_small_scene_is_doubted_for_usual_values_alone(tmp_path, dtype, value, known):
+    values = np.moveaxis(picture(96, 128), -1, 0).astype(dtype)
+    values[:, :, :30] = value
+    with open_scene(save(tmp_path / "a.tif", values), stretch=(0, 255)) as scene:
+        assert (doubt_of_collar(scene) is not None) == known
+
+
+def test_what_is_clicked_on_a_collar_is_named_in_every_command(tmp_path):
+    values = np.moveaxis(picture(96, 128), -1, 0).clip(1)
+    values[:, :, :30] = 0
+    path = save(tmp_path / "a.tif", values)
+    rows = "500010,5499990,4\n500060,5499990,north\n500900,5499990,6\n"
+    (tmp_path / "p.csv").write_text(f"map_x,map_y,instance\n{rows}")
+    clicks = ClickFile(tmp_path / "p.csv")
+    stretch = find_stretch([path])
+    scenes, _ = click_on([path], clicks, side=128, window=None, stretch=stretch)
+    assert [one.name for one in scenes[0].points.objects] == ["4", "north"]
+    [note] = clicks.notes
+    assert "clicks there count (object 4 is clicked there)" in note
+    assert clicks.dropped == [f"{tmp_path}/p.csv: object 6, not on the scene"]
+    declared = save(tmp_path / "b.tif", values, nodata=0)
+    clicks = ClickFile(tmp_path / "p.csv")
+    click_on([declared], clicks, side=128, window=None, stretch=stretch)
+    assert clicks.notes == []
+    assert clicks.dropped[0].endswith("b.tif: object 4, clicked where it has no data")
 
 
 def test_another_ground_size_in_a_folder_is_pointed_out(tmp_path):

@@ -81,19 +81,26 @@ def without_undeclared(values: np.ndarray, path: Path) -> np.ndarray:
         values: known ones, last axis pixels.
         path: of the file, for the message.
     """
-    if not values.size:
+    value = plain_undeclared(values)
+    if value is None:
         return values
-    for value in UNDECLARED:
-        held = (values == np.asarray(value, dtype=values.dtype)) if _holds(values, value) else None
-        if held is None or held.mean() < _PLAIN_SHARE or not _extreme(values, value):
-            continue
-        _LOG.warning(
-            "%s: %.1f %% of its values are %g, a usual value for no data, which the file does not "
-            "declare; they do not count for black and white. Declare it: gdal_edit.py -a_nodata %g",
-            path, 100 * held.mean(), value, value,
-        )  # fmt: skip
-        return values[..., ~held.reshape(-1, held.shape[-1]).any(axis=0)]
-    return values
+    held = values == np.asarray(value, dtype=values.dtype)
+    _LOG.warning(
+        "%s: %.1f %% of its values are %g, a usual value for no data, which the file does not "
+        "declare; they do not count for black and white. Declare it: gdal_edit.py -a_nodata %g",
+        path, 100 * held.mean(), value, value,
+    )  # fmt: skip
+    return values[..., ~held.reshape(-1, held.shape[-1]).any(axis=0)]
+
+
+def plain_undeclared(values: np.ndarray) -> float | None:
+    """Give a usual no-data value that is the lowest or highest of values, and not rare in them."""
+    for value in UNDECLARED if values.size else ():
+        if _holds(values, value) and _extreme(values, value):
+            held = values == np.asarray(value, dtype=values.dtype)
+            if held.mean() >= _PLAIN_SHARE:
+                return value
+    return None
 
 
 def _holds(values: np.ndarray, value: float) -> bool:

@@ -3,20 +3,28 @@
 Few small windows are looked at: a scene of any size takes as long.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from rasterio.windows import Window
 
-from pointsam.data.rasters.band_values import in_units, known_pixels
+from pointsam.data.rasters.band_values import (
+    UNDECLARED,
+    in_units,
+    known_pixels,
+    plain_undeclared,
+)
+from pointsam.data.rasters.data_under_clicks import listed
 from pointsam.data.rasters.georeference import pixel_metres, read_georeference
 from pointsam.data.rasters.images import list_images
 from pointsam.data.rasters.scene import Scene
+from pointsam.data.rasters.scene_points import ScenePoints
 from pointsam.errors import InputError
 
 _SIDE = 64
-"""Of a window that is looked at, in pixels."""
+"""Of a window that is looked at, in pixels; in a corner at most an eighth of the scene."""
 
 _ACROSS = 5
 """Windows along each side."""
@@ -25,7 +33,11 @@ _FLAT = 26
 """Steps of brightness, of 255, that most values of a scene must be apart to be told."""
 
 _MIN_SIDE = 512
-"""Of a scene whose corners are looked at: chips and photographs have subjects in theirs."""
+"""Of a scene whose corners may hold any value: chips and photographs have subjects in theirs, and
+only a usual value for no data is pointed out there."""
+
+_MIN_CORNER = 8
+"""Pixels along the side of a corner."""
 
 _LOOKED_AT = 20
 """Images of a folder whose ground size is read."""
@@ -53,28 +65,79 @@ def doubt_of_stretch(scene: Scene) -> str | None:
     )
 
 
-def doubt_of_collar(scene: Scene) -> str | None:
-    """Say where corners of a scene hold one value alone, which no value for no data explains."""
-    height, width = scene.size
-    if min(height, width) < _MIN_SIDE:
+def doubt_of_collar(scene: Scene, points: ScenePoints | None = None) -> str | None:
+    """Say where corners of a scene hold one value alone, which no value for no data explains.
+
+    Args:
+        scene: open.
+        points: clicks on it; those on this value are named.
+    """
+    found = _collar(scene)
+    if found is None:
         return None
-    corners = [(x, y) for x in (0, width - _SIDE) for y in (0, height - _SIDE)]
+    corners, value = found
+    numbers = ", ".join(f"{number:g}" for number in dict.fromkeys(value))
+    return (
+        f"{scene.path}: {corners} of its corners hold nothing but {numbers}, which looks "
+        "like no data that the file does not declare; masks reach into it, and clicks there "
+        f"count{_clicked_on(scene, points, value)}. Declare it: gdal_edit.py -a_nodata "
+        f"{value[0]:g} FILE"
+    )
+
+
+def doubt_of_undeclared(scene: Scene, points: ScenePoints | None = None) -> str | None:
+    """Say where a scene holds a usual value for no data, which it does not declare."""
+    found = [part[:, known] for part, known in _samples(scene, units=False)]
+    values = np.concatenate(found, axis=1) if found else np.zeros((3, 0))
+    value = plain_undeclared(values)
+    if value is None:
+        return None
+    return (
+        f"{scene.path} holds {value:g}, a usual value for no data, which it does not declare; "
+        f"masks reach into it, and clicks there count"
+        f"{_clicked_on(scene, points, (value,) * len(scene.bands))}. Declare it: gdal_edit.py "
+        f"-a_nodata {value:g} FILE"
+    )
+
+
+def _collar(scene: Scene) -> tuple[int, tuple[float, ...]] | None:
+    """Give how many corners hold one value alone, and this value of each band."""
+    height, width = scene.size
+    side = min(_SIDE, min(height, width) // 8)
+    if side < _MIN_CORNER:
+        return None
     held = []
-    for x, y in corners:
-        values, known = _window(scene, x, y)
+    for x, y in [(x, y) for x in (0, width - side) for y in (0, height - side)]:
+        values, known = _window(scene, x, y, side=side, units=False)
         first = values[:, :1, :1]
         if known.all() and (values == first).all():
             held.append(tuple(first.ravel().tolist()))
     value = max(held, key=held.count, default=None)
-    middle, _ = _window(scene, (width - _SIDE) // 2, (height - _SIDE) // 2)
-    if value is None or held.count(value) < 2 or (middle == middle[:, :1, :1]).all():
+    if value is None or held.count(value) < 2:
         return None
-    numbers = ", ".join(f"{number:g}" for number in dict.fromkeys(value))
-    return (
-        f"{scene.path}: {held.count(value)} of its corners hold nothing but {numbers}, which looks "
-        "like no data that the file does not declare; masks reach into it, and clicks there "
-        f"count. Declare it: gdal_edit.py -a_nodata {value[0]:g} FILE"
-    )
+    if min(height, width) < _MIN_SIDE and not all(_usual(scene, number) for number in value):
+        return None
+    middle, _ = _window(scene, (width - side) // 2, (height - side) // 2, side=side)
+    return None if (middle == middle[:, :1, :1]).all() else (held.count(value), value)
+
+
+def _usual(scene: Scene, value: float) -> bool:
+    """Say whether a value often stands for no data: 0, white of bytes, or a usual number."""
+    kinds = {scene.dataset.dtypes[band - 1] for band in scene.bands}
+    return value == 0 or value in UNDECLARED or (kinds == {"uint8"} and value == 255)
+
+
+def _clicked_on(scene: Scene, points: ScenePoints | None, value: Sequence[float]) -> str:
+    """Name the objects that are clicked where the scene has a value."""
+    if points is None:
+        return ""
+    wanted = np.array(value, dtype=float)
+    names = [
+        one.name
+        for one in points.objects
+        if (scene.values_at(one.positives).astype(float) == wanted).all(axis=1).any()
+    ]
+    return f" ({listed(names)} {'is' if len(names) == 1 else 'are'} clicked there)" if names else ""
 
 
 def doubt_of_ground(name: str, metres: float, trained: float) -> str | None:
@@ -96,14 +159,19 @@ def doubt_of_ground(name: str, metres: float, trained: float) -> str | None:
     )
 
 
-def doubts_of_scene(scene: Scene, *, trained: bool) -> list[str]:
+def doubts_of_scene(scene: Scene, *, trained: bool, points: ScenePoints | None = None) -> list[str]:
     """List the doubts about a scene, one line each.
 
     Args:
         scene: open.
-        trained: its stretch is that of an adapter's training, and not the user's.
+        trained: its stretch is that of an adapter's training, and not found in this scene.
+        points: clicks on it; those on what looks like no data are named.
     """
-    found = [doubt_of_collar(scene), doubt_of_stretch(scene) if trained else None]
+    collar = doubt_of_collar(scene, points)
+    found = [collar]
+    if collar is None:
+        found.append(doubt_of_undeclared(scene, points))
+    found.append(doubt_of_stretch(scene) if trained else None)
     return [line for line in found if line is not None]
 
 
@@ -129,18 +197,20 @@ def doubts_of_ground(folder: Path, *, side: int, trained: float) -> list[str]:
     return found
 
 
-def _samples(scene: Scene) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Read small windows on a grid: values in units, and where they are known."""
+def _samples(scene: Scene, *, units: bool = True) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Read small windows on a grid: values, in units or as stored, and where they are known."""
     height, width = scene.size
     xs = np.linspace(0, max(0, width - _SIDE), _ACROSS, dtype=int).tolist()
     ys = np.linspace(0, max(0, height - _SIDE), _ACROSS, dtype=int).tolist()
     places = dict.fromkeys((x, y) for x in xs for y in ys)
-    return [_window(scene, x, y) for x, y in places]
+    return [_window(scene, x, y, units=units) for x, y in places]
 
 
-def _window(scene: Scene, x: int, y: int) -> tuple[np.ndarray, np.ndarray]:
+def _window(
+    scene: Scene, x: int, y: int, *, side: int = _SIDE, units: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     height, width = scene.size
-    window = Window(x, y, min(_SIDE, width - x), min(_SIDE, height - y))
+    window = Window(x, y, min(side, width - x), min(side, height - y))
     values = scene.dataset.read(scene.bands, window=window)
     known = known_pixels(scene.dataset, values, window, scene.bands)
-    return in_units(scene.dataset, values, scene.bands), known
+    return (in_units(scene.dataset, values, scene.bands) if units else values), known

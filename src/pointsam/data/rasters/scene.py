@@ -84,6 +84,14 @@ class Scene:
             known[place] = known_pixels(self.dataset, values, part, self.bands).all()
         return known
 
+    def values_at(self, points: Float[np.ndarray, "points 2"]) -> np.ndarray:
+        """Give the stored values, a row a point, of points on the scene in the global grid."""
+        corner = np.array([self.grid.x, self.grid.y])
+        places = np.floor(points - corner).astype(int).tolist()
+        parts = [FileWindow(column, row, 1, 1) for column, row in places]
+        rows = [self.dataset.read(self.bands, window=part).ravel() for part in parts]
+        return np.array(rows).reshape(-1, len(self.bands))
+
     @property
     def may_lack_data(self) -> bool:
         """Say whether a pixel may be without data."""

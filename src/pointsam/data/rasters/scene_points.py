@@ -35,6 +35,11 @@ class SceneObject:
     """What the user calls it, where that is no number that could be its id."""
 
     @property
+    def name(self) -> str:
+        """What the user knows it by."""
+        return self.key or str(self.id)
+
+    @property
     def positives(self) -> Float[np.ndarray, "positives 2"]:
         """Points on the object."""
         positives: Float[np.ndarray, "positives 2"] = self.points[self.labels == POSITIVE]
@@ -49,6 +54,8 @@ class ScenePoints:
     background: Float[np.ndarray, "clicks 2"]
     outside: tuple[int, ...]
     """Ids of objects that were left out: none of their positive points is on the scene."""
+    without_data: tuple[str, ...] = ()
+    """Lines on clicks that were left out: the scene has no data there."""
 
 
 def scene_points(record: ImageRecord, grid: Grid) -> ScenePoints:
