@@ -9,6 +9,7 @@ from tests.models.tiny_models import pixels, small_library_sam
 from pointsam.errors import InputError
 from pointsam.models.loading import checkpoints
 from pointsam.models.loading.checkpoints import load_segmenter
+from pointsam.models.loading.downloads import check_download
 from pointsam.models.loading.hub import cached_weights, fetch_model
 from pointsam.models.loading.registry import KnownModel
 
@@ -111,3 +112,45 @@ def test_a_hub_that_is_not_there_says_how_to_fetch_by_hand(hub, monkeypatch):
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(InputError, match="the hub cannot be reached"):
         fetch_model(REPO)
+
+
+def test_a_file_that_was_changed_since_its_download_is_refused(hub):
+    file = fetch_model(REPO) / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.resolve().write_bytes(content)
+    with pytest.raises(InputError, match=r"model\.safetensors is not what was downloaded"):
+        fetch_model(REPO)
+
+
+def test_a_first_download_is_compared_with_what_the_hub_states(tmp_path):
+    stated = tmp_path / "blobs" / ("0" * 64)
+    folder = tmp_path / "snapshots" / COMMIT
+    for path in (stated.parent, folder):
+        path.mkdir(parents=True)
+    stated.write_bytes(b"other weights")
+    (folder / "model.safetensors").symlink_to(stated)
+    with pytest.raises(InputError, match="is not what was downloaded, by its SHA-256"):
+        check_download(folder, REPO)
+
+
+def test_a_name_that_gives_other_weights_than_at_first_is_refused(tmp_path):
+    for commit, weights in (("1" * 40, b"first"), ("2" * 40, b"first"), ("3" * 40, b"other")):
+        folder = tmp_path / "snapshots" / commit
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(weights)
+        (folder / "config.json").write_text(commit)
+    check_download(tmp_path / "snapshots" / ("1" * 40), REPO)
+    check_download(tmp_path / "snapshots" / ("2" * 40), REPO)  # another configuration alone
+    with pytest.raises(InputError, match=r"now gives other weights \(commit 333.*@222"):
+        check_download(tmp_path / "snapshots" / ("3" * 40), REPO)
+    check_download(tmp_path / "snapshots" / ("3" * 40), f"{REPO}@{'3' * 40}")
+
+
+def test_a_record_that_cannot_be_read_is_made_anew(hub):
+    folder = fetch_model(REPO)
+    record = folder.parent.parent / "pointsam.json"
+    whole = record.read_text()
+    record.write_text("{")
+    fetch_model(REPO)
+    assert record.read_text() == whole

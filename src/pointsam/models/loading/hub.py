@@ -13,6 +13,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError
 )
 
 from pointsam.errors import InputError
+from pointsam.models.loading.downloads import check_download
 
 WANTED = ("config.json", "model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
 """The files of a repository that a model is made of."""
@@ -29,12 +30,13 @@ def fetch_model(repo: str, *, named: bool = False) -> Path:
         named: by the user, whose token the hub may see; known models need none.
 
     Raises:
-        InputError: it cannot be had; the message says how to fetch it by hand.
+        InputError: it cannot be had, and the message says how to fetch it by hand; or it is not
+            what was downloaded first.
     """
     name, _, revision = repo.partition("@")
     token = None if named else False
     try:
-        return Path(
+        folder = Path(
             snapshot_download(
                 name, revision=revision or None, allow_patterns=list(WANTED), token=token
             )
@@ -49,6 +51,8 @@ def fetch_model(repo: str, *, named: bool = False) -> Path:
         raise InputError(_by_hand(repo, reason)) from error
     except (HTTPError, OSError) as error:  # a lost connection, a server's fault, a full disk
         raise InputError(_by_hand(repo, str(error).splitlines()[0])) from error
+    check_download(folder, repo)
+    return folder
 
 
 def cached_weights(repo: str) -> Path | None:
