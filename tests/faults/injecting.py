@@ -30,8 +30,14 @@ for _module in pkgutil.iter_modules(cli.__path__):
 STEPS = ("open", "mkdir", "rename", "fsync")
 """Kinds of steps that are counted."""
 
+REMOVE = "remove"
+"""The kind that ``cache --clear`` takes; counted, and met where a test says so."""
+
 WRITE = "write"
 """The kind that is met at a byte of any file."""
+
+_HEARD = {"os.mkdir": ("mkdir", 0), "os.rename": ("rename", 1), "os.remove": (REMOVE, 0)}
+"""Kind of the step that Python's audit events tell of, and which argument is its path."""
 
 KILLED = -signal.SIGKILL
 TOO_LARGE = -signal.SIGXFSZ
@@ -146,10 +152,9 @@ def _meet(fault: Fault | None, folder: Path) -> Counter[str]:
     def hear(event: str, args: tuple) -> None:
         if event == "open" and args[0] is not None and _writes(args[1], args[2]):
             step("open", args[0])
-        elif event == "os.mkdir":
-            step("mkdir", args[0])
-        elif event == "os.rename":
-            step("rename", args[1])
+        elif event in _HEARD:
+            kind, place = _HEARD[event]
+            step(kind, args[place])
 
     settle = os.fsync
 
