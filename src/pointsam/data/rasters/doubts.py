@@ -36,7 +36,7 @@ _MIN_SIDE = 512
 """Of a scene whose corners may hold any value: chips and photographs have subjects in theirs, and
 only a usual value for no data is pointed out there."""
 
-_MIN_CORNER = 8
+_MIN_CORNER = 12
 """Pixels along the side of a corner."""
 
 _LOOKED_AT = 20
