@@ -2,7 +2,7 @@
 # scripts/results.sh OUTPUT [POINTS] [SEEDS] [ROWS]: the rows of docs/results.md.
 # NWPU names the folder of Images, Annotations and Points; HRSID, for the row hrsid, that of images
 # and annotations. POINTS and SEEDS are lists, as "1 2 3"; ROWS are some of
-#   direct student ceiling ten val sloppy few classes hrsid
+#   direct student ceiling ten val sloppy few classes hrsid recipe
 # To exercise the script, and measure nothing: STEPS cuts the runs short, SUBSET takes so many images,
 # SIDE shrinks the model's input.
 set -euo pipefail
@@ -42,11 +42,11 @@ label() { # NAME CLICKS [MASKS]: labels, and their score where masks are given
     pointsam evaluate --annotations "$3" --masks "$folder/labels.json" --output "$output/scores-labels-$1"
   fi
 }
-train() { # NAME CLICKS LABELS SEED
+train() { # NAME CLICKS LABELS SEED [options of train]
   local run=$output/nwpu-$1 resume=()
   if [[ -e $run/state.pt ]]; then resume=(--resume); fi
   pointsam train --images "$images" --points "$2" --labels "$3" --output "$run" --seed "$4" \
-    "${models[@]}" "${side[@]}" "${short[@]}" "${resume[@]}"
+    "${models[@]}" "${side[@]}" "${short[@]}" "${resume[@]}" "${@:5}"
 }
 score() { # NAME [options of evaluate]
   if [[ ! -e $output/scores-$1 ]]; then
@@ -129,4 +129,23 @@ if wanted hrsid; then
   draw "$val" hrsid-inshore.json 1 1337; vals=(--points "$made")
   score hrsid-inshore-direct
   for fold in ${FOLDS:-1 2 3}; do score "hrsid-inshore-$fold" --adapter "$output/nwpu-hrsid-$fold"; done
+fi
+if wanted recipe; then # what a student learns in one pass: annotated masks, scored on the development part
+  part=$here/../configs/nwpu_dev.txt
+  vary "$masks" dev-masks.json --part "$part"; val=$made
+  vals=()
+  for n in 1 2 3; do
+    vary "$data/Points/NWPU_points_train_$n.json" "dev-$n.json" --part "$part"; vals+=(--points "$made")
+  done
+  vary "$masks" rest-masks.json --without-part "$part"; rest=$made
+  vary "$clicks" rest-1.json --without-part "$part"
+  try() { # NAME [options of train]
+    train "recipe-$1" "$made" "$rest" 1337 "${@:2}"
+    score "recipe-$1" --adapter "$output/nwpu-recipe-$1"
+  }
+  try default
+  try weak --set data.strong_share=0
+  try soft --set loss.soft_edges=true
+  try rate --lr 2e-3
+  try single --lr 1e-3 --batch-size 1
 fi

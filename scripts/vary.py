@@ -38,6 +38,8 @@ def arguments():
     parser.add_argument("--fold", help="K/N: images of one fold of N, by look; needs --images")
     parser.add_argument("--without-fold", help="K/N: images of the other folds")
     parser.add_argument("--images", type=Path, help="folder of the images")
+    parser.add_argument("--part", type=Path, help="images that this file names, one a line")
+    parser.add_argument("--without-part", type=Path, help="images that it does not name")
     parser.add_argument("--missing", type=float, help="share of the objects nobody clicked")
     parser.add_argument("--only", metavar="CLASS")
     parser.add_argument("--no-classes", action="store_true")
@@ -52,6 +54,10 @@ def kept_images(images, args, random):
         count = max(1, round(args.share * len(images)))
         chosen = sorted(random.permutation(len(images))[:count].tolist())
         images = [images[index] for index in chosen]
+    for part, inside in ((args.part, True), (args.without_part, False)):
+        if part:
+            named = set(part.read_text().split())
+            images = [image for image in images if (image["file_name"] in named) == inside]
     for asked, inside in ((args.fold, True), (args.without_fold, False)):
         if asked:
             number, count = map(int, asked.split("/"))

@@ -238,6 +238,21 @@ def test_folds_share_no_image_and_miss_none(tmp_path):
     assert names("--without-fold", 1) == folds[1] | folds[2]
 
 
+def test_a_part_and_the_rest_share_no_image_and_miss_none(tmp_path):
+    (tmp_path / "clicks.json").write_text(json.dumps(CLICKED))
+    (tmp_path / "part.txt").write_text("2.png\n7.png\n")
+
+    def names(option):
+        command = [sys.executable, str(ROOT / "scripts" / "vary.py"), str(tmp_path / "clicks.json")]
+        command += [str(tmp_path / "made.json"), option, str(tmp_path / "part.txt")]
+        subprocess.run(command, check=True)
+        made = json.loads((tmp_path / "made.json").read_text())
+        return [image["file_name"] for image in made["images"]]
+
+    assert names("--part") == ["2.png", "7.png"]
+    assert names("--without-part") == [f"{n}.png" for n in range(1, 11) if n not in (2, 7)]
+
+
 def test_the_development_images_of_nwpu_are_a_fifth_of_those_for_training():
     names = (CONFIGS / "nwpu_dev.txt").read_text().split()
     assert len(names) == len(set(names)) == 104
