@@ -13,7 +13,6 @@ from rasterio.windows import Window
 from pointsam.data.rasters.band_values import (
     UNDECLARED,
     in_units,
-    known_pixels,
     plain_undeclared,
 )
 from pointsam.data.rasters.data_under_clicks import listed
@@ -211,6 +210,5 @@ def _window(
 ) -> tuple[np.ndarray, np.ndarray]:
     height, width = scene.size
     window = Window(x, y, min(side, width - x), min(side, height - y))
-    values = scene.dataset.read(scene.bands, window=window)
-    known = known_pixels(scene.dataset, values, window, scene.bands)
+    values, known = scene.stored(window)
     return (in_units(scene.dataset, values, scene.bands) if units else values), known

@@ -79,9 +79,7 @@ class Scene:
         corner = np.array([self.grid.x, self.grid.y])
         known = np.ones(len(points), dtype=bool)
         for place, (column, row) in enumerate(np.floor(points - corner).astype(int).tolist()):
-            part = FileWindow(column, row, 1, 1)
-            values = self.dataset.read(self.bands, window=part)
-            known[place] = known_pixels(self.dataset, values, part, self.bands).all()
+            known[place] = self.stored(FileWindow(column, row, 1, 1))[1].all()
         return known
 
     def values_at(self, points: Float[np.ndarray, "points 2"]) -> np.ndarray:
@@ -89,8 +87,21 @@ class Scene:
         corner = np.array([self.grid.x, self.grid.y])
         places = np.floor(points - corner).astype(int).tolist()
         parts = [FileWindow(column, row, 1, 1) for column, row in places]
-        rows = [self.dataset.read(self.bands, window=part).ravel() for part in parts]
+        rows = [self.stored(part)[0].ravel() for part in parts]
         return np.array(rows).reshape(-1, len(self.bands))
+
+    def stored(self, part: FileWindow) -> tuple[np.ndarray, Bool[np.ndarray, "height width"]]:
+        """Read the values of a part of the file as they are stored, and which pixels are known.
+
+        Raises:
+            InputError: a damaged file, with the place.
+        """
+        try:
+            values = self.dataset.read(self.bands, window=part)
+            return values, known_pixels(self.dataset, values, part, self.bands)
+        except RasterioIOError as error:
+            place = f"at column {part.col_off}, row {part.row_off}"
+            raise unreadable(self.path, error, place=place) from error
 
     @property
     def may_lack_data(self) -> bool:
@@ -128,13 +139,8 @@ class Scene:
         if x0 >= x1 or y0 >= y1:
             return pixels
         part = FileWindow(x0 - grid.x, y0 - grid.y, x1 - x0, y1 - y0)
-        try:
-            values = self.dataset.read(self.bands, window=part)
-            known = known_pixels(self.dataset, values, part, self.bands)
-            values = in_units(self.dataset, values, self.bands)
-        except RasterioIOError as error:
-            place = f"at column {x0 - grid.x}, row {y0 - grid.y}"
-            raise unreadable(self.path, error, place=place) from error
+        values, known = self.stored(part)
+        values = in_units(self.dataset, values, self.bands)
         pixels[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x] = self.stretch.show(
             values, known
         )
