@@ -118,8 +118,8 @@ def _work(
 ) -> None:
     """Be the process; never returns."""
     status = 1
-    # What the tests before this one left is not finalised here: a fork has none of the threads
-    # that it may wait for. What waits all the same is ended, and its test fails.
+    # A fork has no threads but its own, so finalising an object of an earlier test may wait for
+    # ever. Freezing keeps these objects; the alarm ends a process that waits for another reason.
     gc.freeze()
     signal.alarm(LONGEST)
     try:

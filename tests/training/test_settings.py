@@ -35,3 +35,15 @@ def test_passes_that_are_named_are_meant_where_images_are_few():
     assert usual.schedule.min_steps == 100
     assert named.schedule.min_steps == 1
     assert train_settings(both, source="test").schedule.min_steps == 7
+
+
+@pytest.mark.parametrize(
+    ("stage", "key", "value"),
+    [("loss", "soft_edges", True), ("loss", "background", 1.0), ("data", "moved_clicks", 0.5)],
+)
+@pytest.mark.parametrize("regime", ["pointsam", "self-training"])
+def test_settings_of_given_masks_are_refused_where_a_teacher_makes_them(stage, key, value, regime):
+    values = {stage: {key: value}}
+    with pytest.raises(InputError, match=f"{stage}.{key}={value} has no effect .* {regime}"):
+        train_settings({"regime": regime, **values}, source="settings")
+    train_settings({"regime": "supervised", **values}, source="settings")

@@ -36,7 +36,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def parse_source(args: argparse.Namespace, text: str | None) -> Path | None:
-    """Give what may stand on the command line as `parse_given` does."""
+    """Parse an optional image argument as `parse_given` does; None where it is not given."""
     if text is not None:
         return parse_given(args, text)
     refuse_options(args, SOURCE_OPTIONS, "an image at an address")
@@ -44,7 +44,7 @@ def parse_source(args: argparse.Namespace, text: str | None) -> Path | None:
 
 
 def parse_given(args: argparse.Namespace, text: str) -> Path:
-    """Give what stands on the command line as a path, or as a source where it is an address.
+    """Parse an image argument: give a source for an address, a path for anything else.
 
     Raises:
         InputError: an address that is not read, or options that would say nothing.

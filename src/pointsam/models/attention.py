@@ -54,5 +54,5 @@ def _is_slow_fused(query: Tensor, key: Tensor) -> bool:
     graph = torch.is_grad_enabled() and (query.requires_grad or key.requires_grad)
     half = query.dtype in (torch.bfloat16, torch.float16)
     if not graph or not half or query.device.type != "cpu":
-        return False  # before sizes are looked at, which an export would hold to be fixed
+        return False  # an export makes a constant of every size that is read, so sizes come last
     return query.shape[:-1].numel() * key.shape[-2] <= MAX_SCORES

@@ -104,8 +104,8 @@ def dice_loss(
 
     ``1 - (2 |p t| + s) / (|p| + |t| + s)`` over the valid pixels, p the sigmoid of the logits
     and s = DICE_SMOOTHING: a small object weighs as much as a large one. Gradient flows to
-    `mask_logits`. Where the target is a share of each pixel, the sums below are of squares: only
-    then is a probability that equals the share the best one.
+    `mask_logits`. Where the target is a share of each pixel, the denominator sums squares: with
+    plain sums, the best probability would not be that share.
 
     Source: Milletari et al., "V-Net" (3DV 2016), with plain sums in the denominator for masks. The
         released PointSAM code takes one ratio over all instances, which large objects dominate.

@@ -67,7 +67,23 @@ class TrainSettings(Settings):
     def _check(self) -> "TrainSettings":
         if sorted(self.schedule.decay_epochs) != list(self.schedule.decay_epochs):
             raise ValueError(f"decay_epochs must rise, got {self.schedule.decay_epochs}")
+        if self.regime not in ANNOTATED_REGIMES:
+            self._refuse_settings_of_given_masks()
         return self
+
+    def _refuse_settings_of_given_masks(self) -> None:
+        """Refuse what a regime with a teacher would ignore."""
+        without_effect = {
+            "loss.soft_edges": self.loss.soft_edges,
+            "loss.background": self.loss.background,
+            "data.moved_clicks": self.data.moved_clicks,
+        }
+        for name, value in without_effect.items():
+            if value:
+                raise ValueError(
+                    f"{name}={value} has no effect with regime {self.regime}, where a teacher "
+                    f"makes the masks: leave it out, or use {' or '.join(ANNOTATED_REGIMES)}"
+                )
 
 
 def train_settings(values: dict[str, Any], *, source: str) -> TrainSettings:

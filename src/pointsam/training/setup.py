@@ -57,7 +57,7 @@ def make_views(
         pinned: put them in page-locked memory, which a GPU reads without waiting.
         unclear: images with an object whose place is not known: nothing there is background.
     """
-    asks_background = settings.regime in ANNOTATED_REGIMES and settings.loss.background > 0
+    asks_background = settings.loss.background > 0
     return Views(
         records,
         images,

@@ -1,32 +1,10 @@
 """Files as LabelImg, Ultralytics, CVAT, Roboflow and DOTA write them, by the source of each."""
 
-import json
-
 import pytest
-from PIL import Image
+from tests.data.clicks.tool_files import found, image, write
 
 from pointsam.data.clicks.formats import read_clicks
 from pointsam.errors import InputError
-
-
-def write(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = content if isinstance(content, str) else json.dumps(content)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def image(path, size=(30, 20)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size).save(path)
-    return path
-
-
-def found(data):
-    return {
-        record.file_name: [(i.category, *(p for p in i.points)) for i in record.instances]
-        for record in data.images
-    }
 
 
 def test_yolo_class_names_are_found_wherever_they_lie(tmp_path):

@@ -1,6 +1,5 @@
 """Files as the tools' own exporters write them; each names the tool and the version."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,33 +7,13 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
-from PIL import Image
 from rasterio.transform import from_origin
+from tests.data.clicks.tool_files import found, image, write
 
 from pointsam.data.clicks.formats import ClickFile, read_clicks
 from pointsam.data.clicks.pictures import Picture
 from pointsam.data.clicks.writers import write_clicks
 from pointsam.errors import InputError
-
-
-def write(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = content if isinstance(content, str) else json.dumps(content)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def image(path, size=(30, 20)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size).save(path)
-    return path
-
-
-def found(data):
-    return {
-        record.file_name: [(i.category, *(p for p in i.points)) for i in record.instances]
-        for record in data.images
-    }
 
 
 def region(number, x, y, *, label="ship", to="image", **more):

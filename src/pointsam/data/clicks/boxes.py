@@ -64,7 +64,7 @@ def label_files(content: Content) -> list[Path]:
 
 
 def _boxes_in(path: Path) -> bool:
-    """Say whether a file that is called as lists and notes are begins with a box all the same."""
+    """Say whether a file with the name of a list or a note begins with a box."""
     lines = decoded(path.read_bytes(), errors="replace").splitlines()
     line = next((line.strip() for line in lines if line.strip()), "")
     fields = line.split()[: BOX_FIELDS[0]]

@@ -59,7 +59,7 @@ class ClassLists:
     root: Path
     """The folder that the user gave."""
     notes: dict[str, None] = field(default_factory=dict)
-    """On which list was taken, one line each."""
+    """Lines that say which list names the classes."""
     _found: dict[Path, ClassList | None] = field(default_factory=dict, repr=False)
 
     def of(self, file: Path) -> ClassList | None:

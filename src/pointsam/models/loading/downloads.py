@@ -1,4 +1,4 @@
-"""What was downloaded is recorded by its content, and compared at every later use.
+"""Records the SHA-256 of downloaded files, and compares it at every later use.
 
 No list of hashes ships with the package. The hub's cache calls a large file by the SHA-256 that the
 hub states for it, so the first use compares with that; later uses compare with the first one, also
