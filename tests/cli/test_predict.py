@@ -142,4 +142,4 @@ def test_a_click_is_x_y_and_perhaps_a_label(text, capsys):
 def test_an_image_the_point_file_does_not_name_is_refused(drawn, small_model, tmp_path, capsys):
     (drawn.images / "1.jpg").rename(drawn.images / "9.jpg")
     assert run(tmp_path / "out", "--image", drawn.images / "9.jpg", "--points", drawn.points) == 2
-    assert "has no image with points" in capsys.readouterr().err
+    assert "points.json has no points on" in capsys.readouterr().err

@@ -2,15 +2,12 @@
 
 import argparse
 import math
-import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from pointsam.data.dataset import read_image_of
-from pointsam.data.records import Dataset
 from pointsam.errors import InputError
 from pointsam.models.adapters.by_name import find_adapter, shipped_adapters
 from pointsam.models.adapters.card import AdapterCard, read_card
@@ -18,7 +15,6 @@ from pointsam.models.cache import FeatureCache, KeptEmbeddings
 from pointsam.models.encoding import PrecisionChoice
 from pointsam.models.loading.checkpoints import base_hash
 from pointsam.prediction.predictor import Predictor, load, usual_base
-from pointsam.progress import Bar
 
 USUAL_CACHE_SIZE = 20.0
 """Gigabytes."""
@@ -126,15 +122,6 @@ def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     machine.add_argument("--threads", type=int, help="CPU threads; all cores if not given")
 
 
-def add_skip_broken(parser: argparse._ArgumentGroup) -> None:
-    """Ask whether one bad image ends the run."""
-    parser.add_argument(
-        "--skip-broken",
-        action="store_true",
-        help="go on without images that are missing or cannot be read, and list them",
-    )
-
-
 def refuse_threads(count: int | None) -> None:
     """Refuse a number of threads below one.
 
@@ -238,37 +225,6 @@ class ModelChoice:
         if cache is not None:
             predictor.model.kept = KeptEmbeddings(cache, base_hash(predictor.model))
         return predictor
-
-
-def readable_images(data: Dataset, folder: Path, *, skip_broken: bool) -> Dataset:
-    """Keep the images that can be read; a bad one is found here, not after hours of work.
-
-    Args:
-        data: records of images in `folder`.
-        folder: that the file names are in.
-        skip_broken: leave the others out and name them on the error stream, and in ``dropped``.
-
-    Raises:
-        FileNotFoundError: an image is missing.
-        InputError: an image is damaged or of another size, or none is left.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no image folder {folder}.")
-    kept, broken = [], []
-    for record in Bar(data.images, desc="checking images", unit="image", delay=2, leave=False):
-        try:
-            read_image_of(record, folder)
-        except (InputError, FileNotFoundError) as error:
-            if not skip_broken:
-                raise
-            broken.append(str(error))
-        else:
-            kept.append(record)
-    for line in broken:
-        print(f"pointsam: skipped: {line}", file=sys.stderr)
-    if broken and not kept:
-        raise InputError(f"none of the {len(broken)} images in {folder} can be used.")
-    return replace(data, images=tuple(kept), dropped=(*data.dropped, *broken))
 
 
 def refuse_options(args: argparse.Namespace, names: Iterable[str], what: str) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -14,17 +14,17 @@ from pointsam.cli.arguments import (
     MODEL_OPTIONS,
     ModelChoice,
     add_model_arguments,
-    add_skip_broken,
-    readable_images,
     refuse_options,
 )
 from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, say
 from pointsam.cli.display import refuse_other_stretch
+from pointsam.cli.image_files import add_skip_broken, readable_images
 from pointsam.cli.score_files import print_table, write_scores
 from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.clicks.transparent import without_transparent
 from pointsam.data.coco.annotations import pair, read_coco
 from pointsam.data.coco.pairing import off_their_masks
-from pointsam.data.records import Dataset
+from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.evaluation.masks import Scores, evaluate, paired_records, score_given
 from pointsam.files import new_folder, refuse_existing, sha256_of
@@ -236,6 +236,8 @@ def _read_data(asked: Scoring) -> list[Dataset]:
     scored = replace(masks, images=tuple(i for i in masks.images if i.instances), dropped=())
     readable = readable_images(scored, asked.images, skip_broken=asked.skip_broken)
     kept = {image.file_name for image in readable.images}
+    for data in datasets:
+        _refuse_transparent([image for image in data.images if image.file_name in kept], asked)
     return [
         replace(
             data,
@@ -244,6 +246,14 @@ def _read_data(asked: Scoring) -> list[Dataset]:
         )
         for data in datasets
     ]
+
+
+def _refuse_transparent(records: Iterable[ImageRecord], asked: Scoring) -> None:
+    """Refuse points on transparent pixels: no model sees what is clicked there."""
+    for record in records:
+        _, lines = without_transparent(record, asked.images)
+        if lines:
+            raise InputError(f"{lines[0]}: take it out of points and masks.")
 
 
 def _off_their_masks(data: Dataset) -> list[str]:

@@ -9,12 +9,11 @@ from pointsam.cli.arguments import (
     MODEL_OPTIONS,
     ModelChoice,
     add_model_arguments,
-    add_skip_broken,
-    readable_images,
     refuse_options,
 )
 from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, read_clicks
 from pointsam.cli.figure_scene import PART_OPTIONS, ScenePart, add_scene_arguments, draw_scene
+from pointsam.cli.image_files import add_skip_broken, readable_images
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.coco.annotations import pair, read_coco
 from pointsam.data.records import Dataset, ImageRecord

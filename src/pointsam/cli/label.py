@@ -8,11 +8,10 @@ from pathlib import Path
 from pointsam.cli.arguments import (
     ModelChoice,
     add_model_arguments,
-    add_skip_broken,
-    readable_images,
 )
 from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, read_clicks
 from pointsam.cli.display import refuse_other_stretch
+from pointsam.cli.image_files import add_skip_broken, readable_images
 from pointsam.cli.label_scene import (
     SceneLabelling,
     add_scene_arguments,

@@ -12,8 +12,6 @@ from typing import Any
 from pointsam.cli.arguments import (
     ModelChoice,
     add_model_arguments,
-    add_skip_broken,
-    readable_images,
     refuse_options,
 )
 from pointsam.cli.click_files import (
@@ -25,6 +23,7 @@ from pointsam.cli.click_files import (
 )
 from pointsam.cli.clicks import click, clicked_image
 from pointsam.cli.display import refuse_other_stretch
+from pointsam.cli.image_files import add_skip_broken, readable_images
 from pointsam.cli.outlines import OutlineChoice, add_outline_arguments, write_label_files
 from pointsam.cli.predict_automatic import (
     AUTOMATIC_OPTIONS,
@@ -293,7 +292,6 @@ def _clicked(files: PredictFiles) -> tuple[Dataset, Path]:
     with_points = tuple(record for record in data.images if record.instances)
     if not with_points:
         assert isinstance(files.prompt, ClickFile)
-        raise InputError(
-            f"{files.prompt.path} has no image with points: there is nothing to segment."
-        )
+        where = "no image with points" if files.image is None else f"no points on {files.image}"
+        raise InputError(f"{files.prompt.path} has {where}: there is nothing to segment.")
     return replace(data, images=with_points), folder

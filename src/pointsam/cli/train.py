@@ -10,11 +10,11 @@ from pointsam.cli.arguments import (
     CacheChoice,
     add_cache_arguments,
     chosen_device,
-    readable_images,
     refuse_threads,
     set_threads,
 )
 from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, read_clicks
+from pointsam.cli.image_files import readable_images
 from pointsam.cli.shrinking import tell_shrunk
 from pointsam.cli.sources import ADDRESS_HELP, add_source_arguments, parse_given
 from pointsam.cli.train_labels import LabelChoice, add_label_arguments, train

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from os.path import realpath
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.clicks.transparent import without_transparent
 from pointsam.data.coco.annotations import read_coco
 from pointsam.data.coco.masks import count_drawn, overlapping, rasterise
 from pointsam.data.dataset import read_image_of
@@ -77,9 +79,18 @@ def check_points(
         return None
     report.notes.extend((*data.dropped, *data.notes))
     report.facts.extend((*_facts(path, data), *_kinds(data)))
+    if images is not None:
+        report.notes.extend(_unseen(data, images))
     if masks is not None:
         _compare(path, masks, data, report)
     return data
+
+
+def _unseen(data: Dataset, folder: Path) -> Iterator[str]:
+    """Name the objects that are clicked where their image is transparent."""
+    for record in data.images:
+        with suppress(InputError, OSError):  # a fault that `check_images` tells
+            yield from without_transparent(record, folder)[1]
 
 
 def check_images(data: Dataset, folder: Path, report: Report) -> Iterator[Picture | None]:
