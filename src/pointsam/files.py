@@ -128,12 +128,12 @@ def refuse_existing_file(path: Path) -> None:
 def list_files(folder: Path, endings: Collection[str]) -> list[Path]:
     """List the files of a folder by name, with these endings in any case.
 
-    Files that macOS adds on other disks (``._a.tif``) are left out.
+    Folders and files that macOS adds on other disks (``._a.tif``) are left out.
     """
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in endings and not path.name.startswith("._")
+        if path.suffix.lower() in endings and not path.name.startswith("._") and not path.is_dir()
     )
 
 

@@ -38,13 +38,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(run=run)
 
 
+def _on_one(images: Path | None) -> str:
+    """End the sentence that there are no clicks; those on other images than one do not count."""
+    if images is None or not images.is_file():
+        return ": is it the right file, exported whole?"
+    return f" on {images}: does it call the image so?"
+
+
 def run(args: argparse.Namespace) -> int:
     """Read, then write."""
     refuse_existing_file(args.output)
     data = parse_clicks(args, args.input).read(args.images)
     background = sum(len(image.background_points) for image in data.images)
     if not data.instance_count and not background:
-        raise InputError(f"{args.input} holds no clicks: is it the right file, exported whole?")
+        raise InputError(f"{args.input} holds no clicks{_on_one(args.images)}")
     write_clicks(data, args.output, images=args.images)
     for line in data.dropped:
         print(f"dropped: {line}")

@@ -10,6 +10,7 @@ from tests.data.deep_png import save_deep_png
 from pointsam.data.rasters.images import (
     can_be_shown,
     image_size,
+    list_images,
     orientation,
     read_image,
     read_transparent,
@@ -150,6 +151,14 @@ def test_a_missing_image_and_a_folder_are_named(tmp_path):
     for path in (tmp_path / "b.png", tmp_path):
         with pytest.raises(FileNotFoundError, match="no image"):
             read_image(path)
+
+
+def test_a_folder_is_no_name_written_otherwise(tmp_path):
+    (tmp_path / "scene.zarr").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"scene\.zarr: it is a folder; give a file"):
+        read_image(tmp_path / "scene.zarr")
+    (tmp_path / "a.tif").mkdir()
+    assert list_images(tmp_path) == []
 
 
 def test_a_name_in_another_case_is_pointed_out(tmp_path):

@@ -85,6 +85,8 @@ def gather(
         InputError: a click on no known image, or off its image, or an image without a size.
     """
     for name, size in sizes.items():
+        if any(ord(character) < 32 for character in name):
+            raise InputError(f"{name!r} is no name of one line: give the image another name.")
         if min(size) < 1:
             raise InputError(f"{name} is said to be {size[1]} x {size[0]} px (width x height).")
     owners: dict[_Owner, list[Click]] = {}

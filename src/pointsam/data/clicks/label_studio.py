@@ -202,7 +202,8 @@ def _looks_like_image(value: Any) -> bool:
 def _told(link: str) -> Told:
     """Read a link: the path it ends in, and for an upload the user's own name."""
     parts = urlparse(link)
-    path = unquote(parse_qs(parts.query).get("d", [parts.path])[0]).replace("\\", "/")
+    asked = parse_qs(parts.query).get("d")  # without its escapes already
+    path = (asked[0] if asked else unquote(parts.path)).replace("\\", "/")
     name = PurePosixPath(path).name
     digits, dash, rest = name.partition("-")
     if "/upload/" in parts.path and dash and _HASH.fullmatch(digits):

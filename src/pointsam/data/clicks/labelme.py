@@ -10,7 +10,6 @@ from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.pictures import Pictures
 from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import category_of, text_of
-from pointsam.data.rasters.images import find_image
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError, in_words
 from pointsam.frames import to_middles
@@ -108,11 +107,7 @@ def _told(
 
 def _of_own_name(path: Path, below: str, told: Told, pictures: Pictures) -> str | None:
     """Find the one image that is named as the file, where the stated one is missing."""
-    folder = pictures.folder
-    if folder is None:
-        return None
-    ends = ("/".join(told.parts[start:]) for start in range(len(told.parts)))
-    if any(find_image(folder, end) for end in ends):
+    if not pictures.known or pictures.hold(told):
         return None
     try:
         return pictures.with_stem(path, (PurePosixPath(below) / path.stem).as_posix())

@@ -16,6 +16,7 @@ from pointsam.data.rasters.images import (
     image_size,
     is_image,
     list_images,
+    same_name,
     why_missing,
 )
 from pointsam.data.rasters.opening import within
@@ -142,6 +143,13 @@ class Pictures:
         assert self.folder is not None
         return same_stem(self.folder, stem, file=file)
 
+    def hold(self, told: Told) -> bool:
+        """Say whether an image that a tool names is there, beside the single one, too."""
+        if self.only is not None and same_name(self.only.name, told.base):
+            return True
+        folder = self.folder or (self.only.parent if self.only is not None else None)
+        return folder is not None and any(find_image(folder, end) for end in told.ends)
+
     def named(self, told: Iterable[Told]) -> dict[str, str]:
         """Give the file name of each image that a tool names, by its link.
 
@@ -170,6 +178,7 @@ class Pictures:
         assert self.only is not None
         name = self.only.name
         alike = [one for one in links.values() if name in (one.base, one.stored)]
+        alike = alike or [one for one in links.values() if same_name(name, one.base)]
         whole = [one for one in alike if ends_with(self.only, one)]
         if len(alike) > 1 and len(whole) != 1:
             raise InputError(
@@ -217,8 +226,7 @@ def same_stem(folder: Path, stem: str, *, file: Path) -> str:
 
 def _found(folder: Path, told: Told) -> str:
     """Find the longest end of a path that is a file of a folder."""
-    parts = told.parts
-    ends = ["/".join(parts[start:]) for start in range(len(parts))]
+    ends = told.ends
     for end in [told.stored, *ends]:
         found = find_image(folder, end) if end else None
         if found is not None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from os.path import commonpath
 from pathlib import Path, PurePosixPath
 
+from pointsam.data.rasters.images import same_name
+
 
 @dataclass(frozen=True)
 class Told:
@@ -51,11 +53,17 @@ class Told:
                 parts.append(part)
         return tuple(parts)
 
+    @property
+    def ends(self) -> list[str]:
+        """List the ends of the path, the longest first."""
+        return ["/".join(self.parts[start:]) for start in range(len(self.parts))]
+
 
 def ends_with(path: Path, told: Told) -> bool:
     """Say whether the last parts of a path are those that a tool names."""
-    parts = path.absolute().parts
-    return told.base == path.name and parts[-len(told.parts) :] == told.parts
+    parts = path.absolute().parts[-len(told.parts) :]
+    alike = all(map(same_name, parts, told.parts))
+    return bool(told.parts) and len(parts) == len(told.parts) and alike
 
 
 def below_common(links: Mapping[str, Told]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from posixpath import normpath
 from typing import Any, NoReturn
 
 from pointsam.errors import InputError
@@ -69,6 +70,8 @@ def _with_keys(path: Path, kind: str, entries: list[Any], on_fault: OnFault) -> 
     keys = _NEEDED[kind]
     kept = []
     for place, entry in enumerate(entries):
+        if isinstance(entry, dict):
+            entry = entry | _whole({key: entry[key] for key in keys if key in entry})
         lacking = [key for key in keys if not isinstance(entry, dict) or key not in entry]
         wrong = [key for key in keys if not lacking and not _is_a(entry[key], keys[key])]
         if lacking:
@@ -83,6 +86,14 @@ def _with_keys(path: Path, kind: str, entries: list[Any], on_fault: OnFault) -> 
     return kept
 
 
+def _whole(values: Entry) -> Entry:
+    """Give whole numbers that were written as fractions: 2.0 is 2."""
+    return {
+        key: int(value) if isinstance(value, float) and value.is_integer() else value
+        for key, value in values.items()
+    }
+
+
 def _is_a(value: Any, kind: type) -> bool:
     if kind is str:  # a name with a line break would look like two in every list of names
         return isinstance(value, str) and all(ord(character) >= 32 for character in value)
@@ -91,13 +102,15 @@ def _is_a(value: Any, kind: type) -> bool:
 
 
 def _once(what: str, key: str, entries: list[Entry], on_fault: OnFault) -> list[Entry]:
-    """Keep the first entry of each value of a key."""
+    """Keep the first entry of each value of a key; ``./1.jpg`` and ``1.jpg`` are one name."""
     kept: dict[Any, Entry] = {}
     for entry in entries:
-        if entry[key] in kept:
-            on_fault(f"{what} {entry[key]} appears more than once; each must be unique.")
+        value = entry[key]
+        same = normpath(value.replace("\\", "/")) if isinstance(value, str) else value
+        if same in kept:
+            on_fault(f"{what} {value} appears more than once; each must be unique.")
         else:
-            kept[entry[key]] = entry
+            kept[same] = entry
     return list(kept.values())
 
 

@@ -152,6 +152,11 @@ def find_image(folder: Path, name: str) -> str | None:
     return None
 
 
+def same_name(one: str, other: str) -> bool:
+    """Say whether two names are of one file, written as `find_image` knows them."""
+    return _plainly(one) == _plainly(other)
+
+
 def image_path(folder: Path, name: str) -> Path:
     """Give the path of an image of a folder; its name may be written as by `find_image`.
 
@@ -219,9 +224,14 @@ def _read_upright(path: Path) -> Image.Image:
 def _fault(path: Path, error: Exception) -> InputError:
     """Give the error for a file that Pillow does not read."""
     if isinstance(error, UnidentifiedImageError):
+        raster = is_image(path)
         return InputError(
-            f"{path} is not an image that can be read; rasters of many bands are made 8-bit RGB "
-            "by 'pointsam data images'."
+            f"{path} is not an image that can be read; "
+            + (
+                "rasters of many bands are made 8-bit RGB by 'pointsam data images'."
+                if raster
+                else "other formats are made a GeoTIFF by gdal_translate."
+            )
         )
     if ("decoder" in str(error) and "not available" in str(error)) or _gdal_reads(path):
         return InputError(
@@ -262,11 +272,13 @@ def _refuse_large(image: Image.Image, path: Path) -> None:
 
 def why_missing(path: Path) -> str:
     """Give the error for a missing image, which names a file of similar name."""
+    if path.is_dir():
+        return f"no image {path}: it is a folder; give a file, such as a GeoTIFF."
     names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     alike = [name for name in names if name != path.name and name.lower() == path.name.lower()]
     if alike:
         return f"no image {path}: there is {alike[0]}, upper and lower case differ."
-    other = next((name for name in names if _plainly(name) == _plainly(path.name)), None)
+    other = next((name for name in names if same_name(name, path.name)), None)
     if other is not None:
         return f"no image {path}: there is {other}, whose name is written otherwise; use that name."
     return f"no image {path}: check the image folder and the file name."
