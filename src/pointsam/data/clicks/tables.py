@@ -1,6 +1,7 @@
 """Clicks in tables: CSV in pixels, in degrees, or in map coordinates."""
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ _ALIASES = {
     "longitude": "lon", "latitude": "lat", "easting": "map_x", "northing": "map_y",
     "file": "image", "filename": "image", "file_name": "image", "category": "class",
 }  # fmt: skip
-_SEP = re.compile(r"sep=(.)", re.IGNORECASE)
+_SEP = re.compile(r"sep=(.)[ \r\n]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -198,19 +199,29 @@ def _known(place: str, row: Mapping[str, str]) -> Click:
 
 
 def _read_table(path: Path) -> Table:
-    lines = read_text(path).splitlines()
-    stated = _SEP.fullmatch(lines[0].strip()) if lines else None
+    # Lines keep their ends, and end where csv's do: a text in quotes may hold several.
+    lines = list(io.StringIO(read_text(path), newline=None))
+    stated = _SEP.fullmatch(lines[0]) if lines else None
     first = 1 if stated else 0
     if len(lines) <= first:
         raise InputError(f"{path} is empty.")
     delimiter = stated.group(1) if stated else max(DELIMITERS, key=lines[0].count)
-    reader = csv.reader(lines[first:], delimiter=delimiter, strict=True)
+    reader = csv.reader(lines[first:], delimiter=delimiter, skipinitialspace=True, strict=True)
     given = [name.strip().lower() for name in _next_row(path, reader, first) or []]
     columns = tuple(_column(name, given) for name in given)
+    _refuse_twice(path, given, columns)
     table = Table(path, columns, ())
     if table.where is None:
         raise _unknown_columns(path, given)
     return replace(table, rows=tuple(_rows(path, reader, columns, first)))
+
+
+def _refuse_twice(path: Path, given: list[str], columns: tuple[str, ...]) -> None:
+    """Refuse two columns for one thing, of which one would have to be guessed."""
+    for column in COLUMNS + LON_LAT + MAP:
+        names = [name for name, known in zip(given, columns, strict=True) if known == column]
+        if len(names) > 1:
+            raise InputError(f"{path} has the columns {' and '.join(names)}: keep one of them.")
 
 
 def _unknown_columns(path: Path, columns: list[str]) -> InputError:

@@ -17,20 +17,22 @@ MAX_ID = 2**63 - 1
 
 _MISSING = {"", "nan", "none", "null", "<na>"}
 _ON, _OFF = {"1", "true"}, {"0", "false"}
-_WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0+")
+_WHOLE_FLOAT = re.compile(r"([+-]?\d+)(?:\.0+|,0)")
+_CONTROL = re.compile(r"[\x00-\x1f]+")
 _NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 
 
 def text_of(value: Any) -> str | None:
     """Give a value as text; None where there is none.
 
-    A whole number is the same in every column: 2, 2.0 and "2.0" are "2", while "07" stays.
+    The text is one line, as point files demand. A whole number is the same in every column: 2,
+    2.0, "2.0" and "2,0" are "2", while "07" stays.
     """
     if value is None:
         return None
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    text = str(value).strip()
+    text = _CONTROL.sub(" ", str(value)).strip()
     if text.casefold() in _MISSING:
         return None
     whole = _WHOLE_FLOAT.fullmatch(text)
@@ -71,6 +73,8 @@ def number_of(text: str, place: str) -> float:
         InputError: no number; names the place.
     """
     plain = text.strip()
+    if "_" in plain:  # Python reads 1_0 as 10
+        raise InputError(f"{place}: {text!r} is not a number.")
     if plain.count(",") == 1 and "." not in plain:
         plain = plain.replace(",", ".")
     try:

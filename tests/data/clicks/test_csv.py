@@ -1,0 +1,62 @@
+"""Tables as programs write them."""
+
+import pytest
+from tests.data.clicks.tool_files import image, write
+
+from pointsam.data.clicks.formats import read_clicks
+from pointsam.errors import InputError
+
+
+@pytest.fixture
+def read(tmp_path):
+    image(tmp_path / "images/a.png")
+
+    def read_table(text):
+        data = read_clicks(write(tmp_path / "clicks.csv", text), images=tmp_path / "images")
+        return [(i.id, i.key, i.category, *i.points) for i in data.images[0].instances]
+
+    return read_table
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=\t\nimage\tx\ty\na.png\t5\t6\n",
+        "sep=|\nimage|x|y\na.png|5|6\n",
+        "image,x,y\ra.png,5,6\r",
+        'image, "x", "y"\n"a.png", "5", "6"\n',
+        "image;x;y;label\na.png;5,0;6,0;1,0\n",
+    ],
+)
+def test_forms_of_one_table(read, text):
+    assert read(text) == [(1, "", "object", (5, 6, 1))]
+
+
+def test_a_text_of_two_lines_becomes_one(read):
+    assert read('image,x,y,class\na.png,5,6,"flat\nroof"\na.png,7,8,tank\n') == [
+        (1, "", "flat roof", (5, 6, 1)),
+        (2, "", "tank", (7, 8, 1)),
+    ]
+
+
+def test_a_number_with_a_decimal_comma_names_an_object(read):
+    text = "image;x;y;instance\na.png;5;6;2,0\na.png;7;8;2\na.png;9;9;2,5\n"
+    assert read(text) == [(2, "", "object", (5, 6, 1), (7, 8, 1)), (3, "2,5", "object", (9, 9, 1))]
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ("image,x,y,x", "x and x"),
+        ("filename,file_name,x,y", "filename and file_name"),
+    ],
+)
+def test_two_columns_for_one_thing_are_refused(read, columns, named):
+    row = ",".join(["5"] * (columns.count(",") + 1))
+    with pytest.raises(InputError, match=f"has the columns {named}: keep one"):
+        read(f"{columns}\n{row}\n")
+
+
+def test_a_line_between_digits_is_no_number(read):
+    with pytest.raises(InputError, match="'1_0' is not a number"):
+        read("image,x,y\na.png,1_0,6\n")
