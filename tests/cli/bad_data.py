@@ -170,7 +170,7 @@ SCENES = [
     ("clicks beside the scene to train on", TRAIN_SCENE,
      vector("clicks.gpkg", [shapely.Point(0, 0)]), "no positive point of clicks.gpkg is on scene"),
     ("lines for points", SCENE, vector("clicks.gpkg", [shapely.LineString([(0, 0), (1, 1)])]),
-     "clicks.gpkg holds LineString shapes, expected points"),
+     "clicks.gpkg holds shapes of kind LineString, expected points"),
     ("clicks beside the scene", SCENE, vector("clicks.gpkg", [shapely.Point(0, 0)]),
      "none of the 1 objects has a positive point on scene.tif"),
     ("clicks on no map", SCENE, vector("clicks.gpkg", [shapely.Point(FAR, 0)]),

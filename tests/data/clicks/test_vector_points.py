@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pyogrio
 import pytest
@@ -95,7 +97,7 @@ def test_what_is_no_point_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="no vector file"):
         read_vector_points(tmp_path / "a.gpkg", **PLACE)
     lines = _write(tmp_path / "b.gpkg", [[(0, 0), (1, 1)]], kind=shapely.LineString)
-    with pytest.raises(InputError, match="holds LineString shapes"):
+    with pytest.raises(InputError, match="holds shapes of kind LineString"):
         read_vector_points(lines, **PLACE)
     labels = _write(tmp_path / "c.gpkg", [(1000.0, 4999.0)], label=np.array([3]))
     with pytest.raises(InputError, match="feature 1 has label 3"):
@@ -132,6 +134,18 @@ def test_geojson_in_pixels_is_read_on_a_plain_image(tmp_path):
     plain = {**PLACE, "crs": None, "transform": (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)}
     [one] = read_vector_points(path, **plain).instances
     assert one.points == ((310.0, 122.0, 1),)
+
+
+def test_features_without_a_place_are_counted(tmp_path):
+    point = {"type": "Point", "coordinates": [310.5, 122.5]}
+    rows = [{"type": "Feature", "properties": {}, "geometry": one} for one in (None, point, None)]
+    path = tmp_path / "a.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": rows}))
+    clicks = ClickFile(path)
+    plain = {**PLACE, "crs": None, "transform": (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)}
+    record = clicks.on_scene(tmp_path / "scene.tif", Picture(*plain.values()))
+    assert [one.id for one in record.instances] == [1]
+    assert clicks.dropped == [f"{path}: 2 features without a place"]
 
 
 def test_an_object_that_is_clicked_off_alone_is_named(tmp_path):

@@ -108,7 +108,7 @@ def test_what_is_wrong_is_said(tmp_path, scene):
     with pytest.raises(InputError, match="chips of 32 px cannot overlap by 32 px"):
         list(cut_chips(scene, nothing, tmp_path / "out", side=32, overlap=32))
     points = save(tmp_path / "points.gpkg", [shapely.Point(CORNER)], kind="Point")
-    with pytest.raises(InputError, match="holds Point shapes, expected polygons"):
+    with pytest.raises(InputError, match="holds shapes of kind Point, expected polygons"):
         read_polygons(points, scene, category="object")
     (tmp_path / "no.gpkg").write_text("nothing")
     with pytest.raises(InputError, match=r"no\.gpkg is no vector file"):

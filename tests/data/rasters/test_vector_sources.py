@@ -1,5 +1,6 @@
 """A vector file is one of a few forms, and no description of another place."""
 
+import json
 import shutil
 import sqlite3
 import zipfile
@@ -9,6 +10,7 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
+from tests.data.rasters.file_server import served
 
 from pointsam.data.rasters import vector_sources
 from pointsam.data.rasters.vector_files import POINTS, read_features
@@ -73,6 +75,35 @@ def test_descriptions_of_other_places_are_refused(tmp_path, text):
     save(tmp_path / "a.gpkg")
     (tmp_path / "a.geojson").write_text(text)
     refusal(tmp_path / "a.geojson")
+
+
+@pytest.mark.parametrize("kind", ["link", "url", "LINK", "l\\u0069nk"])
+@pytest.mark.parametrize("lines", [False, True])
+def test_no_address_is_asked_for_a_coordinate_system(tmp_path, kind, lines):
+    with served() as server:
+        place = server.address + "/crs"
+        system = {"type": kind, "properties": {"href": place, "url": place}}
+        point = {"type": "Feature", "properties": {}}
+        point |= {"geometry": {"type": "Point", "coordinates": [9, 49]}}
+        whole = {"type": "FeatureCollection", "features": [point], "crs": system}
+        texts = [point, point | {"crs": system}] if lines else [whole]
+        text = "\n".join(json.dumps(one) for one in texts).replace("\\\\", "\\")
+        (tmp_path / "a.geojson").write_text(text)
+        assert "names an address for its coordinate system" in refusal(tmp_path / "a.geojson")
+        assert server.asked == []
+
+
+def test_geojson_that_names_its_system_is_read(tmp_path):
+    point = {"type": "Point", "coordinates": [9, 49]}
+    system = {"type": "name", "properties": {"name": "EPSG:4326"}}
+    (tmp_path / "a.geojson").write_text(json.dumps(point | {"crs": system}))
+    assert read(tmp_path / "a.geojson") == [9, 49]
+
+
+def test_text_in_another_encoding_is_named(tmp_path):
+    text = '{"type": "Point", "coordinates": [9, 49]}'
+    (tmp_path / "a.geojson").write_bytes(text.encode("utf-16"))
+    assert "not text in UTF-8" in refusal(tmp_path / "a.geojson")
 
 
 def test_a_view_that_does_not_end_is_refused_in_time(tmp_path, monkeypatch):

@@ -81,4 +81,6 @@ def read_places(content: Content, layer: str | None) -> MapPoints:
                 number=features.ids[row],
             )
         )
-    return MapPoints(path, np.asarray(places, dtype=float), features.crs, clicks)
+    lost = features.without_shape
+    dropped = (f"{path}: {lost} features without a place",) if lost else ()
+    return MapPoints(path, np.asarray(places, dtype=float), features.crs, clicks, dropped)

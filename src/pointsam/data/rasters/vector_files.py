@@ -40,6 +40,8 @@ class Features:
     """Columns by name."""
     crs: str | None
     """Coordinate system; None where the file does not say."""
+    without_shape: int = 0
+    """Features of the file that have none."""
 
     def column(self, *names: str) -> list[Any]:
         """Give the values of the first of these fields, in any case; None where there is none."""
@@ -78,11 +80,14 @@ def read_features(
             raise InputError(f"{path} is no vector file of {what} ({reason}).") from error
     there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     if not set(shapely.get_type_id(shapes[there]).tolist()) <= set(kinds):
-        raise InputError(f"{path} holds {meta['geometry_type']} shapes, expected {what}.")
+        held = ", ".join(sorted({shape.geom_type for shape in shapes[there]}))
+        raise InputError(f"{path} holds shapes of kind {held}, expected {what}.")
     kept = np.flatnonzero(there)
     _refuse_far(path, shapes[kept], ids[kept])
     fields = dict(zip(meta["fields"], (column[kept] for column in columns), strict=True))
-    return Features(shapes[kept], ids[kept].tolist(), fields, _known_crs(meta["crs"]))
+    return Features(
+        shapes[kept], ids[kept].tolist(), fields, _known_crs(meta["crs"]), len(shapes) - len(kept)
+    )
 
 
 @contextmanager

@@ -4,6 +4,8 @@ pyogrio's GDAL would also open a description that names a server, or a database 
 never ends. Neither is a file of shapes.
 """
 
+import json
+import re
 import sqlite3
 import time
 import zipfile
@@ -15,6 +17,7 @@ import pyogrio
 
 from pointsam.data.rasters.opening import CLOSED, head_of
 from pointsam.errors import InputError, in_words
+from pointsam.files import TEXT_MARKS
 
 FORMS = "GeoPackage, GeoJSON, Shapefile (also zipped), FlatGeobuf, KML, GPX or GML"
 
@@ -42,6 +45,11 @@ _DESCRIPTIONS = (
 _SEARCHED = 2**20
 """Bytes of a text that are searched for them: more than any driver looks at."""
 
+_SYSTEM = re.compile(r'"crs"\s*:\s*')
+_ESCAPED_LETTER = re.compile(r"\\u00(4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])", re.IGNORECASE)
+_LINKED = {"link", "url"}
+"""Kinds of a coordinate system in GeoJSON that the library looks up at an address."""
+
 _ZIPPED = {".shp", ".shx", ".dbf", ".prj", ".cpg", ".qpj", ".sbn", ".sbx", ".qix", ".xml", ".cst"}
 """Endings of the files in a zipped Shapefile."""
 
@@ -64,9 +72,13 @@ def vector_source(path: Path, *, what: str) -> Iterator[str]:
     if not path.is_file():
         raise FileNotFoundError(f"no file of {what} {path}.")
     kind = vector_kind(path)
+    if kind is None and head_of(path).startswith(TEXT_MARKS):
+        raise InputError(f"{path} is not text in UTF-8, as vector files are: save it as UTF-8.")
     if kind is None:
         raise InputError(f"{path} is no vector file of {what}: give {FORMS}.")
     _refuse_descriptions(path)
+    if kind == "GeoJSON":
+        _refuse_linked_system(path)
     if kind == "GeoPackage":
         _check_database(path)
     if kind == "zip":
@@ -102,6 +114,24 @@ def _refuse_descriptions(path: Path) -> None:
     found = [mark.decode() for mark in _DESCRIPTIONS if mark in text]
     if found:
         raise InputError(f"{path} holds {found[0]!r}, which leads to another place: give {FORMS}.")
+
+
+def _refuse_linked_system(path: Path) -> None:
+    """Refuse GeoJSON whose coordinate system is an address, which the library would ask."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    # Letters may be written as numbers, which would hide the words.
+    text = _ESCAPED_LETTER.sub(lambda found: chr(int(found[1], 16)), text)
+    for found in _SYSTEM.finditer(text):
+        try:
+            system, _ = json.JSONDecoder(object_pairs_hook=list).raw_decode(text, found.end())
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path} is not JSON ({in_words(error)}).") from error
+        pairs = [one for one in system if isinstance(one, tuple)] if type(system) is list else []
+        if any(str(key) == "type" and str(value).lower() in _LINKED for key, value in pairs):
+            raise InputError(
+                f"{path} names an address for its coordinate system: write the name of the "
+                "system, such as EPSG:32632, with ogr2ogr -a_srs."
+            )
 
 
 def _check_database(path: Path) -> None:
