@@ -56,6 +56,16 @@ def test_colours_are_told_by_their_meaning(tmp_path, colours, bands):
         assert scene.read(scene.grid.whole)[0, 0].tolist() == list(bands)
 
 
+def test_other_colours_than_red_green_and_blue_are_refused(tmp_path):
+    colours = (ColorInterp.hue, ColorInterp.saturation, ColorInterp.lightness)
+    path = save(tmp_path / "a.tif", steps(), colours=colours)
+    with (
+        pytest.raises(InputError, match="holds hue, saturation, lightness, expected red, green"),
+        open_scene(path),
+    ):
+        pass
+
+
 def test_four_bits_a_value_are_shown_from_black_to_white(tmp_path):
     values = np.array([[[0, 15]]] * 3, dtype=np.uint8)
     with open_scene(save(tmp_path / "a.tif", values, NBITS=4)) as scene:

@@ -15,6 +15,13 @@ from pointsam.errors import InputError
 UNDECLARED = (-9999, -99999, -999, -32768, -32767, -3.4028234663852886e38, 65535)
 """Values that mean "no data" in many files, even if the file does not declare it."""
 
+_OTHER_COLOURS = {
+    *(ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black),
+    *(ColorInterp.hue, ColorInterp.saturation, ColorInterp.lightness),
+    *(ColorInterp.Y, ColorInterp.Cb, ColorInterp.Cr),
+}
+"""Parts of colours that are not red, green and blue."""
+
 _PLAIN_SHARE = 0.002
 """Share of the pixels from which an undeclared no-data value is reported."""
 
@@ -148,7 +155,14 @@ def refuse_other_colours(
     Raises:
         InputError: the message says how to convert the file.
     """
-    if ColorInterp.palette in [raster.colorinterp[band - 1] for band in bands or raster.indexes]:
+    meanings = [raster.colorinterp[band - 1] for band in bands or raster.indexes]
+    other = [meaning.name for meaning in meanings if meaning in _OTHER_COLOURS]
+    if other:
+        raise InputError(
+            f"{path} holds {', '.join(dict.fromkeys(other))}, expected red, green, blue: "
+            "convert its colours to RGB first."
+        )
+    if ColorInterp.palette in meanings:
         raise InputError(
             f"{path} holds colour numbers, not colours: "
             "write RGB first with gdal_translate -expand rgb."
