@@ -110,6 +110,8 @@ def test_resuming_does_what_failed_and_no_more(capsys):
     assert Path("out/s0/instances.gpkg").stat().st_mtime_ns == before
     assert main([*COMMAND.split(), "--output", "out", "--resume", "--window", "64"]) == 2
     assert "is of a run with another window" in capsys.readouterr().err
+    assert main([*COMMAND.split(), "--output", "out", "--resume", "--negative", "hall"]) == 2
+    assert "is of a run with another clicks" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("scenes", "small_model")

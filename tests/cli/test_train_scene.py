@@ -8,13 +8,17 @@ import pytest
 import rasterio
 import shapely
 import yaml
+from PIL import Image
 from rasterio.transform import from_origin
 from rasterio.warp import transform as transform_points
 
 from pointsam.cli.main import main
 from pointsam.cli.predict_scene import displayed
+from pointsam.cli.train_scene import SceneTraining, scene_inputs
+from pointsam.data.clicks.formats import ClickFile
 from pointsam.errors import InputError
 from pointsam.models.adapters.card import AdapterCard, read_card
+from pointsam.training.settings import TrainSettings
 
 SIDE = 128
 CORNER = (500_000.0, 5_500_000.0)
@@ -150,6 +154,19 @@ def test_a_killed_run_on_a_scene_goes_on(scene, clicks, tmp_path):
     first = (tmp_path / "run/adapter_model.safetensors").read_bytes()
     assert train(scene, clicks, tmp_path / "run", "--resume") == 0
     assert (tmp_path / "run/adapter_model.safetensors").read_bytes() == first
+
+
+def test_a_mask_beside_a_scene_makes_it_another_scene(scene, clicks, tmp_path):
+    asked = SceneTraining(window=None, bands=None, stretch=(0, 3000), hold_out=0)
+    settings = TrainSettings.model_validate({"model": {"side": SIDE}})
+
+    def sources():
+        found = scene_inputs(scene, ClickFile(clicks), asked, settings, output=tmp_path / "run")
+        return found.sources
+
+    before = sources()
+    Image.fromarray(np.full(SIZE, 255, np.uint8)).save(f"{scene}.msk", "TIFF")
+    assert {name for name, value in sources().items() if before[name] != value} == {scene.name}
 
 
 @pytest.mark.usefixtures("small_model")

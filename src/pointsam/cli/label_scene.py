@@ -19,7 +19,7 @@ from pointsam.cli.display import (
 from pointsam.cli.predict_scene import displayed, told_of_all
 from pointsam.cli.train_scene import scene_paths
 from pointsam.data.clicks.formats import ClickFile
-from pointsam.data.rasters.remote import content_of
+from pointsam.data.rasters.opening import raster_hash
 from pointsam.data.rasters.scene import open_scene
 from pointsam.data.rasters.stretching import Stretch
 from pointsam.data.records import Dataset
@@ -131,7 +131,7 @@ def clicked_chips(
         chips(record)  # before hours are spent on some of them
     classes = sorted({one.category for scene in scenes for one in scene.points.objects})
     sources = {points.path.name: sha256_of(points.path)}
-    sources |= {path.name: content_of(path) for path in paths}
+    sources |= {path.name: raster_hash(path) for path in paths}
     return ClickedChips(scenes, Dataset(records, tuple(classes)), chips, sources)
 
 

@@ -225,13 +225,15 @@ def _settings(asked: ManyChoice, choice: ModelChoice) -> dict[str, Any]:
     each = asked.each
     prompt = each.prompt
     if isinstance(prompt, ClickFile):
-        clicks: object = sha256_of(prompt.path)
+        clicks: object = prompt.content_hash()
     else:
         assert isinstance(prompt, AutomaticSettings)
         clicks = asdict(prompt)
+    weights = Path(choice.base or "")
     return {
         "clicks": clicks,
         "model": choice.base,
+        "weights": sha256_of(weights) if weights.exists() else None,
         "adapter": sha256_of(choice.adapter) if choice.adapter else None,
         "side": choice.side,
         "precision": choice.precision,

@@ -15,7 +15,7 @@ from pointsam.cli.display import (
 )
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.images import list_images
-from pointsam.data.rasters.remote import content_of
+from pointsam.data.rasters.opening import raster_hash
 from pointsam.data.rasters.scene import georeferenced
 from pointsam.data.records import Dataset
 from pointsam.data.scene_chips import SceneChips, cut
@@ -137,7 +137,7 @@ def scene_inputs(
         data=Dataset(records, tuple(classes)),
         images=shown,
         sources={points.path.name: sha256_of(points.path)}
-        | {path.name: content_of(path) for path in paths},
+        | {path.name: raster_hash(path) for path in paths},
         output=output,
         held_out=held_records,
         ground_size=ground_size,

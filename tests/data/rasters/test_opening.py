@@ -15,7 +15,7 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from pointsam.data.dataset import read_image_of
-from pointsam.data.rasters.opening import open_raster, within
+from pointsam.data.rasters.opening import open_raster, raster_hash, within
 from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 
@@ -129,6 +129,25 @@ def test_pyramids_and_masks_elsewhere_are_refused(tmp_path, listener):
     (save(tmp_path / "c.tif").parent / "c.tif.ovr").write_text(f"<GDAL_WMS>{place}</GDAL_WMS>")
     assert "c.tif.ovr is no raster" in refusal(tmp_path / "c.tif")
     assert listener.calls == 0
+
+
+def test_a_hash_counts_what_decides_the_pixels_and_no_more(tmp_path):
+    path, beside = save(tmp_path / "a.tif"), tmp_path / "a.tif.aux.xml"
+    plain = raster_hash(path)
+
+    def with_band(text):
+        beside.write_text(
+            f'<PAMDataset><PAMRasterBand band="1">{text}</PAMRasterBand></PAMDataset>'
+        )
+        return raster_hash(path)
+
+    assert with_band("<Metadata><MDI key='STATISTICS_MEAN'>1</MDI></Metadata>") == plain
+    others = [with_band("<NoDataValue>1</NoDataValue>"), with_band("<Scale>2</Scale>"),
+              with_band("<ColorInterp>Alpha</ColorInterp>")]  # fmt: skip
+    beside.unlink()
+    assert raster_hash(path) == plain
+    save(tmp_path / "a.tif.msk")
+    assert len({plain, raster_hash(path), *others}) == 5
 
 
 @pytest.mark.parametrize("name", ["../a.png", "/etc/a.png", "sub/../../a.png"])

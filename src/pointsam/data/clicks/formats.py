@@ -3,6 +3,7 @@
 A new format is a reader and its row in `FORMATS`; every command then reads it.
 """
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from pointsam.data.clicks.via import holds_via, read_via
 from pointsam.data.coco.schema import OnFault, refuse
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError, reading
+from pointsam.files import sha256_of
 
 VECTOR = ClickFormat(
     "GeoPackage, Shapefile or another vector file of points",
@@ -85,6 +87,16 @@ class ClickFile:
         """Notes on clicks on scenes for the user, one line each."""
         self.dropped: list[str] = []
         """Clicks on scenes that were left out, one line each."""
+
+    def content_hash(self) -> str:
+        """Name the clicks by all that decides them: the file, its parts, and how it is read."""
+        parts = [self.path]
+        if self.path.suffix.lower() == ".shp":  # classes and labels lie in a file beside it
+            parts = sorted(path for path in self.path.parent.glob("*") if path.is_file()
+                           and path.stem == self.path.stem)  # fmt: skip
+        told = [sha256_of(part) for part in parts]
+        told += [self._asked.negative, str(self._asked.layer)]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
     @property
     def on_map(self) -> bool:

@@ -145,7 +145,8 @@ def unreadable(path: Path, error: RasterioIOError, *, place: str = "") -> InputE
 def raster_hash(path: Path) -> str:
     """Name a raster by all that decides its pixels: the file, its mask, the parts of a mosaic.
 
-    What other programs leave beside it for themselves (statistics, pyramids) does not count.
+    Of what other programs leave beside it, no-data values and the meanings of bands count;
+    statistics and pyramids do not.
 
     Raises:
         InputError: no raster that is read.
@@ -154,10 +155,9 @@ def raster_hash(path: Path) -> str:
         return content_of(path)
     with open_raster(path, typed=True) as dataset:
         files = sorted({path.absolute(), *(Path(abspath(name)) for name in dataset.files)})
-        known = [dataset.nodatavals, dataset.scales, dataset.offsets]
+        meanings = [meaning.name for meaning in dataset.colorinterp]
+        known = [dataset.nodatavals, dataset.scales, dataset.offsets, meanings]
     counted = [file for file in files if file.suffix.lower() not in _BESIDE]
-    if counted == [path.absolute()] and set(known[1]) == {1.0} and set(known[2]) == {0.0}:
-        return sha256_of(path)
     digest = hashlib.sha256(repr(known).encode())
     for file in counted:
         digest.update(f"{file.name} {sha256_of(file)}\n".encode())
