@@ -84,11 +84,7 @@ def gather(
     Raises:
         InputError: a click on no known image, or off its image, or an image without a size.
     """
-    for name, size in sizes.items():
-        if any(ord(character) < 32 for character in name):
-            raise InputError(f"{name!r} is no name of one line: give the image another name.")
-        if min(size) < 1:
-            raise InputError(f"{name} is said to be {size[1]} x {size[0]} px (width x height).")
+    _check_images(sizes)
     owners: dict[_Owner, list[Click]] = {}
     background: dict[str, list[tuple[float, float]]] = {}
     for order, click in enumerate(clicks):
@@ -122,6 +118,14 @@ def label_in(click: Click, negative: str) -> int:
     if click.label is not None:
         return click.label
     return NEGATIVE if is_background(click.category, negative) else POSITIVE
+
+
+def _check_images(sizes: Mapping[str, tuple[int, int]]) -> None:
+    for name, size in sizes.items():
+        if any(ord(character) < 32 for character in name):
+            raise InputError(f"{name!r} is no name of one line: give the image another name.")
+        if min(size) < 1:
+            raise InputError(f"{name} is said to be {size[1]} x {size[0]} px (width x height).")
 
 
 def _check(click: Click, sizes: Mapping[str, tuple[int, int]], *, beside: bool) -> None:
