@@ -73,6 +73,49 @@ def test_ids_that_a_table_program_made_fractions_are_whole(tmp_path):
     assert json.dumps([i.id for i in record.instances]) == "[2]"
 
 
+def points_of(data):
+    return [len(i.points) for record in data.images for i in record.instances]
+
+
+@pytest.mark.parametrize("name", ["instance", "Instance", "INSTANCE"])
+def test_what_joins_clicks_is_known_in_any_case(tmp_path, name):
+    shape = '<points label="a" points="{},5"><attribute name="{}">0</attribute></points>'
+    text = "".join(shape.format(x, name) for x in (5, 9))
+    text = f'<annotations><image name="1.png" width="30" height="20">{text}</image></annotations>'
+    assert points_of(read_clicks(write(tmp_path / "cvat.xml", text))) == [2]
+
+    studio = task("/data/upload/1/a1b2c3d4-1.png")
+    [region] = studio["annotations"][0]["result"]
+    regions = [region | {"id": letter} for letter in "ab"]
+    regions += [{"id": letter, "type": "number", "from_name": name, "value": {"number": 4}}
+                for letter in "ab"]  # fmt: skip
+    studio["annotations"][0]["result"] = regions
+    assert points_of(read_clicks(write(tmp_path / "tasks.json", [studio]))) == [2]
+
+    point = {"classTitle": "a", "geometryType": "point", "tags": [{"name": name, "value": 4}]}
+    point |= {"points": {"exterior": [[5, 5]], "interior": []}}
+    content = {"size": {"height": 20, "width": 30}, "objects": [point, point]}
+    assert points_of(read_clicks(write(tmp_path / "P/1.png.json", content).parent)) == [2]
+
+
+def test_group_nought_of_cvat_is_no_group(tmp_path):
+    skeleton = '<skeleton label="a" group_id="0"><points label="b" points="{},5"/></skeleton>'
+    text = "".join(map(skeleton.format, (5, 9))) + '<points label="a" group_id="0" points="9,9"/>'
+    text += '<ellipse label="a" cx="5" cy="5" rx="2" ry="2"/><cuboid label="a"/>'
+    text = f'<annotations><image name="1.png" width="30" height="20">{text}</image></annotations>'
+    data = read_clicks(write(tmp_path / "cvat.xml", text))
+    assert points_of(data) == [1, 1, 1]
+    assert data.dropped == (f"{tmp_path}/cvat.xml: 2 shapes that are no points",)
+
+
+def test_further_labels_of_a_key_point_are_said(tmp_path):
+    studio = task("/data/upload/1/a1b2c3d4-1.png")
+    studio["annotations"][0]["result"][0]["value"]["keypointlabels"] = ["roof", "shed"]
+    data = read_clicks(write(tmp_path / "tasks.json", [studio]))
+    assert data.categories == ("roof",)
+    assert "labels of a key point after the first, roof" in data.dropped[0]
+
+
 def test_an_image_whose_name_has_two_lines_is_refused(tmp_path):
     image(tmp_path / "images/a\nb.png")
     table = write(tmp_path / "clicks.csv", 'image,x,y\n"a\nb.png",5,5\n')

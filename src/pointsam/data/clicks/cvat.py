@@ -19,7 +19,13 @@ XML_NAME = "annotations.xml"
 """Name of the file in an unpacked export."""
 
 INSTANCE = "instance"
-"""Attribute that joins the clicks of one object."""
+"""Attribute, in any case of letters, that joins the clicks of one object."""
+
+NO_GROUP = "0"
+"""CVAT's number of what is in no group."""
+
+OTHERS = ("box", "polygon", "polyline", "mask", "ellipse", "cuboid")
+"""Shapes that are no clicks."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ def read_cvat(content: Content, asked: Asked) -> Dataset:
         for name, own in renamed.items()
     }
     kept = [_renamed(click, renamed[click.image]) for click in clicks if click.image in renamed]
-    others = sum(1 for kind in ("box", "polygon", "polyline", "mask") for _ in root.iter(kind))
+    others = sum(1 for kind in OTHERS for _ in root.iter(kind))
     dropped = [f"{path}: {others} shapes that are no points"] if others else []
     return gather(kept, sizes, negative=asked.negative, dropped=dropped)
 
@@ -151,8 +157,9 @@ def _skeleton_clicks(
 
 
 def _owner(shape: ElementTree.Element) -> str | None:
-    attributes = {a.attrib["name"]: a.text for a in shape.findall("attribute")}
-    return text_of(attributes.get(INSTANCE)) or text_of(shape.attrib.get("group_id"))
+    attributes = {a.attrib["name"].lower(): a.text for a in shape.findall("attribute")}
+    group = text_of(shape.attrib.get("group_id"))
+    return text_of(attributes.get(INSTANCE)) or (None if group == NO_GROUP else group)
 
 
 def _clicks(

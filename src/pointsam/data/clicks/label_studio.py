@@ -21,7 +21,7 @@ POINTS = ("keypointlabels", "keypoint")
 """Kinds of results that are clicks; the second has its class in another result of the same id."""
 
 INSTANCE = "instance"
-"""Name of the control (number, text or choices) that joins the clicks of one object."""
+"""Name, in any case, of the control (number, text, choices) that joins the clicks of one object."""
 
 _VALUES = {"textarea": "text", "number": "number", "choices": "choices", "labels": "labels"}
 """Where a result of each kind keeps its value: the others repeat the region's x, y and width."""
@@ -38,7 +38,8 @@ class _Region:
     told: Told
     result: dict[str, Any]
     fields: dict[str, Any]
-    """Values of the other results of its id, by the control's name and by their kind."""
+    """Values of the other results of its id, by the control's name in small letters and by their
+    kind."""
     place: str
 
 
@@ -106,6 +107,9 @@ def _regions(task: dict[str, Any], place: str, dropped: list[str]) -> Iterator[_
                 f"{place}: the image was turned by {result['image_rotation']} degrees in the tool: "
                 "turn the file, or click on it as it is."
             )
+        labels = result["value"].get("keypointlabels") or []
+        if len(labels) > 1:
+            dropped.append(f"{place}: labels of a key point after the first, {labels[0]}")
         yield _Region(_image_of(result, data, place), result, _fields(result, results), place)
 
 
@@ -154,7 +158,7 @@ def _fields(result: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, 
             continue
         value = other["value"].get(_VALUES.get(other["type"], other["type"]))
         first = value[0] if isinstance(value, list) and value else value
-        found.setdefault(str(other.get("from_name")), first)
+        found.setdefault(str(other.get("from_name")).lower(), first)
         found.setdefault(f"type {other['type']}", first)
     return found
 

@@ -20,7 +20,7 @@ IMG = "img"
 """Folder of its images."""
 
 INSTANCE = "instance"
-"""Tag whose value joins the clicks of one object."""
+"""Tag, in any case of letters, whose value joins the clicks of one object."""
 
 
 def _is_annotation(entry: Any) -> bool:
@@ -86,7 +86,7 @@ def _clicks(objects: list[dict[str, Any]], name: str, path: Path) -> Iterator[Cl
         if figure.get("geometryType") != "point":
             continue
         [[x, y]] = figure["points"]["exterior"]
-        tags = {tag["name"]: tag.get("value") for tag in figure.get("tags", [])}
+        tags = {tag["name"].lower(): tag.get("value") for tag in figure.get("tags", [])}
         yield Click(
             name,
             float(x),
