@@ -149,6 +149,19 @@ def test_two_images_of_one_stem_are_refused(tmp_path, name, line):
         read_clicks(tmp_path / name, images=tmp_path / "I")
 
 
+def test_a_folder_of_images_is_listed_once_for_all_label_files(tmp_path, monkeypatch):
+    for number in range(5):
+        image(tmp_path / f"I/{number}.jpg")
+        write(tmp_path / f"L/{number}.txt", "0 0.5 0.5 0.2 0.1")
+    listed = []
+    plain = type(tmp_path).iterdir
+    monkeypatch.setattr(
+        type(tmp_path), "iterdir", lambda path: (listed.append(path), plain(path))[1]
+    )
+    assert len(found(read_clicks(tmp_path / "L", images=tmp_path / "I"))) == 5
+    assert listed.count(tmp_path / "I") == 1
+
+
 def test_roboflow_exports_of_yolo_are_read(tmp_path):
     # data.yaml above, a folder of images and one of labels in each split, a hash in each name.
     name = "field_jpg.rf.0a1b2c3d4e5f60718293a4b5c6d7e8f9"

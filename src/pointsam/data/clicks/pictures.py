@@ -41,6 +41,23 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Stems:
+    """The images of folders by their names without ending; each folder is listed once."""
+
+    _listed: dict[Path, dict[str, list[str]]] = field(default_factory=dict, repr=False)
+
+    def named(self, folder: Path, stem: str) -> list[str]:
+        """List the images of a folder whose name without ending is `stem`."""
+        if folder not in self._listed:
+            names: dict[str, list[str]] = {}
+            for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+                if path.suffix.lower() in ENDINGS:
+                    names.setdefault(path.stem, []).append(path.name)
+            self._listed[folder] = names
+        return self._listed[folder].get(stem, [])
+
+
+@dataclass(frozen=True)
 class Pictures:
     """The images: those of a folder, a single one, or unknown ones."""
 
@@ -53,6 +70,7 @@ class Pictures:
     """Notes on how images were found, one line each."""
     _sizes: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)
     _places: dict[str, Georeference | None] = field(default_factory=dict, repr=False)
+    _stems: Stems = field(default_factory=Stems, repr=False)
 
     @classmethod
     def at(cls, path: Path | None) -> "Pictures":
@@ -141,7 +159,7 @@ class Pictures:
         if self.only is not None:
             return self.only.name if self.only.stem == PurePosixPath(stem).name else None
         assert self.folder is not None
-        return same_stem(self.folder, stem, file=file)
+        return same_stem(self.folder, stem, file=file, stems=self._stems)
 
     def hold(self, told: Told) -> bool:
         """Say whether an image that a tool names is there, beside the single one, too."""
@@ -196,25 +214,22 @@ class Pictures:
             self.notes.append(f"{told.link} is taken for {path}, whose folders differ")
 
 
-def same_stem(folder: Path, stem: str, *, file: Path) -> str:
+def same_stem(folder: Path, stem: str, *, file: Path, stems: Stems) -> str:
     """Find the one image of a folder whose name without ending is `stem`.
 
     Args:
         folder: of images.
         stem: relative to it, without ending.
         file: of labels, for messages.
+        stems: of all folders that are searched.
 
     Raises:
         FileNotFoundError: there is no such image.
         InputError: there are several, and one would have to be guessed.
     """
     wanted = folder / stem
-    there = sorted(wanted.parent.iterdir()) if wanted.parent.is_dir() else []
-    names = [
-        (Path(stem).parent / path.name).as_posix()
-        for path in there
-        if path.stem == wanted.name and path.suffix.lower() in ENDINGS
-    ]
+    found = stems.named(wanted.parent, wanted.name)
+    names = [(Path(stem).parent / name).as_posix() for name in found]
     if not names:
         raise FileNotFoundError(f"{file} has no image {stem}.* in {folder}.")
     if len(names) > 1:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pointsam.data.clicks.pictures import same_stem
+from pointsam.data.clicks.pictures import Stems, same_stem
 from pointsam.data.coco.schema import read_coco_json, refuse
 from pointsam.data.rasters.images import image_size
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
@@ -173,9 +173,9 @@ def centres(images: Iterable[ImageBoxes], folder: Path) -> Dataset:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"no image folder {folder}.")
-    records, dropped = [], []
+    records, dropped, stems = [], [], Stems()
     for number, image in enumerate(images, start=1):
-        file = folder / same_stem(folder, image.name, file=Path(f"{image.name}.txt"))
+        file = folder / same_stem(folder, image.name, file=Path(f"{image.name}.txt"), stems=stems)
         height, width = image_size(file)
         instances = []
         for box in image.boxes:
