@@ -128,6 +128,15 @@ def test_a_link_stays_a_link_and_its_file_is_replaced(tmp_path):
     assert (tmp_path / "real.txt").read_text() == "new"
 
 
+def test_a_link_to_an_empty_folder_stays_one_and_the_folder_is_filled(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to("disk")
+    with new_folder(tmp_path / "out") as folder:
+        (folder / "a").write_text("a")
+    assert (tmp_path / "out").is_symlink()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["a"]
+
+
 def test_a_new_folder_is_as_open_as_the_user_wants(tmp_path):
     before = os.umask(0o077)
     try:

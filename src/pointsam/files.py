@@ -79,6 +79,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     refuse_existing(path)
     with _begun(path):
+        path = Path(os.path.realpath(path)) if path.is_symlink() else path  # a link stays one
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
