@@ -16,6 +16,8 @@ class Writing:
     """Whether ``--resume`` takes up what was left."""
     slow: bool = False
     """Whether a run takes seconds: fewer faults are tried where time is short."""
+    long: bool = False
+    """Whether it is met in the long run alone."""
 
     @property
     def words(self) -> list[str]:
@@ -93,4 +95,9 @@ COMMANDS = {
                                      outputs=("out.pt",)),
     "export": Writing("export --to checkpoint --adapter adapter --output out.pt",
                       outputs=("out.pt",)),
+    "export to AnyLabeling": Writing(
+        "export --to anylabeling --adapter adapter --side 128 --name m --output out",
+        slow=True,
+        long=True,
+    ),
 }  # fmt: skip
