@@ -136,7 +136,7 @@ def test_geojson_in_pixels_is_read_on_a_plain_image(tmp_path):
     assert one.points == ((310.0, 122.0, 1),)
 
 
-def test_features_without_a_place_are_counted(tmp_path):
+def test_features_without_a_place_are_counted(tmp_path, caplog):
     point = {"type": "Point", "coordinates": [310.5, 122.5]}
     rows = [{"type": "Feature", "properties": {}, "geometry": one} for one in (None, point, None)]
     path = tmp_path / "a.geojson"
@@ -145,7 +145,7 @@ def test_features_without_a_place_are_counted(tmp_path):
     plain = {**PLACE, "crs": None, "transform": (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)}
     record = clicks.on_scene(tmp_path / "scene.tif", Picture(*plain.values()))
     assert [one.id for one in record.instances] == [1]
-    assert clicks.dropped == [f"{path}: 2 features without a place"]
+    assert caplog.messages == [f"{path}: left out: 2 features without a place"]
 
 
 def test_an_object_that_is_clicked_off_alone_is_named(tmp_path):

@@ -38,8 +38,6 @@ class MapPoints:
     """None where the file does not say; then each raster's own is used."""
     clicks: Sequence[Click]
     """The clicks, still without image and pixel."""
-    dropped: tuple[str, ...] = ()
-    """Entries of the file that are no clicks, one line each."""
     _moved: dict[str, Float[np.ndarray, "points 2"]] = field(default_factory=dict)
 
     def on(self, picture: Picture) -> Float[np.ndarray, "points 2"]:
@@ -112,7 +110,7 @@ def read_map_points(points: MapPoints, asked: Asked) -> Dataset:
         clicks = _placed(points, picture, points.on(picture), np.ones(len(points.places), bool))
         return gather(
             clicks, {picture.name: picture.size}, negative=asked.negative, beside=True,
-            dropped=points.dropped, one_naming=True,
+            one_naming=True,
         )  # fmt: skip
     found: list[Click] = []
     sizes = {}
@@ -128,9 +126,7 @@ def read_map_points(points: MapPoints, asked: Asked) -> Dataset:
     if not found:
         raise _nowhere(points, asked, len(pictures))
     lost = int((~used).sum())
-    lines = list(points.dropped)
-    if lost:
-        lines.append(f"{points.path}: {lost} of {len(used)} clicks, which are on no image")
+    lines = [f"{points.path}: {lost} of {len(used)} clicks, which are on no image"] if lost else []
     lines += _never_on(points, asked.negative)
     return gather(found, sizes, negative=asked.negative, dropped=lines, one_naming=True)
 

@@ -81,6 +81,4 @@ def read_places(content: Content, layer: str | None) -> MapPoints:
                 number=features.ids[row],
             )
         )
-    lost = features.without_shape
-    dropped = (f"{path}: {lost} features without a place",) if lost else ()
-    return MapPoints(path, np.asarray(places, dtype=float), features.crs, clicks, dropped)
+    return MapPoints(path, np.asarray(places, dtype=float), features.crs, clicks)

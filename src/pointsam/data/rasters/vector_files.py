@@ -40,8 +40,6 @@ class Features:
     """Columns by name."""
     crs: str | None
     """Coordinate system; None where the file does not say."""
-    without_shape: int = 0
-    """Features of the file that have none."""
 
     def column(self, *names: str) -> list[Any]:
         """Give the values of the first of these fields, in any case; None where there is none."""
@@ -85,9 +83,10 @@ def read_features(
     kept = np.flatnonzero(there)
     _refuse_far(path, shapes[kept], ids[kept])
     fields = dict(zip(meta["fields"], (column[kept] for column in columns), strict=True))
-    return Features(
-        shapes[kept], ids[kept].tolist(), fields, _known_crs(meta["crs"]), len(shapes) - len(kept)
-    )
+    if len(kept) < len(shapes):
+        lost = len(shapes) - len(kept)
+        _LOG.warning("%s: left out: %d features without a place", path, lost)
+    return Features(shapes[kept], ids[kept].tolist(), fields, _known_crs(meta["crs"]))
 
 
 @contextmanager
