@@ -187,8 +187,11 @@ def test_strips_join_without_a_seam(tmp_path):
 
 def test_a_stretch_comes_back_from_its_file(tmp_path):
     stretch = Stretch((4, 3, 2), (0.1, 2, 3), (10, 20.5, 30))
-    write_stretch(stretch, tmp_path / "stretch.json")
-    assert read_stretch(tmp_path / "stretch.json") == stretch
+    path = tmp_path / "stretch.json"
+    write_stretch(stretch, path)
+    assert read_stretch(path) == stretch
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())  # as editors on Windows save it
+    assert read_stretch(path) == stretch
 
 
 def test_what_cannot_be_shown_is_refused(tmp_path):

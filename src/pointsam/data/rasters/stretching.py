@@ -28,7 +28,7 @@ from pointsam.data.rasters.band_values import (
 from pointsam.data.rasters.images import can_be_shown, orientation, read_transparent, turn_upright
 from pointsam.data.rasters.opening import open_raster
 from pointsam.errors import DAMAGED, InputError, in_words
-from pointsam.files import replacing
+from pointsam.files import read_json, replacing
 
 NO_DATA = (124, 116, 104)
 """Colour of pixels without data: SAM's mean colour, which is zero in its input."""
@@ -98,7 +98,7 @@ def read_stretch(path: Path) -> Stretch:
     if not path.is_file():
         raise FileNotFoundError(f"no stretch {path}: give the {FILE_NAME} of converted images.")
     try:
-        return stretch_from(json.loads(path.read_text()))
+        return stretch_from(read_json(path))
     except InputError:
         raise
     except DAMAGED as error:
