@@ -1,5 +1,6 @@
 """A file cannot name a server or another place: what it is, is told by its first bytes."""
 
+import os
 import socket
 import struct
 import threading
@@ -129,6 +130,11 @@ def test_pyramids_and_masks_elsewhere_are_refused(tmp_path, listener):
     (save(tmp_path / "c.tif").parent / "c.tif.ovr").write_text(f"<GDAL_WMS>{place}</GDAL_WMS>")
     assert "c.tif.ovr is no raster" in refusal(tmp_path / "c.tif")
     assert listener.calls == 0
+
+
+def test_a_name_that_is_no_text_is_said(tmp_path):
+    path = save(tmp_path / "a.tif").rename(tmp_path / os.fsdecode(b"\xff.tif"))
+    assert "is not text in UTF-8: give it another name" in refusal(path)
 
 
 def test_a_hash_counts_what_decides_the_pixels_and_no_more(tmp_path):

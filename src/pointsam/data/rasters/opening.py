@@ -180,6 +180,8 @@ def refuse_control_points(path: Path, dataset: rasterio.DatasetReader) -> None:
 
 def _driver(path: Path, *, typed: bool) -> str:
     """Name the driver of a raster by its first bytes, after a look at the files beside it."""
+    if any("\ud800" <= character <= "\udfff" for character in str(path)):
+        raise InputError(f"the name of {path} is not text in UTF-8: give it another name.")
     head = head_of(path)
     driver = raster_kind(path, head)
     if driver is not None:
