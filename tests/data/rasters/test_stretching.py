@@ -229,7 +229,7 @@ def test_colour_numbers_on_a_map_are_not_shown_as_grey(tmp_path):
 @pytest.mark.parametrize("content", ["{", "{}", '{"bands": [1], "low": [], "high": []}', "[1]"])
 def test_a_file_that_is_no_stretch_is_refused(tmp_path, content):
     (tmp_path / "s.json").write_text(content)
-    with pytest.raises(InputError, match="is not (a stretch|JSON)"):
+    with pytest.raises(InputError, match=r"is not (a stretch|JSON)"):
         read_stretch(tmp_path / "s.json")
     with pytest.raises(FileNotFoundError, match="no stretch"):
         read_stretch(tmp_path / "t.json")
