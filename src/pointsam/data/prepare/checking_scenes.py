@@ -11,8 +11,10 @@ from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.clicks.pictures import Picture
 from pointsam.data.clicks.twice import called
 from pointsam.data.prepare.checking import Report, click_facts
+from pointsam.data.rasters.doubts import doubts_of_scene
 from pointsam.data.rasters.georeference import to_map
 from pointsam.data.rasters.scene import Scene, open_scene
+from pointsam.data.rasters.scene_points import points_on_scene
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.frames import in_pixels, to_edges
@@ -26,11 +28,12 @@ def check_scene_points(clicks: ClickFile, path: Path, report: Report) -> None:
     """Check clicks on one scene: what is used and what is not, and why.
 
     A click off the scene, on no data or at the place of another one is noted; it is a fault
-    where nothing remains to train on or to segment.
+    where nothing remains to train on or to segment. What looks like no data is noted, too.
 
     Args:
         clicks: a file of clicks on the scene's map, or in pixels of the scene.
-        path: of the scene; of any size, since only the pixels under clicks are read.
+        path: of the scene; of any size, since only the pixels under clicks and a few small windows
+            are read.
         report: is filled.
     """
     try:
@@ -43,6 +46,8 @@ def check_scene_points(clicks: ClickFile, path: Path, report: Report) -> None:
                 report.faults.append(f"{clicks.path} has no points for an image named {path.name}.")
                 return
             _check_record(record, scene, clicks.path, report)
+            points = points_on_scene(record, scene.grid) if record.instances else None
+            report.notes.extend(doubts_of_scene(scene, trained=False, points=points))
     except (InputError, FileNotFoundError) as error:
         report.faults.append(str(error))
 

@@ -158,6 +158,17 @@ def doubt_of_ground(name: str, metres: float, trained: float) -> str | None:
     )
 
 
+def doubt_of_pages(scene: Scene) -> str | None:
+    """Say where a file holds several pictures, of which one is read."""
+    pages = len(scene.dataset.subdatasets)
+    if pages < 2:
+        return None
+    return (
+        f"{scene.path} holds {pages} pictures, and the first is read: write the one that is meant "
+        f"to a file of its own, with gdal_translate GTIFF_DIR:2:{scene.path} OUT.tif for the second"
+    )
+
+
 def doubts_of_scene(scene: Scene, *, trained: bool, points: ScenePoints | None = None) -> list[str]:
     """List the doubts about a scene, one line each.
 
@@ -167,7 +178,7 @@ def doubts_of_scene(scene: Scene, *, trained: bool, points: ScenePoints | None =
         points: clicks on it; those on what looks like no data are named.
     """
     collar = doubt_of_collar(scene, points)
-    found = [collar]
+    found = [doubt_of_pages(scene), collar]
     if collar is None:
         found.append(doubt_of_undeclared(scene, points))
     found.append(doubt_of_stretch(scene) if trained else None)
