@@ -48,6 +48,11 @@ def test_masks_are_read_by_image(write):
     assert data.dropped == ()
 
 
+@pytest.mark.parametrize("flag", [0, "0", 0.0, False, None])
+def test_what_is_no_crowd_stays(write, flag):
+    assert read_coco(write(coco(annotations=[annotation(1, iscrowd=flag)]))).instance_count == 1
+
+
 def test_points_are_read_without_the_masks(write):
     broken = [annotation(1, segmentation="no mask at all"), annotation(2, segmentation=None)]
     data = read_points(write(coco(annotations=broken)))

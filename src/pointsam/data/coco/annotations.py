@@ -230,7 +230,7 @@ def _point(values: Any, size: tuple[int, int], name: str) -> Point:
 
 def _why_useless(entry: Entry, size: tuple[int, int], name: str) -> str:
     """Say why an annotation is no usable instance; empty text if it is one."""
-    if entry.get("iscrowd"):
+    if entry.get("iscrowd") not in (None, 0, "0"):
         return "is a crowd, not an instance"
     segmentation = entry.get("segmentation")
     if not segmentation:
