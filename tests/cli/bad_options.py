@@ -48,6 +48,7 @@ VALUES = [
     (SCENE, "--shard 0/2", "shard 0/2: give i/n with i from 1 to n"),
     (SCENE, "--shard 3/2", "shard 3/2: give i/n with i from 1 to n"),
     (SCENE, "--shard a/b", "--shard a/b: give I/N, for example 1/4"),
+    ("predict images --output out", "--point 5,5", "images is a folder, expected one image"),
     (SCENE, "--window 63", "window side 63 is no multiple of 64 px: give 64."),
     (SCENE, "--window 0", "window side 0 is no multiple of 64 px"),
     (SCENE, "--largest-window -1", "largest window -1"),

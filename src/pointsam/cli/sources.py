@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pointsam.cli.arguments import refuse_options
 from pointsam.data.rasters.sources import Asked, is_address, source_of
+from pointsam.errors import InputError
 
 SOURCE_OPTIONS = ("zoom", "area", "asset", "allow_host")
 """The options below, by their name among the arguments."""
@@ -36,8 +37,14 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def parse_source(args: argparse.Namespace, text: str | None) -> Path | None:
-    """Parse an optional image argument as `parse_given` does; None where it is not given."""
+    """Parse an optional image argument as `parse_given` does; None where it is not given.
+
+    Raises:
+        InputError: a folder, or as `parse_given`.
+    """
     if text is not None:
+        if Path(text).is_dir():
+            raise InputError(f"{text} is a folder, expected one image: give it to --images.")
         return parse_given(args, text)
     refuse_options(args, SOURCE_OPTIONS, "an image at an address")
     return None

@@ -3,7 +3,7 @@
 import pytest
 from tests.data.clicks.tool_files import image, write
 
-from pointsam.data.clicks.formats import read_clicks
+from pointsam.data.clicks.formats import ClickFile, read_clicks
 from pointsam.errors import InputError
 
 
@@ -55,6 +55,12 @@ def test_two_columns_for_one_thing_are_refused(read, columns, named):
     row = ",".join(["5"] * (columns.count(",") + 1))
     with pytest.raises(InputError, match=f"has the columns {named}: keep one"):
         read(f"{columns}\n{row}\n")
+
+
+def test_a_table_has_no_layers(tmp_path):
+    table = write(tmp_path / "clicks.csv", "image,x,y\na.png,5,6\n")
+    with pytest.raises(InputError, match=r"--layer roofs: .* has no layers; leave it out"):
+        ClickFile(table, layer="roofs")
 
 
 def test_a_line_between_digits_is_no_number(read):

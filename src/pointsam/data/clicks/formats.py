@@ -76,13 +76,15 @@ class ClickFile:
 
         Raises:
             FileNotFoundError: there is nothing at `path`.
-            InputError: none of `FORMS`.
+            InputError: none of `FORMS`, or a layer of a file that has none.
         """
         self.path = path
         self._content = Content(path)
         self._asked = Asked(negative=negative, layer=layer)
         with reading(path):
             self.format = _form_of(self._content)
+        if layer is not None and self.format.read is not read_vector:
+            raise InputError(f"--layer {layer}: {path} has no layers; leave it out here.")
         self.notes: list[str] = []
         """Notes on clicks on scenes for the user, one line each."""
         self.dropped: list[str] = []

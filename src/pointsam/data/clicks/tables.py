@@ -31,7 +31,8 @@ PIXELS, LON_LAT, MAP = ("x", "y"), ("lon", "lat"), ("map_x", "map_y")
 DELIMITERS = ",;\t"
 
 _ALIASES = {
-    "longitude": "lon", "latitude": "lat", "easting": "map_x", "northing": "map_y",
+    "longitude": "lon", "long": "lon", "lng": "lon", "latitude": "lat",
+    "easting": "map_x", "northing": "map_y",
     "file": "image", "filename": "image", "file_name": "image", "category": "class",
 }  # fmt: skip
 _SEP = re.compile(r"sep=(.)[ \r\n]*", re.IGNORECASE)
