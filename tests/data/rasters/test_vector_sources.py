@@ -60,6 +60,20 @@ def test_a_zipped_shapefile_is_read_and_nothing_else_beside_it(tmp_path):
     assert "b.vrt" in refusal(tmp_path / "a.zip")
 
 
+@pytest.mark.parametrize("name", ["a.zip", "a;b.zip"])
+def test_a_zipped_folder_with_a_shapefile_is_read(tmp_path, name):
+    save(tmp_path / "a.shp", "ESRI Shapefile")
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        for path in tmp_path.glob("a.???"):
+            if path.suffix != ".zip":
+                archive.write(path, f"from/office/{path.name}")
+        archive.writestr("__MACOSX/from/._a.shp", "")
+    assert read(tmp_path / name) == [9, 49]
+    with zipfile.ZipFile(tmp_path / name, "a") as archive:
+        archive.write(tmp_path / "a.shp", "other/a.shp")
+    assert "2 folders with a Shapefile: unpack it" in refusal(tmp_path / name)
+
+
 @pytest.mark.parametrize(
     "text",
     [

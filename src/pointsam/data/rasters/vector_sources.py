@@ -11,7 +11,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyogrio
 
@@ -81,11 +81,12 @@ def vector_source(path: Path, *, what: str) -> Iterator[str]:
         _refuse_linked_system(path)
     if kind == "GeoPackage":
         _check_database(path)
-    if kind == "zip":
-        _check_zip(path)
+    folder = _folder_in_zip(path) if kind == "zip" else "."
     whole = str(path.absolute())
     if any(character in whole for character in _MISREAD):
         whole = f"/vsisubfile/0_-1,{whole}"
+    if folder != ".":
+        whole = f"/vsizip/{{{whole}}}/{folder}"
     before = {name: pyogrio.get_gdal_config_option(name) for name in CLOSED}
     pyogrio.set_gdal_config_options(CLOSED)
     try:
@@ -161,8 +162,12 @@ def _check_database(path: Path) -> None:
         ) from error
 
 
-def _check_zip(path: Path) -> None:
-    """Refuse an archive that holds anything but one Shapefile, or unpacks to too much."""
+def _folder_in_zip(path: Path) -> str:
+    """Name the folder of the Shapefiles in an archive.
+
+    Raises:
+        InputError: it holds anything else, or several such folders, or unpacks to too much.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -176,9 +181,18 @@ def _check_zip(path: Path) -> None:
         raise InputError(
             f"{path} unpacks to more than {MAX_UNPACKED >> 30} GB: unpack it yourself."
         )
+    names = [PurePosixPath(entry.filename) for entry in entries if not _hidden(entry.filename)]
+    folders = {name.parent.as_posix() for name in names if name.suffix.lower() == ".shp"}
+    if len(folders) != 1:
+        raise InputError(f"{path} holds {len(folders)} folders with a Shapefile: unpack it.")
+    return folders.pop()
+
+
+def _hidden(name: str) -> bool:
+    """Say whether macOS added a file to an archive."""
+    return Path(name).name.startswith("._") or name.startswith("__MACOSX")
 
 
 def _of_shapefile(name: str) -> bool:
-    hidden = Path(name).name.startswith("._") or name.startswith("__MACOSX")
     plain = not Path(name).is_absolute() and ".." not in Path(name).parts
-    return plain and (hidden or Path(name).suffix.lower() in _ZIPPED)
+    return plain and (_hidden(name) or Path(name).suffix.lower() in _ZIPPED)
