@@ -54,6 +54,13 @@ def test_a_renamed_single_image_is_that_of_its_labelme_file(tmp_path):
     assert names(read_clicks(path, images=picture)) == []
 
 
+def test_a_step_into_the_same_folder_makes_no_other_image(tmp_path):
+    image(tmp_path / "images/1.png")
+    table = write(tmp_path / "clicks.csv", "image,x,y\n./1.png,5,5\n1.png,9,9\n.\\1.png,15,9\n")
+    data = read_clicks(table, images=tmp_path / "images")
+    assert [len(record.instances) for record in data.images] == [3]
+
+
 @pytest.mark.parametrize("other", ["./1.png", "x/../1.png", "a/../1.png", ".\\1.png"])
 def test_one_file_is_listed_once(tmp_path, other):
     listed = [{"id": i, "file_name": n, "height": 20, "width": 30} for i, n in

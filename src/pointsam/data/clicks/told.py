@@ -22,7 +22,10 @@ class Told:
     @classmethod
     def of_path(cls, path: str) -> "Told":
         """Take a path of any system."""
-        return cls(path.replace("\\", "/"), path.replace("\\", "/"))
+        slashed = path.replace("\\", "/")
+        while slashed.startswith("./"):  # the same image as without
+            slashed = slashed.removeprefix("./")
+        return cls(slashed, slashed)
 
     @property
     def kind(self) -> str:
