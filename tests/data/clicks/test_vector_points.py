@@ -136,6 +136,16 @@ def test_geojson_in_pixels_is_read_on_a_plain_image(tmp_path):
     assert one.points == ((310.0, 122.0, 1),)
 
 
+@pytest.mark.parametrize("beside", ["a.dbf", "a.prj", "b.gpkg-wal"])
+def test_what_lies_beside_a_file_of_clicks_names_it_too(tmp_path, beside):
+    path = _write(tmp_path / ("a.shp" if beside[0] == "a" else "b.gpkg"), [(1000.25, 4999.75)])
+    before = ClickFile(path).content_hash()
+    assert ClickFile(path).content_hash() == before
+    (tmp_path / beside).write_bytes(b"other")
+    assert ClickFile(path).content_hash() != before
+    assert ClickFile(path, negative="tree").content_hash() != before
+
+
 def test_features_without_a_place_are_counted(tmp_path, caplog):
     point = {"type": "Point", "coordinates": [310.5, 122.5]}
     rows = [{"type": "Feature", "properties": {}, "geometry": one} for one in (None, point, None)]

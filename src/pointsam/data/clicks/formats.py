@@ -92,7 +92,8 @@ class ClickFile:
 
     def content_hash(self) -> str:
         """Name the clicks by all that decides them: the file, its parts, and how it is read."""
-        parts = [self.path]
+        unsettled = self.path.with_name(f"{self.path.name}-wal")  # of a GeoPackage that is open
+        parts = [self.path, *([unsettled] if unsettled.is_file() else [])]
         if self.path.suffix.lower() == ".shp":  # classes and labels lie in a file beside it
             parts = sorted(path for path in self.path.parent.glob("*") if path.is_file()
                            and path.stem == self.path.stem)  # fmt: skip
