@@ -14,11 +14,12 @@ MobileSAM's decoder, for the builders of SAM, since its weights are not at hand 
 
 import argparse
 import importlib
+import importlib.metadata
 import sys
 import tempfile
 from pathlib import Path
 from types import ModuleType
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 import cv2
 import numpy as np
@@ -113,7 +114,10 @@ class ByUltralytics:
     """ultralytics' SAM, whose loader goes by the end of the file's name."""
 
     def __init__(self, file):
-        self.model = importlib.import_module("ultralytics").SAM(str(file))
+        version = importlib.metadata.version
+        with patch("importlib.metadata.version", lambda n: "0.0" if n in STOOD_IN else version(n)):
+            tool = importlib.import_module("ultralytics")
+        self.model = tool.SAM(str(file))
 
     def see(self, image):
         self.image = np.ascontiguousarray(image[..., ::-1])

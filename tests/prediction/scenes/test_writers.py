@@ -55,6 +55,26 @@ def test_the_masks_of_coco_are_those_of_the_raster(tmp_path):
         assert (mask == (labels == entry["label"])).all()
 
 
+def test_the_raster_of_classes_has_each_object_under_the_number_of_its_class(tmp_path):
+    named = (replace(CLICKS[0], category="shed"), CLICKS[1])
+    folder = run(tmp_path, ("cog",), named)
+    with rasterio.open(folder / "classes.tif") as raster:
+        classes, tags = raster.read(1), raster.tags()
+    with rasterio.open(folder / "instances.tif") as raster:
+        instances = raster.read(1)
+    assert (tags["CLASS_1"], tags["CLASS_2"]) == ("hall", "shed")
+    assert np.unique(instances).tolist() == [0, 1, 2]
+    assert (classes == np.array([0, 2, 1])[instances]).all()
+
+
+@pytest.mark.parametrize("name", [n for n, form in FORMATS.items() if n != "coco"])
+def test_a_map_has_its_style_beside_it(tmp_path, name):
+    folder = run(tmp_path, (name,))
+    style = (folder / "instances.qml").read_text()
+    assert style.startswith("<!DOCTYPE qgis")
+    assert "hall" in style
+
+
 def test_a_name_that_is_no_number_comes_back(tmp_path):
     named = (replace(CLICKS[0], key="north hall"), CLICKS[1])
     folder = run(tmp_path, ("gpkg", "coco"), named)
