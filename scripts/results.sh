@@ -144,8 +144,10 @@ if wanted recipe; then # what a student learns in one pass: annotated masks, sco
     score "recipe-$1" --adapter "$output/nwpu-recipe-$1"
   }
   try default
-  try weak --set data.strong_share=0
-  try soft --set loss.soft_edges=true
-  try rate --lr 2e-3
-  try single --lr 1e-3 --batch-size 1
+  try pairs --lr 5e-4 --batch-size 2
+  try weak --lr 5e-4 --batch-size 2 --set data.strong_share=0
+  try soft --lr 5e-4 --batch-size 2 --set loss.soft_edges=true
+  try rate --lr 2e-3 --batch-size 2
+  try passes --epochs 2
+  try closer --side 1536
 fi

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,6 @@ from pointsam.server.project import Project
 from pointsam.training.run import RunInputs
 from pointsam.training.settings import TrainSettings, train_settings
 
-BATCH = 2
-"""Chips of one step."""
 SHORT = 60
 """In a shorter run the average follows faster, or it would still contain the start."""
 
@@ -116,13 +113,11 @@ def inputs_of(form: Mapping[str, Any]) -> RunInputs:
 def settings_of(form: Mapping[str, Any]) -> TrainSettings:
     """Give the settings of the run that a form describes, with its number of steps."""
     steps, chips = int(form["steps"]), len(form["chips"])
-    batch = min(BATCH, chips)
-    epochs = steps / ceil(chips / batch)
+    epochs = steps / chips
     values: dict[str, Any] = {
         "regime": "labels",
         "precision": form["precision"],
         "model": {"name": form["model"], "side": form["side"]},
-        "data": {"batch_size": batch},
         # A chip without an accepted label is left out, so there may be fewer chips.
         "schedule": {"epochs": epochs, "min_steps": steps, "warmup_epochs": 0.08 * epochs},
     }

@@ -4,10 +4,10 @@ from typing import Any
 
 LABELS_RECIPE: dict[str, Any] = {
     "model": {"adapt": ["attention", "mlp", "decoder"], "rank": 16, "alpha": 32},
-    "data": {"batch_size": 2, "max_instances": 12, "strong_share": 0.5, "moved_clicks": 0.5},
+    "data": {"batch_size": 1, "max_instances": 12, "strong_share": 0.5, "moved_clicks": 0.5},
     "schedule": {
         "epochs": 1,
-        "lr": 5e-4,
+        "lr": 1e-3,
         "warmup_epochs": 0.08,
         "linear_decay": True,
         "min_steps": 100,
