@@ -10,11 +10,11 @@ output=$1 points=${2:-1 2 3} seeds=${3:-1337}
 rows=${4:-direct student ceiling ten val sloppy few classes}
 data=${NWPU:?give the folder of the data set as NWPU=...}
 here=$(dirname "$0")
-short=() side=() models=(--precision bfloat16)
+short=() side=() closer=(--side 1536) models=(--precision bfloat16)
 if [[ -n ${STEPS:-} ]]; then
   short=(--set schedule.epochs=0.001 --set "schedule.min_steps=$STEPS")
 fi
-if [[ -n ${SIDE:-} ]]; then side=(--side "$SIDE"); fi
+if [[ -n ${SIDE:-} ]]; then side=(--side "$SIDE") closer=(); fi
 mkdir -p "$output/points"
 
 vary() { # FILE NAME [options of vary.py]: a file of other clicks, made once
@@ -89,6 +89,8 @@ fi
 if wanted ten; then # ten clicks an object, as the published protocol draws in ten epochs
   draw "$masks" train-10.json 10 1337
   student ten "$made" "$masks"
+  train ten-closer "$made" "$output/labels-ten/labels.json" 1337 "${closer[@]}"
+  score ten-closer --adapter "$output/nwpu-ten-closer"
   for seed in 1 2 3; do # and clicks drawn anew at evaluation
     redrawn=(); for n in 1 2 3; do draw "$val" "val-$n-$seed.json" "$n" "$seed"; redrawn+=(--points "$made"); done
     fixed=("${vals[@]}") vals=("${redrawn[@]}")
@@ -149,5 +151,5 @@ if wanted recipe; then # what a student learns in one pass: annotated masks, sco
   try soft --lr 5e-4 --batch-size 2 --set loss.soft_edges=true
   try rate --lr 2e-3 --batch-size 2
   try passes --epochs 2
-  try closer --side 1536
+  try closer "${closer[@]}"
 fi

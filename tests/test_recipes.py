@@ -185,7 +185,8 @@ def test_the_script_has_every_row_and_trains_on_masks_for_the_ceiling_alone(resu
     }
     sloppy = ["missing-0.1", "missing-0.3", "shift-5", "shift-10", "edge"]
     few = ["few-0.05", "few-0.2", "one-class", "no-classes"]
-    assert list(runs) == ["1-7", "true", "ten", *sloppy, *few]
+    assert list(runs) == ["1-7", "true", "ten", "ten-closer", *sloppy, *few]
+    assert "1536" in runs["ten-closer"]
     of_masks = [name for name, call in runs.items() if "NWPU_instances" in " ".join(call)]
     assert of_masks == ["true"]
     scored = [call[call.index("--output") + 1] for call in made if call[0] == "evaluate"]
