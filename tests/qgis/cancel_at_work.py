@@ -27,7 +27,7 @@ MARK = "POINTSAM_CANCEL_TEST"
 CASES = {
     "segmentclicked": ("segmenting", 1, "found.gpkg", {}, True),
     "label": ("labelling", 1, "labels.gpkg", {}, True),
-    "adapt": ("adapting", 4, "adapter", {"EPOCHS": 9}, False),  # a pass is two steps, then saved
+    "adapt": ("adapting", 8, "adapter", {"EPOCHS": 9}, False),  # saved after a pass of 3 or 4 steps
 }
 """Stage that is cancelled and when, output, more parameters, and whether the second run goes to its
 end."""

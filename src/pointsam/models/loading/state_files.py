@@ -1,5 +1,6 @@
 """Reading state dicts without running code, and filling a model with one, all faults at once."""
 
+import sys
 import warnings
 from pathlib import Path
 from pickle import UnpicklingError
@@ -57,13 +58,24 @@ def read_tensors(path: Path) -> Any:
 
 
 def save_tensors(content: Any, path: Path) -> None:
-    """Write tensors as torch does: to the same bytes, whatever the file is called meanwhile.
+    """Write tensors as torch does: equal content to equal bytes, under any name.
 
     Raises:
         OSError: the system's own, where torch's writer would say nothing of the reason.
     """
     with path.open("wb") as stream:
-        torch.save(content, stream)
+        torch.save(_with_shared_strings(content), stream)
+
+
+def _with_shared_strings(content: Any) -> Any:
+    """Let equal strings be one object: pickle writes an object once, and equal ones each time."""
+    if type(content) is str:
+        return sys.intern(content)
+    if type(content) is dict:
+        return {_with_shared_strings(k): _with_shared_strings(v) for k, v in content.items()}
+    if type(content) in (list, tuple):
+        return type(content)(_with_shared_strings(value) for value in content)
+    return content
 
 
 def fill(model: nn.Module, state: State, name: str) -> None:
