@@ -1,11 +1,13 @@
 """Adapt: a training in its own process, stopped, gone on with, taken up; then more is found."""
 
 import time
+from threading import Event, current_thread
 
 import pytest
 from tests.server.served import SQUARES, draw_images, make_client, make_session
 
 from pointsam.prediction.predictor import load
+from pointsam.server.adapting import Adapting
 
 SIDE = 128
 
@@ -51,6 +53,27 @@ def test_a_training_is_stopped_goes_on_and_is_taken_up(adapted, tmp_path):
     more = client.post("/api/images/1/more", json={"box": [0, 0, 64, 64], "class": "object"})
     assert more.status_code == 200
     assert all(0 <= offer["likeness"] <= 1.0001 for offer in more.json()["offers"])
+
+
+def test_a_stopped_process_does_not_speak_for_the_one_that_follows(adapted, monkeypatch):
+    follow, resumed, watching = Adapting._follow, Event(), []
+
+    def late(self, process, since):
+        last = follow(self, process, since)
+        if not watching:
+            watching.append(current_thread())
+            resumed.wait(timeout=60)
+        return last
+
+    monkeypatch.setattr(Adapting, "_follow", late)
+    adapted.post("/api/adapt", json={"steps": 2})
+    adapted.post("/api/adapt/stop")
+    assert adapted.post("/api/adapt/resume").json()["phase"] == "training"
+    resumed.set()
+    watching[0].join(timeout=60)
+    assert not watching[0].is_alive()
+    assert adapted.get("/api/status").json()["phase"] != "failed"
+    assert wait(adapted, "done", "failed")["phase"] == "done"
 
 
 def test_without_clicks_there_is_nothing_to_learn_or_to_look_for(client):

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -184,22 +184,25 @@ class Adapting:
         try:
             self._attend(process, folder)
         except Exception as error:
-            self.status = replace(self.status, phase="failed", error=f"the server failed: {error}")
+            with self._guard:
+                if process is self._process:
+                    told = f"the server failed: {error}"
+                    self.status = replace(self.status, phase="failed", error=told)
             raise
 
     def _attend(self, process: "subprocess.Popen[str]", folder: Path) -> None:
         """Read the worker's lines, then use its adapter."""
-        assert process.stderr is not None
         assert process.stdout is not None
         begun, before = time.monotonic(), self.status.seconds
-        last = self._follow(process.stderr, begun - before)
+        last = self._follow(process, begun - before)
         said = process.stdout.read()
         process.wait()
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
         with self._guard:
-            if self.status.phase == "stopped":
+            # After a resume, another process and its thread own the status.
+            if process is not self._process or self.status.phase == "stopped":
                 return
             seconds = before + time.monotonic() - begun
             result = json.loads(said.splitlines()[-1]) if said.strip() else {}
@@ -210,17 +213,18 @@ class Adapting:
             self.status = replace(self.status, phase="masks", seconds=seconds, seconds_left=None)
         self._take_up(folder / "adapter", begun - before)
 
-    def _follow(self, lines: Iterable[str], since: float) -> str:
+    def _follow(self, process: "subprocess.Popen[str]", since: float) -> str:
         """Read progress; give the last line that is not progress."""
+        assert process.stderr is not None
         last = ""
-        for line in lines:
+        for line in process.stderr:
             try:
                 told = json.loads(line)
             except ValueError:
                 last = line.strip() or last
                 continue
             with self._guard:
-                if self.status.phase == "training":
+                if process is self._process and self.status.phase == "training":
                     self.status = _further(self.status, told, time.monotonic() - since)
         return last
 
