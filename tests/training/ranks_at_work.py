@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -27,26 +28,36 @@ BATCH = 3
 STEPS = 5
 
 
-def environment(rank: int, count: int, port: int) -> dict[str, str]:
+PORTS = "TESTS_PORTS"
+"""Variable with the ports of the process groups that one process joins, one after another."""
+
+
+def environment(rank: int, count: int, ports: list[int]) -> dict[str, str]:
     """Give what torchrun would put into a process's environment."""
+    port = ports[0]
     places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_PORT": port}
     threads = {"MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+    threads[PORTS] = " ".join(map(str, ports))
     return {**os.environ, **threads, **{name: str(value) for name, value in places.items()}}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
-def in_processes(arguments: list[str], *, count: int) -> list[subprocess.CompletedProcess[str]]:
+def in_processes(
+    arguments: list[str], *, count: int, groups: int = 1
+) -> list[subprocess.CompletedProcess[str]]:
     """Run Python in some processes that find each other; give what they said and how they ended."""
-    port = free_port()
+    ports = free_ports(groups)
     processes = [
         subprocess.Popen(
             [sys.executable, *arguments],
-            env=environment(rank, count, port),
+            env=environment(rank, count, ports),
             cwd=Path(__file__).parents[2],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

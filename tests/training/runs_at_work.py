@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import torch
+from tests.training.ranks_at_work import PORTS
 
 from pointsam.cli.main import main
 from pointsam.training.step import Trainer
@@ -48,12 +49,17 @@ def run(folder: Path) -> None:
         "monitor.min_share=1",
     )
     changes = [word for value in strict for word in ("--set", value)]
-    codes = [
-        main(command(folder, "collapsed", *changes, "--set", "teacher.min_iou_prediction=1")),
-        main(command(folder, "whole")),
-    ]
+    flooding = [*changes, "--set", "teacher.min_iou_prediction=1"]
+    # The second process may begin a command while the first still closes the group of the one
+    # before: on a port of its own a group can't be taken for that one.
+    ports = iter(os.environ[PORTS].split())
+    codes = []
+    for arguments in (command(folder, "collapsed", *flooding), command(folder, "whole")):
+        os.environ["MASTER_PORT"] = next(ports)
+        codes.append(main(arguments))
     (folder / f"codes-{os.environ['RANK']}").write_text(repr(codes))
     die_in_time()
+    os.environ["MASTER_PORT"] = next(ports)
     sys.exit(main(command(folder, "broken")))
 
 

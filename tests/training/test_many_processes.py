@@ -28,7 +28,8 @@ def ended(tmp_path_factory):
     write_dataset(folder)
     chosen = settings(data={"batch_size": 2}, schedule={"epochs": 1.5})
     write_settings(chosen, folder / "settings.yaml")
-    return folder, in_processes(["-m", "tests.training.runs_at_work", str(folder)], count=2)
+    arguments = ["-m", "tests.training.runs_at_work", str(folder)]
+    return folder, in_processes(arguments, count=2, groups=3)
 
 
 def numbers(folder):
