@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
+from rasterio.enums import Resampling
 
 from pointsam.cli.image_files import readable_images
 from pointsam.cli.main import main
@@ -42,3 +44,33 @@ def test_the_check_and_the_scores_name_them(transparent, tmp_path, small_model, 
     masks = ["--annotations", str(transparent.annotations), "--output", str(tmp_path / "out")]
     assert main(["evaluate", *files, *masks, "--side", "128"]) == 2
     assert "transparent: take it out of points and masks" in capsys.readouterr().err
+
+
+@pytest.fixture
+def paged(drawn):
+    """The first image of the drawn set as a TIFF that holds another picture behind it."""
+    pages = [Image.new("RGB", (96, 80), colour) for colour in ("green", "blue")]
+    pages[0].save(drawn.images / "1.tif", save_all=True, append_images=pages[1:])
+    for which in ("points", "annotations"):
+        drawn.change(lambda c: c["images"][0].update(file_name="1.tif"), which=which)
+    return drawn
+
+
+def test_an_image_of_several_pictures_is_named(paged, capsys):
+    readable_images(read_points(paged.points), paged.images, skip_broken=False)
+    line = f"{paged.images}/1.tif holds 2 pictures, and the first is read: write"
+    assert f"pointsam: note: {line}" in capsys.readouterr().err
+    assert main(["data", "check", "--points", str(paged.points), "--images", str(paged.images)]) == 0
+    assert f"note: {line}" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_overviews_and_masks_are_no_pictures_of_their_own(paged, capsys):
+    path = paged.images / "1.tif"
+    Image.new("RGB", (96, 80), "green").save(path)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as raster:
+        raster.write_mask(np.full((80, 96), 255, dtype=np.uint8))
+        raster.build_overviews([2, 4], Resampling.nearest)
+        assert raster.overviews(1) == [2, 4]
+    readable_images(read_points(paged.points), paged.images, skip_broken=False)
+    assert "pictures" not in capsys.readouterr().err

@@ -8,6 +8,8 @@ from pathlib import Path
 from pointsam.cli.click_files import say
 from pointsam.data.clicks.transparent import without_transparent
 from pointsam.data.dataset import read_image_of
+from pointsam.data.rasters.doubts import doubts_of_pages
+from pointsam.data.rasters.images import image_path
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
 from pointsam.progress import Bar
@@ -25,7 +27,8 @@ def add_skip_broken(parser: argparse._ArgumentGroup) -> None:
 def readable_images(data: Dataset, folder: Path, *, skip_broken: bool) -> Dataset:
     """Keep the images that can be read; a bad one is found here, not after hours of work.
 
-    Clicks on transparent pixels are left out, and named on the error stream.
+    Clicks on transparent pixels are left out, and named on the error stream; so are files of
+    several pictures, of which the first is read.
 
     Args:
         data: records of images in `folder`.
@@ -51,7 +54,7 @@ def readable_images(data: Dataset, folder: Path, *, skip_broken: bool) -> Datase
             unseen += lines
             if seen.instances or not record.instances:
                 kept.append(seen)
-    say(unseen, ())
+    say(unseen, doubts_of_pages([image_path(folder, record.file_name) for record in kept]))
     for line in broken:
         print(f"pointsam: skipped: {line}", file=sys.stderr)
     if broken and not kept:

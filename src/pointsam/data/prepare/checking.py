@@ -16,7 +16,8 @@ from pointsam.data.coco.annotations import read_coco
 from pointsam.data.coco.masks import count_drawn, overlapping, rasterise
 from pointsam.data.dataset import read_image_of
 from pointsam.data.prepare.duplicates import BITS, near_pairs, near_pairs_within, perceptual_hash
-from pointsam.data.rasters.images import list_images
+from pointsam.data.rasters.doubts import doubts_of_pages
+from pointsam.data.rasters.images import image_path, list_images
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.frames import nearest_pixel
@@ -99,12 +100,17 @@ def check_images(data: Dataset, folder: Path, report: Report) -> Iterator[Pictur
     Yields:
         Each image; None for one that is at fault.
     """
+    sound = []
     for record in data.images:
         try:
-            yield read_image_of(record, folder)
+            picture = read_image_of(record, folder)
         except (InputError, FileNotFoundError) as error:
             report.faults.append(str(error))
             yield None
+        else:
+            sound.append(image_path(folder, record.file_name))
+            yield picture
+    report.notes.extend(doubts_of_pages(sound))
     # Not Path.resolve, which ends in an error where a link points to itself.
     named = {realpath(folder / record.file_name) for record in data.images}
     unused = [path.name for path in list_images(folder) if realpath(path) not in named]

@@ -17,7 +17,7 @@ from pointsam.data.rasters.band_values import (
 )
 from pointsam.data.rasters.data_under_clicks import listed
 from pointsam.data.rasters.georeference import pixel_metres, read_georeference
-from pointsam.data.rasters.images import list_images
+from pointsam.data.rasters.images import count_pages, list_images
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import ScenePoints
 from pointsam.errors import InputError
@@ -160,13 +160,24 @@ def doubt_of_ground(name: str, metres: float, trained: float) -> str | None:
 
 def doubt_of_pages(scene: Scene) -> str | None:
     """Say where a file holds several pictures, of which one is read."""
-    pages = len(scene.dataset.subdatasets)
+    return _told_pages(scene.path, len(scene.dataset.subdatasets))
+
+
+def doubts_of_pages(paths: Sequence[Path]) -> list[str]:
+    """Say which images hold several pictures, of which one is read; one line for all."""
+    lines = [line for path in paths if (line := _told_pages(path, count_pages(path)))]
+    if len(lines) < 2:
+        return lines
+    return [f"{len(lines)} of {len(paths)} images hold several pictures; {lines[0]}"]
+
+
+def _told_pages(path: Path, pages: int) -> str | None:
     if pages < 2:
         return None
-    return (
-        f"{scene.path} holds {pages} pictures, and the first is read: write the one that is meant "
-        f"to a file of its own, with gdal_translate GTIFF_DIR:2:{scene.path} OUT.tif for the second"
-    )
+    told = f"{path} holds {pages} pictures, and the first is read: write the one that is meant to "
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return f"{told}a file of its own"
+    return f"{told}a file of its own, with gdal_translate GTIFF_DIR:2:{path} OUT.tif for the second"
 
 
 def doubts_of_scene(scene: Scene, *, trained: bool, points: ScenePoints | None = None) -> list[str]:
