@@ -60,7 +60,9 @@ def test_an_image_of_several_pictures_is_named(paged, capsys):
     readable_images(read_points(paged.points), paged.images, skip_broken=False)
     line = f"{paged.images}/1.tif holds 2 pictures, and the first is read: write"
     assert f"pointsam: note: {line}" in capsys.readouterr().err
-    assert main(["data", "check", "--points", str(paged.points), "--images", str(paged.images)]) == 0
+    assert (
+        main(["data", "check", "--points", str(paged.points), "--images", str(paged.images)]) == 0
+    )
     assert f"note: {line}" in capsys.readouterr().out
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -112,6 +113,27 @@ def test_resuming_does_what_failed_and_no_more(capsys):
     assert "is of a run with another window" in capsys.readouterr().err
     assert main([*COMMAND.split(), "--output", "out", "--resume", "--negative", "hall"]) == 2
     assert "is of a run with another clicks" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("scenes", "small_model")
+def test_a_scene_that_changed_after_it_was_done_is_refused_by_name(capsys):
+    again = [*COMMAND.split(), "--output", "out", "--resume"]
+    main(again[:-1])
+    # A copy is the same scene; one without clicks has nothing to lose.
+    shutil.copy("s1.tif", "copy.tif")
+    Path("copy.tif").replace("s1.tif")
+    os.utime("s2.tif")
+    assert main(again) == 1
+    with rasterio.open("s0.tif", "r+") as raster:
+        raster.write(255 - raster.read())
+    capsys.readouterr()
+    assert main(again) == 2
+    assert "s0.tif changed after being segmented: remove out/s0 to" in capsys.readouterr().err
+    before = Path("out/s0/instances.tif").read_bytes()
+    shutil.rmtree("out/s0")
+    assert main(again) == 1
+    assert states("out")["s0.tif"] == "done"
+    assert Path("out/s0/instances.tif").read_bytes() != before
 
 
 @pytest.mark.usefixtures("scenes", "small_model")

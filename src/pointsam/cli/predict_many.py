@@ -12,11 +12,14 @@ from pointsam.cli.arguments import ModelChoice, chosen_device, refuse_options
 from pointsam.cli.predict_scene import finish, planned
 from pointsam.cli.scene_options import Prompt, SceneChoice
 from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.rasters.opening import raster_stamp
+from pointsam.data.rasters.scene_points import NoPromptError
 from pointsam.errors import InputError
 from pointsam.files import sha256_of
 from pointsam.prediction.automatic import AutomaticSettings
 from pointsam.prediction.many.manifest import MANIFEST_NAME, Manifest, Row
 from pointsam.prediction.many.ray_engine import BATCH, RayCluster, run_on_ray
+from pointsam.prediction.many.resuming import unfinished
 from pointsam.prediction.many.scene_list import ListedScene, read_scene_list
 from pointsam.prediction.many.work import Outcome, Segment, Unit, Work, run_here
 from pointsam.prediction.predictor import Predictor
@@ -134,6 +137,14 @@ class Segmenting:
     def __call__(self, unit: Unit) -> Outcome:
         """Do some windows of a scene, or all of them and its outputs."""
         output = self.each.output / unit.scene.folder
+        # Before anything is read: a file that changes meanwhile has another stamp then.
+        stamp = raster_stamp(unit.scene.path)
+        try:
+            return replace(self._segment(unit, output), stamp=stamp)
+        except NoPromptError:
+            return Outcome("no clicks", stamp=stamp)
+
+    def _segment(self, unit: Unit, output: Path) -> Outcome:
         asked = replace(self.each, image=unit.scene.path, output=output)
         with planned(asked, self.model, lambda: self.predictor) as plan:
             note = _left_out(asked.prompt)
@@ -151,7 +162,8 @@ class Segmenting:
             if not whole:
                 return Outcome("part", windows=windows)
             found = finish(plan.run, asked, self.model)
-        return Outcome("done", windows, found.objects, found.empty, note)
+            content = plan.run.manifest["scene"]["content"]
+        return Outcome("done", windows, found.objects, found.empty, note, content=content)
 
 
 def _left_out(prompt: Prompt) -> str:
@@ -174,9 +186,8 @@ def predict_many(asked: ManyChoice, choice: ModelChoice) -> int:
     scenes = read_scene_list(asked.source)
     output = asked.each.output
     manifest = Manifest(output, _settings(asked, choice), resume=asked.each.resume)
-    known = manifest.rows
-    todo = [one for one in scenes if not _finished(known.get(str(one.path)))]
     try:
+        todo = list(unfinished(scenes, manifest, output))
         _do(asked, choice, todo, manifest, total=len(scenes))
     except InputError:
         manifest.give_up()
@@ -214,10 +225,6 @@ def _rows(asked: ManyChoice, choice: ModelChoice, todo: list[ListedScene]) -> It
     threads = replace(choice, threads=asked.cluster.cpus)
     opening = Opening(asked.each, threads, any_device=asked.any_device)
     return run_on_ray(Work.of(todo, max_windows=asked.batch), opening, asked.cluster)
-
-
-def _finished(row: Row | None) -> bool:
-    return row is not None and row.state != "failed"
 
 
 def _settings(asked: ManyChoice, choice: ModelChoice) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+from PIL.TiffImagePlugin import TiffImageFile
 from rasterio.windows import Window
 
 from pointsam.data.rasters.band_values import (
@@ -17,10 +18,11 @@ from pointsam.data.rasters.band_values import (
 )
 from pointsam.data.rasters.data_under_clicks import listed
 from pointsam.data.rasters.georeference import pixel_metres, read_georeference
-from pointsam.data.rasters.images import count_pages, list_images
+from pointsam.data.rasters.images import list_images, opened
+from pointsam.data.rasters.opening import open_raster
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import ScenePoints
-from pointsam.errors import InputError
+from pointsam.errors import DAMAGED, InputError
 
 _SIDE = 64
 """Of a window that is looked at, in pixels; in a corner at most an eighth of the scene."""
@@ -165,10 +167,22 @@ def doubt_of_pages(scene: Scene) -> str | None:
 
 def doubts_of_pages(paths: Sequence[Path]) -> list[str]:
     """Say which images hold several pictures, of which one is read; one line for all."""
-    lines = [line for path in paths if (line := _told_pages(path, count_pages(path)))]
+    lines = [line for path in paths if (line := _told_pages(path, _count_pages(path)))]
     if len(lines) < 2:
         return lines
     return [f"{len(lines)} of {len(paths)} images hold several pictures; {lines[0]}"]
+
+
+def _count_pages(path: Path) -> int:
+    """Count the pictures of an image file; overviews and masks of a TIFF are none of their own."""
+    try:
+        with opened(path) as image:
+            if not isinstance(image, TiffImageFile):
+                return int(getattr(image, "n_frames", 1))
+        with open_raster(path) as raster:
+            return max(1, len(raster.subdatasets))
+    except (InputError, *DAMAGED):
+        return 1
 
 
 def _told_pages(path: Path, pages: int) -> str | None:

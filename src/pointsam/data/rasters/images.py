@@ -110,18 +110,6 @@ def is_image(path: Path) -> bool:
     return raster_kind(path, head_of(path)) is not None
 
 
-def count_pages(path: Path) -> int:
-    """Count the pictures of an image file; overviews and masks of a TIFF are none of their own."""
-    try:
-        with opened(path) as image:
-            if not isinstance(image, TiffImageFile):
-                return int(getattr(image, "n_frames", 1))
-        with open_raster(path) as raster:
-            return max(1, len(raster.subdatasets))
-    except (InputError, *DAMAGED):
-        return 1
-
-
 def orientation(path: Path) -> int:
     """Give the orientation that EXIF states, 1 to 8; 1, upright, where none is known.
 

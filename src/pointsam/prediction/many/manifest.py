@@ -42,6 +42,10 @@ class Row:
     note: str
     """What was left out of its clicks."""
     error: str
+    content: str = ""
+    """Hash of the scene's content when it was segmented; empty where nothing was."""
+    stamp: str = ""
+    """Name of the scene by size and time of its files."""
 
 
 COLUMNS = [field.name for field in fields(Row)]
@@ -126,11 +130,12 @@ def _read(path: Path) -> list[Row]:
 
 
 def _row(cells: dict[str | Any, str | Any]) -> Row:
+    cells = {"content": "", "stamp": "", **cells}  # Older manifests have neither.
     if set(cells) != set(COLUMNS):
         raise ValueError("no line of a manifest")
     text = {name: str(cells[name]).removeprefix("'") for name in COLUMNS}
     state = next((state for state in get_args(State) if state == text["state"]), None)
-    if state is None or cells["error"] is None:
+    if state is None or None in cells.values():
         raise ValueError("no state of a scene")
     return Row(
         scene=text["scene"],
@@ -143,4 +148,6 @@ def _row(cells: dict[str | Any, str | Any]) -> Row:
         tries=int(text["tries"]),
         note=text["note"],
         error=text["error"],
+        content=text["content"],
+        stamp=text["stamp"],
     )

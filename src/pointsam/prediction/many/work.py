@@ -47,6 +47,9 @@ class Outcome:
     empty: int = 0
     note: str = ""
     error: str = ""
+    content: str = ""
+    """Hash of the scene that was segmented."""
+    stamp: str = ""
     seconds: float = 0.0
 
 
@@ -152,6 +155,8 @@ class Work:
             tries=known.tries,
             note=outcome.note,
             error=outcome.error,
+            content=outcome.content,
+            stamp=outcome.stamp,
         )
 
 
