@@ -1,5 +1,7 @@
 """Masks as crops: cut, kept, measured, and written for COCO."""
 
+from unittest.mock import patch
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,3 +60,11 @@ def test_a_point_is_held_by_the_pixel_it_lies_in():
     assert crop.holds((5.4, 6.6))
     assert not crop.holds((5.6, 7.0))
     assert rasterise(crop.image_rle((10, 10)), (10, 10)).nonzero() == (7, 5)
+
+
+def test_a_mask_is_packed_once_however_often_its_image_is_saved():
+    crop = MaskCrop.cut(np.ones((4, 4), dtype=bool), x=3, y=5)
+    with patch("pointsam.server.crops.to_rle", side_effect=to_rle) as packed:
+        first, second = crop.plain(), crop.plain()
+    assert first == second == {"x": 3, "y": 5, **to_rle(crop.pixels)}
+    assert packed.call_count == 1

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from jaxtyping import Bool
 from torch import Tensor
@@ -44,7 +45,8 @@ class _First:
     """An object's mask without the points of its rivals."""
 
     points: tuple[Point, ...]
-    mask: Bool[Tensor, "rows cols"]
+    mask: Bool[np.ndarray, "rows cols"]
+    area: int
     rivals: set[int] = field(default_factory=set)
     decoded: Row | None = None
     """Points that its present mask was decoded from."""
@@ -124,11 +126,11 @@ class WindowMasks:
             return {}
         prompts = view.prompts([one.points for one in new])
         decoded = segment(self._engine.model, view.embedding, prompts)
-        masks = threshold(decoded.low_res_logits).cpu()
+        masks = threshold(decoded.low_res_logits).cpu().numpy()
         for one, mask in zip(new, masks, strict=True):
-            first = _First(one.points, mask)
+            first = _First(one.points, mask, int(np.count_nonzero(mask)))
             for number, other in known.items():
-                if _iou(mask, other.mask) > self._rule.iou_threshold:
+                if _iou(first, other) > self._rule.iou_threshold:
                     first.rivals.add(number)
                     other.rivals.add(one.id)
             known[one.id] = first
@@ -180,8 +182,10 @@ def _rival_matrix(
     return rivals
 
 
-def _iou(one: Bool[Tensor, "rows cols"], other: Bool[Tensor, "rows cols"]) -> float:
-    return float(iou_of_areas((one & other).sum(), one.sum(), other.sum()))
+def _iou(one: _First, other: _First) -> float:
+    # Counted by numpy: a sum of so few pixels by torch waits for its threads.
+    both = np.count_nonzero(one.mask & other.mask)
+    return float(iou_of_areas(*torch.tensor([both, one.area, other.area])))
 
 
 def _row(prompts: Prompts, index: int) -> Row:

@@ -15,6 +15,7 @@ from pointsam.server.engine import Engine
 from pointsam.server.pictures import Picture, Pixels
 from pointsam.server.project import Changed, Project
 from pointsam.server.queue import BusyError, FairQueue
+from pointsam.server.sloppy import SlipFinder
 
 T = TypeVar("T")
 
@@ -31,6 +32,7 @@ class Session:
         self.pixels = Pixels()
         self.engine = Engine(predictor, self.pixels, precision=predictor.precision)
         self.masks = WindowMasks(self.engine)
+        self.slips = {number: SlipFinder() for number in project.pictures}
         self.model_name = model_name
         self.adapter: Path | None = None
         self.clicks = FairQueue("clicks")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
+import shapely
 
 from pointsam.prompts import POSITIVE
 from pointsam.server.clicked import ClickedObject
@@ -28,38 +29,54 @@ class Slip:
     text: str
 
 
-def find_sloppy(objects: Iterable[ClickedObject]) -> list[Slip]:
-    """List two clicks on one object, clicks in another object's mask, and odd sizes."""
-    made = [one for one in objects if one.mask is not None]
-    return [*_meeting(made), *_odd_sizes(made)]
+class SlipFinder:
+    """Looks for slips in one image, click after click.
+
+    Two objects that stayed as they were are not compared again: a click in an image with a
+    hundred objects costs a hundred comparisons at most, not all five thousand.
+    """
+
+    def __init__(self) -> None:
+        self._compared: dict[tuple[ClickedObject, ClickedObject], tuple[Slip, ...]] = {}
+
+    def find(self, objects: Iterable[ClickedObject]) -> list[Slip]:
+        """List two clicks on one object, clicks in another object's mask, and odd sizes."""
+        made = [one for one in objects if one.mask is not None]
+        # Replaced at once, never changed: several threads may ask.
+        known = self._compared
+        compared = {pair: known[pair] if pair in known else _meeting(*pair) for pair in _near(made)}
+        self._compared = compared
+        return [*(slip for slips in compared.values() for slip in slips), *_odd_sizes(made)]
 
 
-def _meeting(objects: list[ClickedObject]) -> list[Slip]:
-    found = []
-    for one, other in _near(objects):
-        assert one.mask is not None
-        assert other.mask is not None
-        if not one.mask.shared(other.mask):
-            continue
-        if one.mask.iou(other.mask) > SAME:
-            text = f"objects {one.id} and {other.id} have one mask: two clicks on one object?"
-            found.append(Slip("same", (one.id, other.id), text))
-            continue
-        for holder, held in ((one, other), (other, one)):
-            if _holds_a_click(holder, held):
-                text = f"the mask of object {holder.id} holds a click of object {held.id}."
-                found.append(Slip("holds", (holder.id, held.id), text))
-    return found
+def _meeting(one: ClickedObject, other: ClickedObject) -> tuple[Slip, ...]:
+    assert one.mask is not None
+    assert other.mask is not None
+    both = one.mask.shared(other.mask)
+    if not both:
+        return ()
+    if both > SAME * (one.mask.area + other.mask.area - both):
+        text = f"objects {one.id} and {other.id} have one mask: two clicks on one object?"
+        return (Slip("same", (one.id, other.id), text),)
+    return tuple(
+        Slip(
+            "holds",
+            (holder.id, held.id),
+            f"the mask of object {holder.id} holds a click of object {held.id}.",
+        )
+        for holder, held in ((one, other), (other, one))
+        if _holds_a_click(holder, held)
+    )
 
 
 def _near(objects: list[ClickedObject]) -> Iterable[tuple[ClickedObject, ClickedObject]]:
-    """Give the pairs whose masks' boxes overlap, by a tree and not by all pairs."""
+    """Give the pairs whose masks' boxes meet, by a tree and not by all pairs."""
     boxes = np.array([one.mask.box for one in objects if one.mask is not None]).reshape(-1, 4)
-    for index, (x0, y0, x1, y1) in enumerate(boxes):
-        later = boxes[index + 1 :]
-        meets = (later[:, 0] < x1) & (later[:, 2] > x0) & (later[:, 1] < y1) & (later[:, 3] > y0)
-        for other in np.flatnonzero(meets).tolist():
-            yield objects[index], objects[index + 1 + other]
+    shapes = shapely.box(*boxes.T)
+    ones, others = shapely.STRtree(shapes).query(shapes)
+    earlier = ones < others
+    for one, other in sorted(zip(ones[earlier].tolist(), others[earlier].tolist(), strict=True)):
+        yield objects[one], objects[other]
 
 
 def _holds_a_click(holder: ClickedObject, held: ClickedObject) -> bool:

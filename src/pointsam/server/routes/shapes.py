@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from pointsam.server.clicked import MAX_POINTS, ClickedObject
 from pointsam.server.project import Changed
 from pointsam.server.session import Session
-from pointsam.server.sloppy import find_sloppy
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 ClickForm = Annotated[list[Number], Field(min_length=3, max_length=3)]
@@ -89,5 +88,5 @@ def plain_change(session: Session, number: int, changed: Changed) -> dict[str, A
 
 def plain_warnings(session: Session, number: int) -> list[dict[str, Any]]:
     """Give the clicks of an image that look like mistakes."""
-    found = find_sloppy(session.project.states[number].objects.values())
+    found = session.slips[number].find(session.project.states[number].objects.values())
     return [{"kind": w.kind, "objects": list(w.objects), "text": w.text} for w in found]
