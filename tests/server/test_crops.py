@@ -68,3 +68,19 @@ def test_a_mask_is_packed_once_however_often_its_image_is_saved():
         first, second = crop.plain(), crop.plain()
     assert first == second == {"x": 3, "y": 5, **to_rle(crop.pixels)}
     assert packed.call_count == 1
+
+
+@given(mask=MASKS, other=MASKS, x=st.integers(-3, 9), y=st.integers(-3, 9))
+def test_packed_masks_hold_and_share_the_pixels_they_were_cut_from(mask, other, x, y):
+    one, two = MaskCrop.cut(mask), MaskCrop.cut(other, x=x, y=y)
+    drawn = np.zeros((2, 24, 24), dtype=bool)
+    drawn[0, 3 : 3 + mask.shape[0], 3 : 3 + mask.shape[1]] = mask
+    drawn[1, 3 + y : 3 + y + other.shape[0], 3 + x : 3 + x + other.shape[1]] = other
+    assert one.shared(two) == two.shared(one) == (drawn[0] & drawn[1]).sum()
+    held = [[two.holds((i, j)) for i in range(-3, 21)] for j in range(-3, 21)]
+    assert (np.array(held) == drawn[1]).all()
+
+
+def test_a_large_mask_takes_a_bit_a_pixel():
+    mask = MaskCrop.cut(np.ones((1024, 1024), dtype=bool))
+    assert sum(v.nbytes for v in vars(mask).values() if isinstance(v, np.ndarray)) == 2**20 // 8

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import shapely
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 from pycocotools import mask as coco_mask
 from rasterio import features
 
@@ -16,23 +16,38 @@ from pointsam.frames import nearest_index
 
 @dataclass(frozen=True, eq=False)
 class MaskCrop:
-    """The smallest part of an image that holds every pixel of a mask."""
+    """The smallest part of an image that holds every pixel of a mask, eight pixels a byte.
+
+    A server holds the masks of all images: a byte a pixel would be a megabyte a large object.
+    """
 
     x: int
     y: int
     """Column and row of its first pixel in the image."""
-    pixels: Bool[np.ndarray, "height width"]
-    """May be empty: ``(0, 0)``."""
+    size: tuple[int, int]
+    """Height and width; may be ``(0, 0)``."""
+    _bits: UInt8[np.ndarray, "height _"]
+
+    @classmethod
+    def of(cls, pixels: Bool[np.ndarray, "height width"], *, x: int, y: int) -> "MaskCrop":
+        """Keep a mask that is cut already; its first pixel is at ``(x, y)`` of the image."""
+        height, width = pixels.shape
+        return cls(x, y, (height, width), np.packbits(pixels, axis=1))
+
+    @property
+    def pixels(self) -> Bool[np.ndarray, "height width"]:
+        """The part of the mask, anew at each call."""
+        return self._rows(0, self.size[0])
 
     @classmethod
     def cut(cls, mask: Bool[np.ndarray, "height width"], *, x: int = 0, y: int = 0) -> "MaskCrop":
         """Cut a mask out of a window whose first pixel is at ``(x, y)`` of the image."""
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not len(rows):
-            return cls(x, y, np.zeros((0, 0), dtype=bool))
+            return cls.of(np.zeros((0, 0), dtype=bool), x=x, y=y)
         top, bottom = int(rows[0]), int(rows[-1]) + 1
         left, right = int(columns[0]), int(columns[-1]) + 1
-        return cls(x + left, y + top, mask[top:bottom, left:right].copy())
+        return cls.of(mask[top:bottom, left:right], x=x + left, y=y + top)
 
     @classmethod
     def from_plain(cls, form: dict[str, Any]) -> "MaskCrop":
@@ -43,9 +58,9 @@ class MaskCrop:
         """
         height, width = (int(side) for side in form["size"])
         if not height or not width:
-            return cls(int(form["x"]), int(form["y"]), np.zeros((0, 0), dtype=bool))
+            return cls.of(np.zeros((0, 0), dtype=bool), x=int(form["x"]), y=int(form["y"]))
         pixels = rasterise({"size": [height, width], "counts": form["counts"]}, (height, width))
-        return cls(int(form["x"]), int(form["y"]), pixels)
+        return cls.of(pixels, x=int(form["x"]), y=int(form["y"]))
 
     @cached_property
     def area(self) -> int:
@@ -55,7 +70,7 @@ class MaskCrop:
     @property
     def box(self) -> tuple[int, int, int, int]:
         """``(x0, y0, x1, y1)`` in pixel edges of the image."""
-        height, width = self.pixels.shape
+        height, width = self.size
         return self.x, self.y, self.x + width, self.y + height
 
     def plain(self) -> dict[str, Any]:
@@ -65,8 +80,10 @@ class MaskCrop:
     def holds(self, point: tuple[float, float]) -> bool:
         """Say whether the pixel under a point ``(x, y)`` of the image frame is in the mask."""
         column, row = nearest_index(point[0]) - self.x, nearest_index(point[1]) - self.y
-        height, width = self.pixels.shape
-        return 0 <= row < height and 0 <= column < width and bool(self.pixels[row, column])
+        height, width = self.size
+        if not (0 <= row < height and 0 <= column < width):
+            return False
+        return bool(self._bits[row, column // 8] >> (7 - column % 8) & 1)
 
     def shared(self, other: "MaskCrop") -> int:
         """Count the pixels that are in both masks."""
@@ -74,8 +91,8 @@ class MaskCrop:
         x1, y1 = min(self.box[2], other.box[2]), min(self.box[3], other.box[3])
         if x0 >= x1 or y0 >= y1:
             return 0
-        mine = self.pixels[y0 - self.y : y1 - self.y, x0 - self.x : x1 - self.x]
-        theirs = other.pixels[y0 - other.y : y1 - other.y, x0 - other.x : x1 - other.x]
+        mine = self._rows(y0 - self.y, y1 - self.y)[:, x0 - self.x : x1 - self.x]
+        theirs = other._rows(y0 - other.y, y1 - other.y)[:, x0 - other.x : x1 - other.x]
         return int(np.count_nonzero(mine & theirs))
 
     def iou(self, other: "MaskCrop") -> float:
@@ -87,7 +104,8 @@ class MaskCrop:
         """Give its outline along pixel edges; the image's first pixel spans 0 to 1."""
         if not self.area:
             return shapely.MultiPolygon()
-        found = features.shapes(self.pixels.astype(np.uint8), mask=self.pixels, connectivity=4)
+        pixels = self.pixels
+        found = features.shapes(pixels.astype(np.uint8), mask=pixels, connectivity=4)
         parts = [shapely.Polygon(s["coordinates"][0], s["coordinates"][1:]) for s, _ in found]
         moved: shapely.MultiPolygon = shapely.transform(
             shapely.MultiPolygon(parts), lambda corners: corners + np.array([self.x, self.y])
@@ -124,9 +142,12 @@ class MaskCrop:
         # An image is saved whole at every click: the masks that stay are not packed again.
         return to_rle(self.pixels)
 
+    def _rows(self, top: int, bottom: int) -> Bool[np.ndarray, "rows width"]:
+        return np.unpackbits(self._bits[top:bottom], axis=1, count=self.size[1]).view(bool)
+
     def _runs(self, height: int) -> list[tuple[int, int]]:
         """List starts and lengths of the mask's runs, counted down the image's columns."""
-        padded = np.zeros((self.pixels.shape[0] + 2, self.pixels.shape[1]), dtype=np.int8)
+        padded = np.zeros((self.size[0] + 2, self.size[1]), dtype=np.int8)
         padded[1:-1] = self.pixels
         step = np.diff(padded, axis=0)
         columns, starts = np.nonzero(step.T == 1)
