@@ -21,12 +21,14 @@ MODULE = "const load = (name) => import(new URL(`page/${name}.js`, location.href
 WATCH = f"""async () => {{
   {MODULE}
   const {{ listen, state }} = await load("state");
-  let released = 0, shown = state.objects.size;
+  let released = 0, image = state.image, shown = state.objects.size;
   window.drawn = [];
   window.addEventListener("pointerup", (event) => {{ released = event.timeStamp; }}, true);
   listen(() => {{
-    if (state.objects.size === shown) return;
+    const made = state.image === image && state.objects.size !== shown;
+    image = state.image;
     shown = state.objects.size;
+    if (!made) return;
     const since = released;
     requestAnimationFrame(() => {{
       const channel = new MessageChannel();
