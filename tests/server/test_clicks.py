@@ -183,3 +183,13 @@ def test_a_large_picture_is_seen_in_windows_that_may_reach_over_its_border(tmp_p
             xs, ys = made["rings"][0][::2], made["rings"][0][1::2]
             assert (min(xs), max(xs), min(ys), max(ys)) == (x, x + 16, y, y + 16)
     session.close()
+
+
+def test_many_slips_are_counted_and_the_first_told(client):
+    for number in range(8):
+        answer = click(client, 1, 1, points=[[10 + number, 12, 1]]).json()
+    # Eight clicks on one square: each pair has one mask.
+    assert answer["warning_count"] == 28
+    assert [slip["kind"] for slip in answer["warnings"]] == ["same"] * 20
+    again = client.get("/api/images/1").json()
+    assert (again["warnings"], again["warning_count"]) == (answer["warnings"], 28)

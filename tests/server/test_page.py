@@ -154,6 +154,7 @@ def test_classes_warnings_and_the_list(page, session):
     assert [one.category for one in objects(session)] == ["ship", "ship"]
     page.locator("#warnings button").first.wait_for()
     assert "two clicks on one object" in page.locator("#warnings").inner_text()
+    assert page.locator("#warnings-title").inner_text() == "Look again"
     page.locator("#viewer").focus()
     page.keyboard.press("1")  # for the next object: the last one was made, not picked
     rest(page)

@@ -7,7 +7,12 @@ import { state, update } from "./state.js";
 import { busy, explain, tell } from "./telling.js";
 import { middle, onImage, openImage, viewer } from "./viewer.js";
 
-const objectsOf = (image) => new Map(image.objects.map((one) => [one.id, one]));
+const contentOf = (image) => ({
+  image,
+  objects: new Map(image.objects.map((one) => [one.id, one])),
+  warnings: image.warnings,
+  warningCount: image.warning_count,
+});
 
 export async function openNumber(number) {
   const entry = state.project.images[number - 1];
@@ -16,7 +21,7 @@ export async function openNumber(number) {
   try {
     const image = await get(`api/images/${number}`);
     await openImage(image);
-    update({ image, objects: objectsOf(image), warnings: image.warnings, chosen: null, offer: null });
+    update({ ...contentOf(image), chosen: null, offer: null });
     history.replaceState(null, "", `#${number}`);
     showImages();
     await look();
@@ -37,7 +42,7 @@ export async function reopenIfChanged(revision) {
   const image = await get(`api/images/${state.image.number}`);
   if (image.number !== state.image.number || image.revision <= state.image.revision) return;
   tell("Another tab changed this image; its clicks are shown.");
-  update({ image, objects: objectsOf(image), warnings: image.warnings });
+  update(contentOf(image));
 }
 
 // Says where one looks, so that the model has seen it before the first click.

@@ -66,7 +66,10 @@ function showObjects() {
 
 function showWarnings() {
   element("warnings-title").hidden = !state.warnings.length;
-  fill(element("warnings"), () => state.warnings.slice(0, 20).map((warning, index) => {
+  const more = state.warningCount > state.warnings.length;
+  element("warnings-title").textContent = more
+    ? `Look again (${state.warnings.length} of ${state.warningCount} shown)` : "Look again";
+  fill(element("warnings"), () => state.warnings.map((warning, index) => {
     const button = made("button", { type: "button", textContent: `⚠ ${warning.text}` });
     button.dataset.id = `warning ${index}`;
     button.addEventListener("click", () => choose(warning.objects[0], { show: true }));

@@ -4,7 +4,8 @@ export const state = {
   project: null,
   image: null, // the open image: size, levels, revision
   objects: new Map(), // by id
-  warnings: [],
+  warnings: [], // the first slips of the image
+  warningCount: 0, // all of them
   chosen: null, // id of the chosen object: the last made, or one that was picked
   picked: false, // whether it was picked by hand: only then a class is for it, not for the next
   category: "object",
@@ -34,7 +35,7 @@ export function takeIn(change) {
   if (state.chosen !== null && !state.objects.has(state.chosen)) state.chosen = null;
   state.image.revision = change.revision;
   state.project.counts = change.counts;
-  update({ warnings: change.warnings });
+  update({ warnings: change.warnings, warningCount: change.warning_count });
 }
 
 // Eight hues that stay apart for colour-blind eyes (Okabe and Ito); a number says the class too.

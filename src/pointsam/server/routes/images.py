@@ -88,7 +88,7 @@ async def image(request: Request, number: int) -> dict[str, Any]:
             "on_map": picture.georeference is not None,
             "revision": state.revision,
             "objects": [plain_object(one) for one in state.objects.values()],
-            "warnings": plain_warnings(session, number),
+            **plain_warnings(session, number),
             "counts": session.project.counts(),
         }
     )

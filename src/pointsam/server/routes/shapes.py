@@ -11,6 +11,8 @@ from pointsam.server.session import Session
 Number = Annotated[float, Field(allow_inf_nan=False)]
 ClickForm = Annotated[list[Number], Field(min_length=3, max_length=3)]
 Clicks = Annotated[list[ClickForm], Field(min_length=1, max_length=MAX_POINTS)]
+MAX_WARNINGS = 20
+"""Most slips of an image that an answer tells; it tells the number of all."""
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 
 
@@ -81,12 +83,15 @@ def plain_change(session: Session, number: int, changed: Changed) -> dict[str, A
         "objects": [plain_object(one) for one in changed.values() if one is not None],
         "gone": [key for key, one in changed.items() if one is None],
         "revision": state.revision,
-        "warnings": plain_warnings(session, number),
+        **plain_warnings(session, number),
         "counts": session.project.counts(),
     }
 
 
-def plain_warnings(session: Session, number: int) -> list[dict[str, Any]]:
-    """Give the clicks of an image that look like mistakes."""
+def plain_warnings(session: Session, number: int) -> dict[str, Any]:
+    """Give the first clicks of an image that look like mistakes, and the number of all."""
     found = session.slips[number].find(session.project.states[number].objects.values())
-    return [{"kind": w.kind, "objects": list(w.objects), "text": w.text} for w in found]
+    first = [
+        {"kind": w.kind, "objects": list(w.objects), "text": w.text} for w in found[:MAX_WARNINGS]
+    ]
+    return {"warnings": first, "warning_count": len(found)}
