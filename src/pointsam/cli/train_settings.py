@@ -48,9 +48,9 @@ def add_settings(settings: "argparse._ArgumentGroup") -> None:
         "--adapt",
         nargs="+",
         choices=LAYER_KINDS,
-        help="layers that LoRA changes: in the encoder the queries and values, all of attention, or "
-        "the MLPs; the mask decoder (if not given, --regime labels changes attention, MLPs and "
-        "decoder, the others queries and values)",
+        help="layers that LoRA changes: in the encoder the queries and values, all of attention, "
+        "or the MLPs; the mask decoder (if not given, --regime labels changes attention, MLPs "
+        "and decoder, the others queries and values)",
     )
     settings.add_argument("--rank", type=int, help="LoRA rank of each adapted layer")
     settings.add_argument("--first-block", type=int, help="first adapted block of the encoder")
