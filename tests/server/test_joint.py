@@ -1,15 +1,19 @@
 """Masks that follow clicks one by one are those of all objects decoded at once."""
 
+from unittest.mock import patch
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.models.tiny_models import small_segmenter
+from tests.prediction.colour_model import ColourModel
 from tests.server.served import draw_images
 
 from pointsam.data.rasters.windows import Window
 from pointsam.masks import masks_in_image
 from pointsam.models.calibration import decode_jointly
 from pointsam.prediction.predictor import Predictor
+from pointsam.server import calibrated
 from pointsam.server.calibrated import JOINT, WindowMasks
 from pointsam.server.clicked import ClickedObject
 from pointsam.server.engine import Engine
@@ -51,3 +55,17 @@ def test_any_order_of_clicks_gives_what_joint_decoding_gives(data, tmp_path_fact
     assert {k for k, m in masks.items() if m.calibrated} == {
         k for k, r in zip(objects, expected.rivals, strict=True) if r.any()
     }
+
+
+def test_clients_on_many_images_decode_no_object_twice(tmp_path):
+    pictures = find_pictures(draw_images(tmp_path / "Images", count=10))
+    engine = Engine(Predictor(ColourModel()), Pixels())
+    follower = WindowMasks(engine)
+    objects = {picture.number: [] for picture in pictures}
+    with patch.object(calibrated, "segment", side_effect=calibrated.segment) as decoded:
+        for turn in range(3):
+            for picture in pictures:
+                one = ClickedObject(turn, "object", ((9.0 + turn, 12.0, 1),))
+                objects[picture.number].append(one)
+                follower.update(picture, WHOLE, objects[picture.number], joint=False)
+    assert [len(call.args[2]) for call in decoded.call_args_list] == [1] * 30

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from pointsam.data.rasters.windows import Window
@@ -17,11 +17,11 @@ from pointsam.models.segment import segment
 from pointsam.prompts import PADDING, Prompts, calibrate_negatives
 from pointsam.server.clicked import ClickedObject
 from pointsam.server.crops import MaskCrop
-from pointsam.server.engine import Engine, View
+from pointsam.server.engine import MAX_EMBEDDINGS, Engine, View
 from pointsam.server.pictures import Picture
 
-MAX_WINDOWS = 8
-"""Windows whose first masks are kept."""
+MAX_WINDOWS = MAX_EMBEDDINGS
+"""Windows whose first masks are kept: a click in another one decodes all of its objects again."""
 
 Row = tuple[tuple[float, float, int], ...]
 """Points and labels that an object's mask was decoded from, in the model frame."""
@@ -45,7 +45,8 @@ class _First:
     """An object's mask without the points of its rivals."""
 
     points: tuple[Point, ...]
-    mask: Bool[np.ndarray, "rows cols"]
+    bits: UInt8[np.ndarray, " bytes"]
+    """Its low-res mask, eight pixels a byte."""
     area: int
     rivals: set[int] = field(default_factory=set)
     decoded: Row | None = None
@@ -128,7 +129,7 @@ class WindowMasks:
         decoded = segment(self._engine.model, view.embedding, prompts)
         masks = threshold(decoded.low_res_logits).cpu().numpy()
         for one, mask in zip(new, masks, strict=True):
-            first = _First(one.points, mask, int(np.count_nonzero(mask)))
+            first = _First(one.points, np.packbits(mask), int(np.count_nonzero(mask)))
             for number, other in known.items():
                 if _iou(first, other) > self._rule.iou_threshold:
                     first.rivals.add(number)
@@ -184,7 +185,7 @@ def _rival_matrix(
 
 def _iou(one: _First, other: _First) -> float:
     # Counted by numpy: a sum of so few pixels by torch waits for its threads.
-    both = np.count_nonzero(one.mask & other.mask)
+    both = np.count_nonzero(np.unpackbits(one.bits & other.bits))
     return float(iou_of_areas(*torch.tensor([both, one.area, other.area])))
 
 
