@@ -47,7 +47,10 @@ FRAMES = """() => {
 }"""
 LOADED = f"""async () => {{ {MODULE}
   const {{ viewer }} = await load("viewer");
-  return viewer.world.getItemAt(0).getFullyLoaded();
+  // Not before the viewer has asked for the tiles of where it is now.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  while (!viewer.world.getItemAt(0).getFullyLoaded())
+    await new Promise((resolve) => setTimeout(resolve, 20));
 }}"""
 SIDE = 400
 """Side of the part of the screen that is compared with the file, in pixels."""
@@ -63,7 +66,7 @@ def main():
         memory = {"start": resident(process.pid)}
         since = time.perf_counter()
         page = open_page(browser, address)
-        page.wait_for_function(LOADED)
+        wait_for_tiles(page)
         found = {"open": time.perf_counter() - since}
         memory["open"] = resident(process.pid)
         page.evaluate(WATCH)
@@ -122,8 +125,7 @@ def visit(page, scene, click, work, number):
     """Go to an object at full zoom, compare what is seen, and click it."""
     since = time.perf_counter()
     zoom_to_pixels(page, *click)
-    page.wait_for_timeout(50)
-    page.wait_for_function(LOADED)
+    wait_for_tiles(page)
     shown = time.perf_counter() - since
     difference = sharp(page, scene, click)
     wait_for_embedding(page, *click)
@@ -137,6 +139,10 @@ def visit(page, scene, click, work, number):
         "click": seconds,
         "sharp": difference,
     }
+
+
+def wait_for_tiles(page):
+    page.evaluate(LOADED)
 
 
 def sharp(page, scene, click):
@@ -171,7 +177,7 @@ def move(page):
         for _ in range(12):
             page.mouse.wheel(0, 120 * turn)
             page.wait_for_timeout(120)
-    page.wait_for_function(LOADED)
+    wait_for_tiles(page)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 import io
 import json
+import threading
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -163,6 +165,33 @@ def test_classes_warnings_and_the_list(page, session):
     page.keyboard.press("1")
     rest(page)
     assert sorted(one.category for one in objects(session)) == ["object", "ship"]
+
+
+def test_a_click_does_not_wait_for_tiles(chromium, tmp_path):
+    session = make_session(tmp_path / "project", draw_images(tmp_path / "Images", size=1600))
+    tile, free = session.pixels.tile, threading.Event()
+
+    def slow(picture, *place):
+        free.wait(timeout=300)
+        return tile(picture, *place)
+
+    with serving(session) as address, opened(chromium, address) as page:
+        with patch.object(session.pixels, "tile", slow):
+            page.keyboard.press("PageDown")
+            page.locator("#busy").filter(has_text="reading 2.png").wait_for()
+            page.wait_for_timeout(1000)  # all tiles that it asks for at once wait
+            page.mouse.click(*screen_of(page, 15, 15))
+            page.locator("#objects button").first.wait_for()
+            assert "reading" in page.locator("#busy").inner_text()
+            free.set()
+            page.locator("#busy").wait_for(state="hidden")
+        patience = page.evaluate(
+            "async () => (await import(new URL('page/viewer.js', location.href)))"
+            ".viewer.imageLoader.timeout"
+        )
+    assert patience >= 600_000  # milliseconds
+    assert objects(session, image=2)[0].mask.holds((15, 15))
+    session.close()
 
 
 def test_a_finger_clicks_too(chromium, session):

@@ -21,6 +21,7 @@ export async function openNumber(number) {
   try {
     const image = await get(`api/images/${number}`);
     await openImage(image);
+    sayUntilShown(entry.name);
     update({ ...contentOf(image), chosen: null, offer: null });
     history.replaceState(null, "", `#${number}`);
     showImages();
@@ -34,6 +35,18 @@ export async function openNumber(number) {
   } finally {
     done();
   }
+}
+
+// The first tile of a scene without overviews takes long: the whole file is read for it.
+function sayUntilShown(name) {
+  const shown = busy(`reading ${name}`);
+  const end = () => {
+    viewer.removeHandler("tile-loaded", end);
+    viewer.removeHandler("tile-load-failed", end);
+    viewer.removeHandler("close", end);
+    shown();
+  };
+  for (const event of ["tile-loaded", "tile-load-failed", "close"]) viewer.addHandler(event, end);
 }
 
 // Another tab, or a program, may have changed the image.

@@ -15,6 +15,8 @@ export const viewer = window.OpenSeadragon({
   animationTime: 0.3,
   imageSmoothingEnabled: false,
   immediateRender: true,
+  timeout: 1_800_000, // ms; the first tile of a scene without overviews waits for the whole file
+  imageLoaderLimit: 4, // browsers open six connections to a server: clicks need some of them
 });
 viewer.innerTracker.keyHandler = null; // keys are the page's
 viewer.innerTracker.keyDownHandler = null;
