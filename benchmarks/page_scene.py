@@ -155,12 +155,14 @@ def sharp(page, scene, click):
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     left, top = (round(side / 2 - SIDE / 2) for side in (box["width"], box["height"]))
     x0, y0 = round(box["x"]) + left, round(box["y"]) + top
+    # The scene lies between the pixels of the screen: of the nearest places, the best.
     screen = np.asarray(shot.crop((x0, y0, x0 + SIDE, y0 + SIDE)), dtype=int)
     column, row = round(place[0]) + left, round(place[1]) + top
     with rasterio.open(scene) as source:
-        window = rasterio.windows.Window(column, row, SIDE, SIDE)
+        window = rasterio.windows.Window(column - 1, row - 1, SIDE + 2, SIDE + 2)
         values = source.read(window=window, boundless=True).transpose(1, 2, 0).astype(int)
-    return float(np.abs(screen - values).mean())
+    moved = [values[y : y + SIDE, x : x + SIDE] for x in range(3) for y in range(3)]
+    return min(float(np.abs(screen - part).mean()) for part in moved)
 
 
 def move(page):

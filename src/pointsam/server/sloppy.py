@@ -97,6 +97,6 @@ def _odd_sizes(objects: list[ClickedObject]) -> list[Slip]:
         usual = median(sizes.values())
         for number, area in sizes.items():
             if area > SIZES * usual or area * SIZES < usual:
-                text = f"object {number} has {area} px; a {category} here usually has {usual:g}."
+                text = f"object {number} has {area} px; objects of class {category} have {usual:g}."
                 found.append(Slip("size", (number,), text))
     return found
