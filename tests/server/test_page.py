@@ -227,6 +227,16 @@ def test_nothing_breaks_under_the_pages_own_content_policy(chromium, session):
     assert objects(session)[0].mask.holds((15, 15))
 
 
+def test_the_page_says_what_it_does_after_the_last_step(page):
+    def last_step(route):
+        status = route.fetch().json() | {"phase": "training", "step": 4, "steps": 4}
+        route.fulfill(json=status)
+
+    page.route("**/api/status", last_step)
+    page.locator("#adapt-text").filter(has_text="all 4 steps done; comparing").wait_for()
+    page.unroute("**/api/status")
+
+
 def test_adapt_to_the_end_then_before_and_after(chromium, tmp_path):
     images = draw_images(tmp_path / "Images", count=1)
     session = make_session(tmp_path / "project", images, model=load(side=128).model)

@@ -14,6 +14,12 @@ function timeLeft(seconds) {
   return seconds > 90 ? `, about ${Math.round(seconds / 60)} min left` : `, about ${Math.round(seconds)} s left`;
 }
 
+function trained(run) {
+  if (!run.step) return `${run.stage === "labelling" ? "making labels of the clicks" : run.stage || "getting ready"} …`;
+  if (run.step === run.steps) return `all ${run.steps} steps done; comparing with the model before …`;
+  return `step ${run.step} of ${run.steps}, loss ${run.loss}, ${run.accepted}${timeLeft(run.seconds_left)}`;
+}
+
 function show(run) {
   const { phase } = run;
   element("adapt").hidden = phase === "training" || phase === "masks";
@@ -23,9 +29,7 @@ function show(run) {
   element("adapt-bar").value = run.steps ? run.step / run.steps : 0;
   const said = {
     idle: "Adapt learns from all clicks of all images.",
-    training: run.step
-      ? `step ${run.step} of ${run.steps}, loss ${run.loss}, ${run.accepted}${timeLeft(run.seconds_left)}`
-      : `${run.stage === "labelling" ? "making labels of the clicks" : run.stage || "getting ready"} …`,
+    training: trained(run),
     masks: "making all masks anew …",
     stopped: `stopped after step ${run.step} of ${run.steps}`,
     done: `done in ${Math.round(run.seconds)} s: ${run.folder}`,
