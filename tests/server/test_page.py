@@ -237,6 +237,22 @@ def test_the_page_says_what_it_does_after_the_last_step(page):
     page.unroute("**/api/status")
 
 
+def test_long_names_of_classes_leave_room_for_all_that_changed(page):
+    row = {"class": "ground_track_field_of_a_school", "objects": 63, "changed": 63}
+
+    def ended(route):
+        changes = [row | {"grew": 12, "shrank": 51}]
+        route.fulfill(json=route.fetch().json() | {"changes": changes})
+
+    page.route("**/api/status", ended)
+    page.locator("#changes tbody tr").wait_for()
+    assert page.evaluate(
+        "document.getElementById('changes').getBoundingClientRect().right"
+        " <= document.querySelector('aside').getBoundingClientRect().right"
+    )
+    page.unroute("**/api/status")
+
+
 def test_adapt_to_the_end_then_before_and_after(chromium, tmp_path):
     images = draw_images(tmp_path / "Images", count=1)
     session = make_session(tmp_path / "project", images, model=load(side=128).model)
