@@ -20,7 +20,7 @@ def test_it_leaves_scores_adapter_and_figure_and_trains_without_masks(
     monkeypatch.setattr("pointsam.cli.demo.write_scenes", without_training_masks)
     output = tmp_path / "demo"
     before, after = demonstrate(
-        DemoPlan(output, seed=3, device="cpu", train_images=2, val_images=1, size=128, epochs=1)
+        DemoPlan(output, seed=3, device="cpu", train_images=2, val_images=1, size=128, side=128)
     )
     assert before.mean("iou") != after.mean("iou")
     assert len(after.images) == 1

@@ -14,11 +14,13 @@ from pointsam.data.synthetic.scenes import SceneFiles, write_scenes
 from pointsam.evaluation.masks import Scores, evaluate, paired_records
 from pointsam.figures import save_picture
 from pointsam.files import refuse_existing, sha256_of
+from pointsam.labelling.output import SHEET_NAME
 from pointsam.models.loading.checkpoints import load_segmenter
 from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.images.comparison import compare, draw_sheet, telling
 from pointsam.prediction.predictor import load
 from pointsam.progress import Bar
+from pointsam.training.label_stage import label_folder, with_labels
 from pointsam.training.run import RunInputs, run_training
 from pointsam.training.settings import train_settings
 
@@ -33,18 +35,21 @@ class DemoPlan:
     train_images: int = 32
     val_images: int = 12
     size: int = 512
-    """Height and width of an image, and side of the model's input, in pixels."""
-    epochs: float = 2
+    """Height and width of an image, in pixels."""
+    side: int = 1024
+    """Side of the model's input, in pixels."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Give the training settings that differ from the defaults; a short run averages less."""
+        """Give the settings that differ from those of `pointsam train`; a short run averages less.
+
+        One pass is shown: it takes a third of the steps that few images get by default.
+        """
         return {
+            "regime": "labels",
             "seed": self.seed,
-            "precision": "float32",
-            "model": {"side": self.size},
-            "schedule": {"epochs": self.epochs, "warmup_epochs": 0.2, "average_decay": 0.9},
-            "prototypes": {"images": 16},
+            "model": {"side": self.side},
+            "schedule": {"epochs": 1, "average_decay": 0.9},
         }
 
 
@@ -101,19 +106,18 @@ def demonstrate(plan: DemoPlan) -> tuple[Scores, Scores]:
         size=plan.size,
     )
     held_out = pair(read_coco(val.annotations), read_points(val.points))
-    direct = load_segmenter("mobile_sam", side=plan.size, device=plan.device)
+    direct = load_segmenter("mobile_sam", side=plan.side, device=plan.device)
     before = _score(direct, held_out, val, "scoring before")
     adapter = plan.output / "adapter"
-    run_training(
-        RunInputs(
-            data=read_points(train.points),
-            images=folder_images(train.images),
-            sources={train.points.name: sha256_of(train.points)},
-            output=adapter,
-            device=plan.device,
-        ),
-        train_settings(plan.settings, source="demo"),
+    settings = train_settings(plan.settings, source="demo")
+    inputs = RunInputs(
+        data=read_points(train.points),
+        images=folder_images(train.images),
+        sources={train.points.name: sha256_of(train.points)},
+        output=adapter,
+        device=plan.device,
     )
+    run_training(with_labels(inputs, settings), settings)
     adapted = load(adapter=adapter, device=plan.device, precision="float32")
     after = _score(adapted.model, held_out, val, "scoring after")
     for name, scores in (("before", before), ("after", after)):
@@ -121,7 +125,8 @@ def demonstrate(plan: DemoPlan) -> tuple[Scores, Scores]:
         write_scores(scores, plan.output / name, {"seed": plan.seed})
     _draw(plan, adapted, held_out, val, before, after)
     _print_table(before, after)
-    print(f"\nfigure:  {plan.output / 'figure.png'}\nadapter: {adapter}")
+    print(f"\nfigure:  {plan.output / 'figure.png'}")
+    print(f"labels:  {label_folder(adapter) / SHEET_NAME}\nadapter: {adapter}")
     return before, after
 
 
