@@ -43,7 +43,7 @@ class DemoPlan:
     def settings(self) -> dict[str, Any]:
         """Give the settings that differ from those of `pointsam train`; a short run averages less.
 
-        One pass is shown: it takes a third of the steps that few images get by default.
+        One pass takes a third of the steps that few images get by default.
         """
         return {
             "regime": "labels",
