@@ -41,7 +41,7 @@ class DemoPlan:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Give the settings that differ from those of `pointsam train`; a short run averages less.
+        """Give the settings that differ from those of `pointsam train`.
 
         One pass takes a third of the steps that few images get by default.
         """
@@ -49,7 +49,7 @@ class DemoPlan:
             "regime": "labels",
             "seed": self.seed,
             "model": {"side": self.side},
-            "schedule": {"epochs": 1, "average_decay": 0.9},
+            "schedule": {"epochs": 1},
         }
 
 
