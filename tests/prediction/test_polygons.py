@@ -76,6 +76,14 @@ def test_buildings_get_right_angles(roof, count, degrees):
     assert np.abs((angles + 45) % 90 - 45).max() < 0.01
 
 
+def test_a_part_in_the_cut_corner_of_another_makes_no_invalid_shape():
+    part = shapely.Polygon([(0, 0), (40, 0), (40, 24), (24, 40), (0, 40)])
+    mask = shapely.MultiPolygon([part, shapely.box(34, 34, 39, 39)])
+    [found] = shaped(np.array([mask]), PolygonRules(regularise=True), pixel=0.5)
+    assert found.is_valid
+    assert iou(found, shapely.box(0, 0, 40, 40)) > 0.99
+
+
 def test_a_round_thing_is_not_made_square():
     pond = traced(shapely.Point(40, 40).buffer(25))
     [found] = shaped(np.array([pond]), PolygonRules(regularise=True), pixel=1)
