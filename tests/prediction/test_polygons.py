@@ -6,7 +6,7 @@ import shapely
 from rasterio import features
 
 from pointsam.errors import InputError
-from pointsam.prediction.polygons import PolygonRules, main_direction, shaped
+from pointsam.prediction.polygons import PolygonRules, joined, main_direction, shaped
 
 
 def traced(shape, size=80):
@@ -82,6 +82,14 @@ def test_a_part_in_the_cut_corner_of_another_makes_no_invalid_shape():
     [found] = shaped(np.array([mask]), PolygonRules(regularise=True), pixel=0.5)
     assert found.is_valid
     assert iou(found, shapely.box(0, 0, 40, 40)) > 0.99
+
+
+def test_parts_that_share_an_edge_become_one():
+    found = joined([shapely.box(0, 0, 2, 2), shapely.box(2, 0, 4, 1), shapely.box(9, 9, 10, 10)])
+    assert found.is_valid
+    assert len(found.geoms) == 2
+    apart = [shapely.box(0, 0, 2, 2), shapely.box(2, 2, 3, 3)]
+    assert shapely.equals_identical(joined(apart), shapely.MultiPolygon(apart))
 
 
 def test_a_round_thing_is_not_made_square():

@@ -4,7 +4,7 @@ Shapes are in a flat frame with one unit along both axes: metres where the groun
 else pixels. The caller converts them into this frame and back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -108,8 +108,8 @@ def _multi(shape: shapely.Geometry) -> shapely.MultiPolygon:
     return shapely.MultiPolygon([part for part in parts if not part.is_empty])
 
 
-def _joined(parts: list[shapely.Polygon]) -> shapely.MultiPolygon:
-    """Make one shape of parts; those that were drawn over each other become one."""
+def joined(parts: Sequence[shapely.Polygon]) -> shapely.MultiPolygon:
+    """Make one valid shape of valid parts; those that overlap or share an edge become one."""
     shape = shapely.MultiPolygon(parts)
     return shape if shape.is_valid else _multi(shapely.union_all(parts))
 
@@ -125,7 +125,7 @@ def _right_angled(shape: shapely.MultiPolygon, mask: shapely.MultiPolygon) -> sh
         best = int(np.argmax([scores[0], scores[1] + 0.03]))
         good = scores[best] >= SAME_SHAPE and candidates[best].is_valid
         found += list(candidates[best].geoms) if good else [part]
-    return _joined(found)
+    return joined(found)
 
 
 def _rectangle(part: shapely.Polygon) -> shapely.MultiPolygon:
@@ -153,7 +153,7 @@ def _by_rings(
         rings = [change(shapely.get_coordinates(ring), axis) for ring in outlines]
         changed = shapely.Polygon(rings[0], rings[1:])
         found.append(changed if changed.is_valid and changed.area > 0 else part)
-    return _joined(found)
+    return joined(found)
 
 
 def main_direction(ring: Float[np.ndarray, "corners 2"]) -> float:

@@ -8,7 +8,7 @@ from rasterio.crs import CRS
 
 from pointsam.data.rasters.georeference import DEGREES, ground_areas, move_points, to_map
 from pointsam.data.rasters.scene import Scene
-from pointsam.prediction.polygons import PolygonRules, shaped
+from pointsam.prediction.polygons import PolygonRules, joined, shaped
 from pointsam.prediction.scenes.vectors import Outlines
 
 
@@ -26,7 +26,9 @@ def reshaped(outlines: Outlines, rules: PolygonRules, scene: Scene) -> Outlines:
     flat = shapely.transform(outlines.polygons, lambda points: _to_pixels(points, scene) * sides)
     pixel = float(np.sqrt(across * down))
     found = shaped(flat, rules, pixel=pixel)
-    polygons = shapely.transform(found, lambda points: to_map(points / sides, transform))
+    moved = shapely.transform(found, lambda points: to_map(points / sides, transform))
+    # Rounding may let parts that touch in a corner share an edge of some nanometres.
+    polygons = np.array([joined(list(shape.geoms)) for shape in moved], dtype=object)
     return replace(outlines, polygons=polygons, area_m2=ground_areas(polygons, scene.crs))
 
 
