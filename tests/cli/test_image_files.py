@@ -76,3 +76,15 @@ def test_overviews_and_masks_are_no_pictures_of_their_own(paged, capsys):
         assert raster.overviews(1) == [2, 4]
     readable_images(read_points(paged.points), paged.images, skip_broken=False)
     assert "pictures" not in capsys.readouterr().err
+
+
+def test_previews_behind_a_photograph_are_no_pictures_of_their_own(drawn, capsys):
+    path = drawn.images / "1.jpg"
+    pages = [Image.new("RGB", (96, 80), "green"), Image.new("RGB", (24, 20), "green")]
+    pages[0].save(path, format="MPO", save_all=True, append_images=pages[1:])
+    with Image.open(path) as image:
+        assert image.n_frames == 2
+    for which in ("points", "annotations"):
+        drawn.change(lambda c: c["images"][0].update(file_name="1.jpg"), which=which)
+    readable_images(read_points(drawn.points), drawn.images, skip_broken=False)
+    assert "pictures" not in capsys.readouterr().err

@@ -27,8 +27,8 @@ def add_skip_broken(parser: argparse._ArgumentGroup) -> None:
 def readable_images(data: Dataset, folder: Path, *, skip_broken: bool) -> Dataset:
     """Keep the images that can be read; a bad one is found here, not after hours of work.
 
-    Clicks on transparent pixels are left out, and named on the error stream; so are files of
-    several pictures, of which the first is read.
+    Clicks on transparent pixels are left out, and named on the error stream. Of a file with several
+    pictures the first is read, and the file is named there, too.
 
     Args:
         data: records of images in `folder`.

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from pointsam.data.rasters.scene_points import NoPromptError
 from pointsam.errors import InputError
 from pointsam.prediction.many.scene_list import ListedScene
 from pointsam.prediction.many.work import MAX_TRIES, Outcome, Work, attempt, run_here
@@ -29,13 +28,6 @@ def test_one_scene_that_fails_does_not_stop_the_rest():
     assert rows[0].error == "a.tif is damaged: get it again."
     assert rows[1].error.startswith("ZeroDivisionError: by zero (segment, line ")
     assert rows[2].objects == 5
-
-
-def test_a_scene_without_clicks_is_no_failure():
-    def segment(unit):
-        raise NoPromptError("none")
-
-    assert states(run_here(Work.of(SCENES[:1]), lambda: segment)) == {"a": "no clicks"}
 
 
 def test_a_full_disk_stops_all():

@@ -43,6 +43,12 @@ _MIN_CORNER = 12
 _LOOKED_AT = 20
 """Images of a folder whose ground size is read."""
 
+_ANIMATED = ("PNG", "WEBP")
+"""Formats, beside TIFF, whose further pictures are as much an image as the first.
+
+A JPEG of a drone or phone may hold previews and depths behind its picture (MPO).
+"""
+
 _GROUND_RATIO = 1.5
 """How much larger or smaller than in training things may look."""
 
@@ -178,7 +184,7 @@ def _count_pages(path: Path) -> int:
     try:
         with opened(path) as image:
             if not isinstance(image, TiffImageFile):
-                return int(getattr(image, "n_frames", 1))
+                return int(getattr(image, "n_frames", 1)) if image.format in _ANIMATED else 1
         with open_raster(path) as raster:
             return max(1, len(raster.subdatasets))
     except (InputError, *DAMAGED):

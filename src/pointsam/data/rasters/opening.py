@@ -155,14 +155,19 @@ def raster_hash(path: Path) -> str:
 
 
 def raster_stamp(path: Path) -> str:
-    """Name a raster as `raster_hash` does, by size and time of change of its files alone.
+    """Name a raster by size and time of change of the files that `raster_hash` reads.
 
-    It takes no reading; equal stamps mean equal content, and a copy has another stamp.
+    It reads no pixels. A copy of a raster has another stamp and the same hash.
 
     Raises:
         InputError: no raster that is read.
     """
-    return _raster_name(path, lambda file: f"{file.stat().st_size} {file.stat().st_mtime_ns}")
+    return _raster_name(path, _size_and_time)
+
+
+def _size_and_time(file: Path) -> str:
+    found = file.stat()
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _raster_name(path: Path, name: Callable[[Path], str]) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from pointsam.data.rasters.scene_points import NoPromptError
 from pointsam.errors import InputError
 from pointsam.prediction.many.manifest import Row, State
 from pointsam.prediction.many.scene_list import ListedScene
@@ -66,8 +65,6 @@ def attempt(segment: Segment, unit: Unit) -> Outcome:
     begun = time.perf_counter()
     try:
         outcome = segment(unit)
-    except NoPromptError:
-        outcome = Outcome("no clicks")
     except (InputError, FileNotFoundError) as error:
         outcome = Outcome("failed", error=" ".join(str(error).split()))
     except Exception as error:
