@@ -127,6 +127,13 @@ def median_parts(runs):
     return {name: median([run.get(name, 0.0) for run in runs]) for name in names}
 
 
+def show_and_write(path, found):
+    """Print what was found, a line a figure, and write it as a report of one row."""
+    for name, value in found.items():
+        print(f"  {name:<20} {value if not isinstance(value, float) else round(value, 3)}")
+    write_report(path, [found])
+
+
 def write_report(path, rows):
     """Write the rows with what they were made by; names of files stay, folders do not."""
     words = [Path(sys.argv[0]).name, *(Path(word).name for word in sys.argv[1:])]

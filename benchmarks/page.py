@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from browsing import WATCH, chromium, open_page, serving, timed_click
-from measuring import write_report
+from measuring import show_and_write
 
 from server import cpu_seconds, resident
 
@@ -51,9 +51,7 @@ def main():
         "MiB": memory,
         "load": os.getloadavg()[0],
     }
-    for name, value in found.items():
-        print(f"  {name:<20} {value if not isinstance(value, float) else round(value, 3)}")
-    write_report(args.output, [found])
+    show_and_write(args.output, found)
 
 
 def arguments():

@@ -29,7 +29,7 @@ from browsing import (
     timed_click,
     zoom_to_pixels,
 )
-from measuring import write_report
+from measuring import show_and_write
 
 from pointsam.data.coco.masks import rasterise
 from server import resident
@@ -82,9 +82,7 @@ def main():
         "MiB": memory,
         "load": os.getloadavg()[0],
     }
-    for name, value in found.items():
-        print(f"  {name:<20} {value if not isinstance(value, float) else round(value, 3)}")
-    write_report(args.output, [found])
+    show_and_write(args.output, found)
 
 
 def arguments():

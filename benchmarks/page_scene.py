@@ -29,7 +29,7 @@ from browsing import (
     wait_for_embedding,
     zoom_to_pixels,
 )
-from measuring import write_report
+from measuring import show_and_write
 from PIL import Image
 from scene_sources import mosaic, write_scene
 
@@ -88,9 +88,7 @@ def main():
             "load": os.getloadavg()[0],
             "objects": rows,
         }
-    for name, value in found.items():
-        print(f"  {name:<20} {value if not isinstance(value, float) else round(value, 3)}")
-    write_report(args.output, [found])
+    show_and_write(args.output, found)
 
 
 def arguments():

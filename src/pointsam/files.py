@@ -198,6 +198,12 @@ def read_yaml(text: str) -> Any:
     return yaml.safe_load(text)
 
 
+def size_and_time(path: Path) -> str:
+    """Give the size of a file and the time of its last change, in bytes and nanoseconds."""
+    found = path.stat()
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
 def sha256_of(path: Path) -> str:
     """Name a file by its content, a folder by the names and contents of its files."""
     if path.is_dir():

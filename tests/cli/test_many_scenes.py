@@ -24,6 +24,7 @@ from pointsam.cli.arguments import ModelChoice
 from pointsam.cli.main import main, make_parser
 from pointsam.cli.predict import PredictFiles
 from pointsam.cli.predict_many import ManyChoice, Opening
+from pointsam.data.rasters.opening import raster_stamp
 from pointsam.prediction.many.scene_list import read_scene_list
 from pointsam.prediction.many.work import Work, run_here
 
@@ -124,6 +125,7 @@ def test_a_scene_that_changed_after_it_was_done_is_refused_by_name(capsys):
     Path("copy.tif").replace("s1.tif")
     os.utime("s2.tif")
     assert main(again) == 1
+    assert rows("out")["s1.tif"]["stamp"] == raster_stamp(Path("s1.tif"))
     with rasterio.open("s0.tif", "r+") as raster:
         raster.write(255 - raster.read())
     capsys.readouterr()

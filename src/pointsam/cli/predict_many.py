@@ -187,7 +187,7 @@ def predict_many(asked: ManyChoice, choice: ModelChoice) -> int:
     output = asked.each.output
     manifest = Manifest(output, _settings(asked, choice), resume=asked.each.resume)
     try:
-        todo = list(unfinished(scenes, manifest, output))
+        todo = unfinished(scenes, manifest, output)
         _do(asked, choice, todo, manifest, total=len(scenes))
     except InputError:
         manifest.give_up()

@@ -20,7 +20,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from pointsam.data.rasters.remote import Source, content_of
 from pointsam.errors import InputError, in_words
-from pointsam.files import sha256_of
+from pointsam.files import sha256_of, size_and_time
 
 CACHE_BYTES = 128 * 2**20
 """Of GDAL's blocks."""
@@ -162,12 +162,7 @@ def raster_stamp(path: Path) -> str:
     Raises:
         InputError: no raster that is read.
     """
-    return _raster_name(path, _size_and_time)
-
-
-def _size_and_time(file: Path) -> str:
-    found = file.stat()
-    return f"{found.st_size} {found.st_mtime_ns}"
+    return _raster_name(path, size_and_time)
 
 
 def _raster_name(path: Path, name: Callable[[Path], str]) -> str:
