@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from scipy import ndimage
 from tests.prediction.colour_model import ColourModel
@@ -21,14 +22,18 @@ def prompts(*places):
     return Prompts.from_rows([[(x, y, 1)] for x, y in places])
 
 
-def test_both_looks_find_the_object_where_it_is():
-    found = find_candidates(ColourModel(), drawn_image(), prompts((12, 14), (50, 44)))
-    assert found.size == (32, 32)
-    assert found.iou_prediction.shape == (2, 2 * PER_LOOK)
-    for index, (x0, y0, x1, y1) in enumerate(SQUARES):
-        expected = np.zeros((32, 32), dtype=bool)
+@pytest.mark.parametrize("height, width", [(64, 64), (48, 64), (64, 56), (64, 52)])
+@pytest.mark.parametrize("turn", [0, 1])
+def test_every_look_finds_the_object_where_it_is(turn, height, width):
+    squares = (SQUARES[0], (width - 20, height - 24, width - 8, height - 16))
+    image = drawn_image(squares)[:height, :width]
+    found = find_candidates(ColourModel(), image, prompts((12, 14), (width - 14, height - 20)))
+    assert found.size == (height // 2, width // 2)
+    assert found.iou_prediction.shape == (2, 2 * 2 * PER_LOOK)
+    for index, (x0, y0, x1, y1) in enumerate(squares):
+        expected = np.zeros(found.size, dtype=bool)
         expected[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2] = True
-        whole, closer = found.masks(index)[[0, PER_LOOK]]
+        whole, closer = found.masks(index)[[turn * 2 * PER_LOOK, (turn * 2 + 1) * PER_LOOK]]
         core = ndimage.binary_erosion(expected)
         # A pixel of the low-res logits is two of the label frame: an edge may be off by one.
         assert (whole ^ expected).sum() <= 12
@@ -39,16 +44,18 @@ def test_both_looks_find_the_object_where_it_is():
 
 
 def test_a_mask_that_runs_out_of_its_window_is_cut():
-    found = find_candidates(ColourModel(), drawn_image([(4, 28, 60, 36)]), prompts((8, 32)))
+    found = find_candidates(ColourModel(), drawn_image([(4, 28, 60, 36)]), prompts((8, 32)), turned=False)
     assert found.cut[0].tolist() == [False] * PER_LOOK + [True] * PER_LOOK
 
 
 def test_near_objects_share_the_encodes():
     model = ColourModel()
-    find_candidates(model, drawn_image(), prompts((10, 12), (14, 18), (12, 14)))
+    find_candidates(model, drawn_image(), prompts((10, 12), (14, 18), (12, 14)), turned=False)
     assert model.encoded == 2
-    find_candidates(model, drawn_image(), prompts((10, 12), (14, 18)), closer=False)
+    find_candidates(model, drawn_image(), prompts((10, 12), (14, 18)), closer=False, turned=False)
     assert model.encoded == 3
+    find_candidates(model, drawn_image(), prompts((10, 12), (14, 18)))
+    assert model.encoded == 3 + 2 * 2
 
 
 def test_many_objects_are_decoded_in_parts_and_stay_in_order(monkeypatch):
@@ -76,7 +83,7 @@ def test_the_first_negative_click_is_asked_with_where_it_is_in_view():
         [[(12.0, 14.0, 1), (62.0, 62.0, 0), (60.0, 60.0, 0)], [(50.0, 44.0, 1)]]
     )
     model = Listening()
-    find_candidates(model, drawn_image(), rows)
+    find_candidates(model, drawn_image(), rows, turned=False)
     assert model.asked == [[[1]], [[1, 0]], [[1]], [[1]]]  # one call a number of clicks
     assert torch.equal(rows.labels, torch.tensor([[1, 0, 0], [1, -1, -1]]))
 
@@ -86,11 +93,11 @@ def test_where_every_mask_holds_a_negative_click_all_are_asked_with():
         [[(12.0, 14.0, 1), (30.0, 30.0, 0), (10.0, 10.0, 0)], [(50.0, 44.0, 1)]]
     )
     model = Listening()
-    find_candidates(model, drawn_image(), rows, closer=False)
+    find_candidates(model, drawn_image(), rows, closer=False, turned=False)
     assert model.asked == [[[1]], [[1, 0]], [[1, 0, 0]]]
     # One negative click is asked with already: it is not asked again.
     model = Listening()
-    find_candidates(model, drawn_image(), prompts_of_one_negative(), closer=False)
+    find_candidates(model, drawn_image(), prompts_of_one_negative(), closer=False, turned=False)
     assert model.asked == [[[1, 0]]]
 
 

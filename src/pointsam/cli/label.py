@@ -89,6 +89,12 @@ def _add_choice(choice: "argparse._ArgumentGroup") -> None:
         action="store_false",
         help="decode in the whole image alone: a third of the time, worse for small objects",
     )
+    choice.add_argument(
+        "--no-turn",
+        dest="turned",
+        action="store_false",
+        help="do not look at the image turned a quarter round, too: half the time, worse masks",
+    )
 
 
 def reading(text: str) -> tuple[str, Reading]:
@@ -106,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     choice = ModelChoice.parse(args)
     images, points = parse_given(args, args.images), parse_clicks(args)
     scenes = SceneLabelling.parse(args, images, on_map=points.on_map)
-    asked = Asked(images, points, args.output, dict(args.reading), args.closer)
+    asked = Asked(images, points, args.output, dict(args.reading), args.closer, args.turned)
     if scenes is not None:
         return _label_scenes(asked, scenes, choice)
     refuse_other_stretch(images, choice)
@@ -129,6 +135,7 @@ class Asked:
     output: Path
     readings: dict[str, Reading]
     closer: bool
+    turned: bool
 
 
 def _label_scenes(asked: Asked, scenes: SceneLabelling, choice: ModelChoice) -> int:
@@ -163,6 +170,7 @@ def _label(
         },
         readings=asked.readings,
         closer=asked.closer,
+        turned=asked.turned,
         precision=predictor.precision,
     )
     accepted = labelling.choice.accepted

@@ -1,4 +1,4 @@
-"""Candidates: SAM's three masks of each clicked object, in the whole image and closer looks."""
+"""Candidates: SAM's three masks of each clicked object, in looks at the whole image and closer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame, to_edges, to_middles
+from pointsam.labelling.turns import turned_back, turned_clicks, turned_image
 from pointsam.labelling.windows import CloserWindow, closer_windows
 from pointsam.masks import threshold
 from pointsam.models.encoding import Precision, encode_with
@@ -44,9 +45,15 @@ class Candidates:
 
     def masks(self, index: int) -> Bool[np.ndarray, "candidates rows cols"]:
         """Give all candidates of one object."""
-        rows, cols = self.size
-        flat = np.unpackbits(self.packed[index], axis=-1, count=rows * cols)
-        return flat.reshape(-1, rows, cols).astype(bool)
+        return _unpack(self.packed[index], self.size)
+
+
+def _unpack(
+    packed: UInt8[np.ndarray, "masks bytes"], size: tuple[int, int]
+) -> Bool[np.ndarray, "masks rows cols"]:
+    """Give masks of height and width `size` back from eight pixels a byte."""
+    flat = np.unpackbits(packed, axis=-1, count=size[0] * size[1])
+    return flat.reshape(-1, *size).astype(bool)
 
 
 def label_size(frame: ModelFrame) -> tuple[int, int]:
@@ -62,6 +69,7 @@ def find_candidates(
     prompts: Prompts,
     *,
     closer: bool = True,
+    turned: bool = True,
     precision: Precision = "float32",
 ) -> Candidates:
     """Decode the clicks of one image in the whole image and, with `closer`, in windows of it.
@@ -73,13 +81,15 @@ def find_candidates(
         image: RGB.
         prompts: the clicks in the model frame of `image`, at least one positive an object.
         closer: look at windows of half the longest side, too.
+        turned: do the same with the image turned a quarter round, for other candidates.
         precision: of the encoder.
     """
     frame = ModelFrame(image.shape[:2], model.side, model.stride)
-    pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
-    looks = [_whole_look(model, pixels, prompts, frame, precision=precision)]
-    if closer:
-        looks.append(_closer_look(model, image, prompts, frame, precision=precision))
+    looks = _looks(model, image, prompts, closer=closer, precision=precision)
+    if turned:
+        clicks = turned_clicks(prompts, frame.resized_size[1])
+        found = _looks(model, turned_image(image), clicks, closer=closer, precision=precision)
+        looks += [_turned_back(look, label_size(frame)[::-1]) for look in found]
     packed, iou_prediction, cut = (
         np.concatenate(parts, axis=1) for parts in zip(*looks, strict=True)
     )
@@ -93,9 +103,32 @@ _Look = tuple[
 ]
 
 
+def _looks(
+    model: Segmenter,
+    image: UInt8[np.ndarray, "height width 3"],
+    prompts: Prompts,
+    *,
+    closer: bool,
+    precision: Precision,
+) -> list[_Look]:
+    """Decode all objects in the whole image and, with `closer`, in its windows."""
+    frame = ModelFrame(image.shape[:2], model.side, model.stride)
+    whole = _whole_look(model, image, prompts, frame, precision=precision)
+    if not closer:
+        return [whole]
+    return [whole, _closer_look(model, image, prompts, frame, precision=precision)]
+
+
+def _turned_back(look: _Look, size: tuple[int, int]) -> _Look:
+    """Turn the masks of a look, object by object, to the image as it is."""
+    packed, estimate, cut = look
+    masks = (_unpack(of_object, size) for of_object in packed)
+    return np.stack([_pack(turned_back(few)) for few in masks]), estimate, cut
+
+
 def _whole_look(
     model: Segmenter,
-    pixels: UInt8[Tensor, "3 _ _"],
+    image: UInt8[np.ndarray, "height width 3"],
     prompts: Prompts,
     frame: ModelFrame,
     *,
@@ -103,6 +136,7 @@ def _whole_look(
 ) -> _Look:
     """Decode all objects in the whole image."""
     rows, cols = label_size(frame)
+    pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
     embedding = encode_with(model, [pixels], precision=precision)
     few = _few(prompts)
     packed, scores = [], []
@@ -258,5 +292,5 @@ def _touches(
     return cut
 
 
-def _pack(masks: Bool[np.ndarray, "objects masks rows cols"]) -> UInt8[np.ndarray, "_ _ _"]:
-    return np.packbits(masks.reshape(*masks.shape[:2], -1), axis=-1)
+def _pack(masks: Bool[np.ndarray, "*masks rows cols"]) -> UInt8[np.ndarray, "*masks bytes"]:
+    return np.packbits(masks.reshape(*masks.shape[:-2], -1), axis=-1)

@@ -3,8 +3,8 @@
 Objects of one group (a class of clicks) have similar size and shape, so a mask that differs is
 probably a part of the object, or includes its surroundings. The group's usual size is unknown: it
 is the median of the present choice, from which the choice is made again, until nothing changes.
-The result depends on the start, wholes or parts. So there are several starts, and the result with
-the best balance of low energy and similar sizes is taken.
+The result depends on the start, wholes or parts. So each of SAM's masks is a start, taken for all
+objects, and the result with the best balance of low energy and similar sizes is taken.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,8 @@ from pointsam.labelling.evidence import Evidence, take
 Reading = Literal["larger", "smaller"]
 Energies = Float[np.ndarray, "objects candidates"]
 
-STARTS = (-1.0, -0.5, 0.5, 1.0)
-"""Energies of one unit of log area at the starts; below 0, larger masks win."""
 LEAN_OF: Mapping[Reading, float] = {"larger": -1.0, "smaller": 1.0}
-"""Where the user says which is meant."""
+"""Energy of one unit of log area, where the user says which is meant."""
 MIN_READ = 8
 """Least number of objects of a group for a usual size."""
 REASONS = (
@@ -172,25 +170,31 @@ class _Settled:
 def _read(given: Reading | None, group: _Group) -> _Settled:
     """Choose under the reading that was given, or from several starts where the masks agree best.
 
-    A start prefers larger or smaller masks. The rounds after it have no such preference, but may
-    settle in another choice than without it.
+    A start takes what SAM prefers, or the same of its masks for every object. The rounds after it
+    settle in one choice or another by where they began.
     """
     if given is not None:
         return _settle(group, _start(group, LEAN_OF[given]), LEAN_OF[given])
-    plain = _settle(group, _start(group, 0.0), 0.0)
-    if len(group.image) < MIN_READ:
-        return plain
-    leaning = [_settle(group, _start(group, lean), lean) for lean in STARTS]
-    settled = [plain, *(_settle(group, found.picked, 0.0) for found in leaning)]
-    return min(settled, key=lambda found: found.cost)
+    starts = [_start(group, 0.0)]
+    if len(group.image) >= MIN_READ:
+        starts += [_start_at(group, place) for place in range(group.evidence.area.shape[1])]
+    return min((_settle(group, picked, 0.0) for picked in starts), key=lambda found: found.cost)
 
 
 def _start(group: _Group, lean: float) -> Int[np.ndarray, " objects"]:
     """Choose by SAM's estimate, with a preference for larger or smaller masks."""
     evidence, sureness = group.evidence, group.weights.iou_prediction
-    unusable = (evidence.cut > 0) | (evidence.area < 1)
     leaning = evidence.iou_prediction - lean * _log_area(evidence) / sureness
-    return np.asarray((leaning - _UNUSABLE * unusable).argmax(axis=1))
+    return np.asarray((leaning - _UNUSABLE * _unusable(evidence)).argmax(axis=1))
+
+
+def _start_at(group: _Group, place: int) -> Int[np.ndarray, " objects"]:
+    """Take one candidate of each object; where it is unusable, the best by SAM's estimate."""
+    return np.where(_unusable(group.evidence)[:, place], _start(group, 0.0), place)
+
+
+def _unusable(evidence: Evidence) -> Bool[np.ndarray, "objects candidates"]:
+    return np.asarray((evidence.cut > 0) | (evidence.area < 1))
 
 
 def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> _Settled:
@@ -242,7 +246,6 @@ def _against(
 
 def _by_itself(evidence: Evidence, weights: Weights) -> Energies:
     """Give the part of each candidate's energy that depends on no other object."""
-    unusable = (evidence.area < 1) | (evidence.cut > 0)
     return np.asarray(
         weights.outside * evidence.outside.clip(max=_MOST_CLICKS)
         + weights.foreign * evidence.foreign.clip(max=2)
@@ -250,7 +253,7 @@ def _by_itself(evidence: Evidence, weights: Weights) -> Energies:
         - weights.iou_prediction * evidence.iou_prediction
         - weights.edge * evidence.edge
         - weights.largest_part * evidence.largest_part
-        + _UNUSABLE * unusable,
+        + _UNUSABLE * _unusable(evidence),
         dtype=np.float64,
     )
 

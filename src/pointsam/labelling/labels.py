@@ -85,6 +85,7 @@ def gather_candidates(
     folder: Path,
     *,
     closer: bool = True,
+    turned: bool = True,
     precision: Precision = "float32",
 ) -> Iterator[ImageRecord]:
     """Find and store the candidates of all images that have none stored.
@@ -94,7 +95,8 @@ def gather_candidates(
         records: with at least one instance each.
         images: gives their pixels.
         folder: of the candidates.
-        closer: look at windows of each image, too: about three more encodes an image.
+        closer: look at windows of each image, too: about twice more encodes.
+        turned: look at each image turned a quarter round, too: twice the encodes.
         precision: of the encoder.
 
     Yields:
@@ -106,7 +108,12 @@ def gather_candidates(
             image, own = images(record), owned(record)
             frame = ModelFrame(record.size, model.side, model.stride)
             found = find_candidates(
-                model, image, model_prompts(own, frame), closer=closer, precision=precision
+                model,
+                image,
+                model_prompts(own, frame),
+                closer=closer,
+                turned=turned,
+                precision=precision,
             )
             points = [instance.points for instance in own.instances]
             others = [i.points for i in record.instances if i.id in record.borrowed]

@@ -35,6 +35,7 @@ def label_clicks(
     key: Mapping[str, Any],
     readings: Mapping[str, Reading] | None = None,
     closer: bool = True,
+    turned: bool = True,
     precision: Precision = "float32",
 ) -> Labelling:
     """Fill a folder with labels.json, two sheets, and the candidates they were chosen from.
@@ -50,6 +51,7 @@ def label_clicks(
         key: identifies the inputs that decide the candidates.
         readings: by class, where the user says whether the larger or the smaller mask is meant.
         closer: look at windows of each image, too.
+        turned: look at the image turned a quarter round, too.
         precision: of the encoder.
 
     Returns:
@@ -60,12 +62,18 @@ def label_clicks(
     """
     clicked = replace(data, images=tuple(image for image in data.images if image.instances))
     _refuse_unclicked(clicked, readings or {})
-    settings = {"side": model.side, "precision": precision, "closer": closer}
+    settings = {"side": model.side, "precision": precision, "closer": closer, "turned": turned}
     clicks = _digest(clicked.images)
     keep_key(folder / KEY_NAME, {**key, **settings, "clicks": clicks, "format": STORE_FORMAT})
     candidates = folder / CANDIDATES_NAME
     found = gather_candidates(
-        model, clicked.images, images, candidates, closer=closer, precision=precision
+        model,
+        clicked.images,
+        images,
+        candidates,
+        closer=closer,
+        turned=turned,
+        precision=precision,
     )
     for _ in Bar(found, total=len(clicked.images), desc="labelling", unit="image"):
         pass

@@ -14,7 +14,7 @@ from pointsam.labelling.evidence import Evidence
 
 _LOG = logging.getLogger("pointsam")
 
-STORE_FORMAT = 3
+STORE_FORMAT = 4
 """Counted up when a file of an older version cannot be read, or would give other labels."""
 
 

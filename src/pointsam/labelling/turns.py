@@ -1,0 +1,36 @@
+"""The image a quarter round: a model that sees it turned has other ideas of the same object."""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from pointsam.prompts import Prompts
+
+
+def turned_image(image: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "width height 3"]:
+    """Turn an image counter-clockwise by 90 degrees."""
+    return np.ascontiguousarray(np.rot90(image))
+
+
+def turned_clicks(prompts: Prompts, width: int) -> Prompts:
+    """Move clicks to where their pixels are in the turned image.
+
+    Args:
+        prompts: in the frame of an image as it is.
+        width: of that image, in pixels of that frame.
+    """
+
+    def move(points: Float[Tensor, "*clicks 2"]) -> Float[Tensor, "*clicks 2"]:
+        x, y = points.unbind(-1)
+        # A click on the last pixel's outer half lies half a pixel beyond zero after the turn.
+        return torch.stack([y, (width - 1 - x).clamp(min=0)], dim=-1)
+
+    return prompts.moved(move)
+
+
+def turned_back(
+    masks: Bool[np.ndarray, "*masks width height"],
+) -> Bool[np.ndarray, "*masks height width"]:
+    """Turn masks of a turned image to the image as it is."""
+    return np.rot90(masks, -1, axes=(-2, -1))
