@@ -57,6 +57,14 @@ def test_a_user_reads_a_class():
     assert choose(table, alike(10), readings={7: "smaller"}).picked.tolist() == [1] * 10
 
 
+def test_the_larger_mask_that_is_meant_is_not_the_whole_image():
+    table = evidence([[50, 100, 90000]] * 10, [0.75, 0.7, 0.4])
+    foreign = table.foreign.copy()
+    foreign[:, 2] = 2
+    found = choose(replace(table, foreign=foreign), alike(10), readings={0: "larger"})
+    assert found.picked.tolist() == [1] * 10
+
+
 def test_a_choice_may_begin_elsewhere_than_sam_would():
     # SAM is surest of parts whose sizes scatter; the wholes are all of one size.
     parts = np.geomspace(2, 400, 12)

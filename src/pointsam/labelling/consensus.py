@@ -160,7 +160,7 @@ class _Settled:
     """The choice of one group, from one start."""
 
     cost: float
-    """Mean energy, and the log of how far apart the sizes are: a likelihood, up to a constant."""
+    """Mean energy and the log of how far apart the sizes are, and the usual size under a reading."""
     picked: Int[np.ndarray, " objects"]
     energy: Float[np.ndarray, " objects"]
     margin: Float[np.ndarray, " objects"]
@@ -168,29 +168,28 @@ class _Settled:
 
 
 def _read(given: Reading | None, group: _Group) -> _Settled:
-    """Choose under the reading that was given, or from several starts where the masks agree best.
+    """Choose from several starts, and take the end where the masks agree best.
 
-    A start takes what SAM prefers, or the same of its masks for every object. The rounds after it
-    settle in one choice or another by where they began.
+    A start takes what SAM prefers, or the same of its masks for every object. A reading counts in
+    the choice and in what is best, but no more than that: were the largest masks simply taken,
+    objects would grow to the whole image.
     """
-    if given is not None:
-        return _settle(group, _start(group, LEAN_OF[given]), LEAN_OF[given])
-    starts = [_start(group, 0.0)]
+    lean = LEAN_OF[given] if given is not None else 0.0
+    starts = [_start(group)]
     if len(group.image) >= MIN_READ:
         starts += [_start_at(group, place) for place in range(group.evidence.area.shape[1])]
-    return min((_settle(group, picked, 0.0) for picked in starts), key=lambda found: found.cost)
+    return min((_settle(group, picked, lean) for picked in starts), key=lambda found: found.cost)
 
 
-def _start(group: _Group, lean: float) -> Int[np.ndarray, " objects"]:
-    """Choose by SAM's estimate, with a preference for larger or smaller masks."""
-    evidence, sureness = group.evidence, group.weights.iou_prediction
-    leaning = evidence.iou_prediction - lean * _log_area(evidence) / sureness
-    return np.asarray((leaning - _UNUSABLE * _unusable(evidence)).argmax(axis=1))
+def _start(group: _Group) -> Int[np.ndarray, " objects"]:
+    """Choose by SAM's estimate."""
+    estimate = group.evidence.iou_prediction - _UNUSABLE * _unusable(group.evidence)
+    return np.asarray(estimate.argmax(axis=1))
 
 
 def _start_at(group: _Group, place: int) -> Int[np.ndarray, " objects"]:
     """Take one candidate of each object; where it is unusable, the best by SAM's estimate."""
-    return np.where(_unusable(group.evidence)[:, place], _start(group, 0.0), place)
+    return np.where(_unusable(group.evidence)[:, place], _start(group), place)
 
 
 def _unusable(evidence: Evidence) -> Bool[np.ndarray, "objects candidates"]:
@@ -214,9 +213,10 @@ def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> 
     chosen = energy[rows, picked]
     others = np.where(np.arange(energy.shape[1]) == picked[:, None], np.inf, energy)
     areas = log_area[rows, picked]
+    kept = chosen.clip(max=np.median(chosen) + _TRIM)
     apart = float(np.abs(areas - np.median(areas)).mean()) + 0.02
     return _Settled(
-        cost=float(chosen.clip(max=np.median(chosen) + _TRIM).mean() + np.log(apart)),
+        cost=float(kept.mean() + np.log(apart) + lean * np.median(areas)),
         picked=picked,
         energy=chosen,
         margin=others.min(axis=1) - chosen if energy.shape[1] > 1 else np.zeros(len(rows)),
