@@ -22,7 +22,8 @@ from pointsam.data.coco.annotations import pair, read_coco, read_points
 from pointsam.data.dataset import draw_masks
 from pointsam.labelling import store
 from pointsam.labelling.candidates import PER_LOOK
-from pointsam.labelling.consensus import Groups, Weights, choose
+from pointsam.labelling.consensus import Groups, choose
+from pointsam.labelling.energy import Weights
 from pointsam.labelling.evidence import Evidence, join
 from pointsam.labelling.groups import group_objects
 from pointsam.labelling.labels import store_path

@@ -22,7 +22,7 @@ def prompts(*places):
     return Prompts.from_rows([[(x, y, 1)] for x, y in places])
 
 
-@pytest.mark.parametrize("height, width", [(64, 64), (48, 64), (64, 56), (64, 52)])
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (48, 64), (64, 56), (64, 52)])
 @pytest.mark.parametrize("turn", [0, 1])
 def test_every_look_finds_the_object_where_it_is(turn, height, width):
     squares = (SQUARES[0], (width - 20, height - 24, width - 8, height - 16))
@@ -44,7 +44,8 @@ def test_every_look_finds_the_object_where_it_is(turn, height, width):
 
 
 def test_a_mask_that_runs_out_of_its_window_is_cut():
-    found = find_candidates(ColourModel(), drawn_image([(4, 28, 60, 36)]), prompts((8, 32)), turned=False)
+    image = drawn_image([(4, 28, 60, 36)])
+    found = find_candidates(ColourModel(), image, prompts((8, 32)), turned=False)
     assert found.cut[0].tolist() == [False] * PER_LOOK + [True] * PER_LOOK
 
 

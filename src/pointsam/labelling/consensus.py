@@ -14,10 +14,19 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from pointsam.labelling.energy import (
+    UNUSABLE,
+    Energies,
+    Weights,
+    energy_alone,
+    energy_of_shapes,
+    energy_of_sizes,
+    log_areas,
+    unusable,
+)
 from pointsam.labelling.evidence import Evidence, take
 
 Reading = Literal["larger", "smaller"]
-Energies = Float[np.ndarray, "objects candidates"]
 
 LEAN_OF: Mapping[Reading, float] = {"larger": -1.0, "smaller": 1.0}
 """Energy of one unit of log area, where the user says which is meant."""
@@ -34,39 +43,10 @@ REASONS = (
 )
 """Reasons against a choice, in the order of `Choice.against`."""
 
-_NORMAL = 1.4826
-"""Deviation of a normal distribution over its median absolute deviation."""
-_UNUSABLE = 1e4
-"""Energy of an empty or cut mask, which is chosen only if there is no other."""
-_MOST_CLICKS = 3
-"""Own clicks off a mask that speak against it; of many, some may be misplaced."""
 _MOSTLY = 0.5
 """Share of clicks from which on they are mostly outside, or another object is mostly inside."""
 _TRIM = 4.0
 """Energy above the group's median beyond which a bad mask says no more about a reading."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Weights of the energy's terms, in units of half a squared deviation of the log area.
-
-    Between half and twice these the choice hardly changes.
-    """
-
-    iou_prediction: float = 8.0
-    outside: float = 3.0
-    """Of each own click off the mask."""
-    foreign: float = 3.0
-    refused: float = 1.5
-    edge: float = 1 / 40
-    """A unit of CIELAB."""
-    largest_part: float = 2.0
-    shape: float = 0.5
-    """Of half a squared deviation of roughness, and of fill."""
-    min_spread: float = 0.35
-    """Least deviation of the log area in a group."""
-    class_share: float = 2.0
-    """Objects of an image that weigh as much as all others of the group."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +92,7 @@ def choose(
     evidence: Evidence,
     groups: Groups,
     *,
-    weights: Weights = Weights(),
+    weights: Weights = Weights(),  # noqa: B008 (frozen)
     readings: Mapping[int, Reading] | None = None,
     rounds: int = 10,
 ) -> Choice:
@@ -160,7 +140,7 @@ class _Settled:
     """The choice of one group, from one start."""
 
     cost: float
-    """Mean energy and the log of how far apart the sizes are, and the usual size under a reading."""
+    """Mean energy, the log of how far apart the sizes are, and the usual size under a reading."""
     picked: Int[np.ndarray, " objects"]
     energy: Float[np.ndarray, " objects"]
     margin: Float[np.ndarray, " objects"]
@@ -183,27 +163,23 @@ def _read(given: Reading | None, group: _Group) -> _Settled:
 
 def _start(group: _Group) -> Int[np.ndarray, " objects"]:
     """Choose by SAM's estimate."""
-    estimate = group.evidence.iou_prediction - _UNUSABLE * _unusable(group.evidence)
+    estimate = group.evidence.iou_prediction - UNUSABLE * unusable(group.evidence)
     return np.asarray(estimate.argmax(axis=1))
 
 
 def _start_at(group: _Group, place: int) -> Int[np.ndarray, " objects"]:
     """Take one candidate of each object; where it is unusable, the best by SAM's estimate."""
-    return np.where(_unusable(group.evidence)[:, place], _start(group), place)
-
-
-def _unusable(evidence: Evidence) -> Bool[np.ndarray, "objects candidates"]:
-    return np.asarray((evidence.cut > 0) | (evidence.area < 1))
+    return np.where(unusable(group.evidence)[:, place], _start(group), place)
 
 
 def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> _Settled:
     """Choose again until the choice does not change."""
     evidence, weights = group.evidence, group.weights
-    log_area = _log_area(evidence) + group.log_pixel
-    alone = _by_itself(evidence, weights)
+    log_area = log_areas(evidence) + group.log_pixel
+    alone = energy_alone(evidence, weights)
     for _ in range(group.rounds):
-        size = _against_sizes(log_area, group.image, picked, weights)
-        shape = _against_shapes(evidence, picked, weights)
+        size = energy_of_sizes(log_area, group.image, picked, weights)
+        shape = energy_of_shapes(evidence, picked, weights)
         again = (alone + size + shape + lean * log_area).argmin(axis=1)
         if (again == picked).all():
             break
@@ -242,59 +218,3 @@ def _against(
         evidence.cut > 0,
     )
     return np.stack([values[rows, picked] for values in found], axis=1)
-
-
-def _by_itself(evidence: Evidence, weights: Weights) -> Energies:
-    """Give the part of each candidate's energy that depends on no other object."""
-    return np.asarray(
-        weights.outside * evidence.outside.clip(max=_MOST_CLICKS)
-        + weights.foreign * evidence.foreign.clip(max=2)
-        + weights.refused * evidence.refused
-        - weights.iou_prediction * evidence.iou_prediction
-        - weights.edge * evidence.edge
-        - weights.largest_part * evidence.largest_part
-        + _UNUSABLE * _unusable(evidence),
-        dtype=np.float64,
-    )
-
-
-def _against_sizes(
-    log_area: Energies,
-    image: Int[np.ndarray, " objects"],
-    picked: Int[np.ndarray, " objects"],
-    weights: Weights,
-) -> Energies:
-    """Give the energy of each candidate's size, from the chosen ones of group and image."""
-    rows = np.arange(len(picked))
-    chosen = log_area[rows, picked]
-    median, spread = float(np.median(chosen)), _spread(chosen) + 0.2
-    size = np.zeros_like(log_area)
-    for name in np.unique(image):
-        own = np.flatnonzero(image == name)
-        share = weights.class_share / (weights.class_share + len(own))
-        usual = share * median + (1 - share) * float(np.median(chosen[own]))
-        deviation = max(weights.min_spread, spread * share**0.5)
-        size[own] = ((log_area[own] - usual) / deviation) ** 2 / 2
-    return size
-
-
-def _against_shapes(
-    evidence: Evidence, picked: Int[np.ndarray, " objects"], weights: Weights
-) -> Energies:
-    """Give the energy of roughness and fill, from the chosen ones of the group."""
-    rows = np.arange(len(picked))
-    shape = np.zeros(evidence.area.shape)
-    for values in (evidence.roughness, evidence.fill):
-        usual = values[rows, picked]
-        squared = ((values - np.median(usual)) / (_spread(usual) + 0.05)) ** 2 / 2
-        shape += weights.shape * squared.clip(max=8)
-    return shape
-
-
-def _log_area(evidence: Evidence) -> Energies:
-    return np.asarray(np.log(np.maximum(evidence.area, 1).astype(np.float64)))
-
-
-def _spread(values: Float[np.ndarray, " values"]) -> float:
-    """Give the deviation by medians, which a few wrong masks do not change."""
-    return _NORMAL * float(np.median(np.abs(values - np.median(values))))
