@@ -117,7 +117,8 @@ def demonstrate(plan: DemoPlan) -> tuple[Scores, Scores]:
         output=adapter,
         device=plan.device,
     )
-    run_training(with_labels(inputs, settings), settings)
+    # A turned look would take as long again, and these labels are as good without it.
+    run_training(with_labels(inputs, settings, turned=False), settings)
     adapted = load(adapter=adapter, device=plan.device, precision="float32")
     after = _score(adapted.model, held_out, val, "scoring after")
     for name, scores in (("before", before), ("after", after)):

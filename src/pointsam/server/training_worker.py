@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = settings_of(form)
         run_training(
-            with_labels(inputs_of(form), settings),
+            with_labels(inputs_of(form), settings, turned=False),  # someone waits for it
             settings,
             resume="--resume" in arguments,
             save_every=SAVE_EVERY,

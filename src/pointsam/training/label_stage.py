@@ -31,9 +31,10 @@ def with_labels(
     settings: TrainSettings,
     *,
     readings: Mapping[str, Reading] | None = None,
+    turned: bool = True,
 ) -> RunInputs:
     """Label the clicks with the frozen model, and give inputs that hold the labels."""
-    return on_labels(inputs, make_labels(inputs, settings, readings=readings))
+    return on_labels(inputs, make_labels(inputs, settings, readings=readings, turned=turned))
 
 
 def make_labels(
@@ -41,11 +42,18 @@ def make_labels(
     settings: TrainSettings,
     *,
     readings: Mapping[str, Reading] | None = None,
+    turned: bool = True,
 ) -> Path:
     """Label the clicks with the frozen model; give the file of the labels.
 
     A label folder of the same clicks, model and settings is continued. Where it is complete, only
     the choice among its candidates is made again.
+
+    Args:
+        inputs: what was clicked, and where the adapter goes.
+        settings: of the run.
+        readings: by class, where the user says which mask is meant.
+        turned: look at each image turned, too; without it half the time is spared.
 
     Raises:
         InputError: several processes, which would all label the same; or the folder beside the
@@ -66,6 +74,7 @@ def make_labels(
         folder,
         key={"sources": inputs.sources, "base": base_hash(model), "adapter": None},
         readings=readings,
+        turned=turned,
         precision=choose_precision(settings.precision, device=inputs.device),
     )
     return folder / LABELS_NAME
