@@ -15,7 +15,6 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from pointsam.data.coco.annotations import pair, read_coco, read_points
@@ -26,7 +25,7 @@ from pointsam.labelling.consensus import Groups, choose
 from pointsam.labelling.energy import Weights
 from pointsam.labelling.evidence import Evidence, join
 from pointsam.labelling.groups import group_objects
-from pointsam.labelling.labels import store_path
+from pointsam.labelling.labels import store_path, to_label_frame
 
 LOOKS = {
     "whole image": [0],
@@ -53,7 +52,6 @@ def main():
     parser.add_argument("--part", type=Path, help="file names of the images, one a line")
     parser.add_argument("--readings", action="store_true", help="read each class either way")
     args = parser.parse_args()
-    cv2.setNumThreads(1)
     table = Table(args)
     print("choice: IoU over images / over objects / share over 0.5")
     for name, looks in LOOKS.items():
@@ -117,11 +115,9 @@ class Table:
 def true_iou(folder, record):
     """Give the IoU of each stored candidate with the annotated mask, in the label frame."""
     candidates = store.load_candidates(store_path(folder, record))
-    rows, cols = candidates.size
     found = []
     for index, mask in enumerate(draw_masks([record])[0].numpy()):
-        cover = cv2.resize(mask.astype(np.float32), (cols, rows), interpolation=cv2.INTER_AREA)
-        true, given = cover > 0.5, candidates.masks(index)
+        true, given = to_label_frame(mask, candidates.size), candidates.masks(index)
         union = (given | true).sum(axis=(1, 2))
         found.append((given & true).sum(axis=(1, 2)) / np.maximum(union, 1))
     return np.array(found)

@@ -93,7 +93,8 @@ def _add_choice(choice: "argparse._ArgumentGroup") -> None:
         "--no-turn",
         dest="turned",
         action="store_false",
-        help="do not look at the image turned a quarter round, too: half the time, worse masks",
+        help="decode the image as it is alone, not rotated by 90 degrees as well: half the time, "
+        "slightly worse masks",
     )
 
 

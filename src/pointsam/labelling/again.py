@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from jaxtyping import Bool
 
@@ -20,7 +19,7 @@ from pointsam.labelling import store
 from pointsam.labelling.candidates import Candidates, find_candidates, label_size
 from pointsam.labelling.consensus import Reading
 from pointsam.labelling.evidence import measure
-from pointsam.labelling.labels import owned, store_path
+from pointsam.labelling.labels import owned, store_path, to_label_frame
 from pointsam.labelling.output import LABELS_NAME
 from pointsam.labelling.run import CANDIDATES_NAME, KEY_NAME, choose_and_write, keep_key
 from pointsam.labelling.scene_labels import POINT_ID
@@ -191,19 +190,17 @@ def _beside(
         packed[~stays], estimate[~stays], cut[~stays] = new.packed, new.iou_prediction, new.cut
     for place in np.flatnonzero(stays).tolist():
         label = kept[record.file_name, record.instances[place].id]
-        packed[place] = np.packbits(_small_mask(label.instance, record.size, size))
+        packed[place] = np.packbits(_drawn(label.instance, record.size, size))
         estimate[place] = label.entry.get("score", _UNSCORED)
     return Candidates(size, packed, estimate, cut)
 
 
-def _small_mask(
+def _drawn(
     instance: InstanceRecord, image: tuple[int, int], size: tuple[int, int]
 ) -> Bool[np.ndarray, "rows cols"]:
-    """Bring a mask to the label frame: pixels that are half covered."""
+    """Draw a label in the label frame."""
     assert instance.segmentation is not None
-    mask = rasterise(instance.segmentation, image).astype(np.float32)
-    cover = cv2.resize(mask * 2, size[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(cover >= 1)
+    return to_label_frame(rasterise(instance.segmentation, image), size)
 
 
 def _put_back(made: Path, former: Mapping[Place, dict[str, Any]], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Candidates: SAM's three masks of each clicked object, in looks at the whole image and closer."""
+"""Candidates: SAM's three masks of each clicked object, in the whole image and closer looks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def find_candidates(
         image: RGB.
         prompts: the clicks in the model frame of `image`, at least one positive an object.
         closer: look at windows of half the longest side, too.
-        turned: do the same with the image turned a quarter round, for other candidates.
+        turned: decode the image rotated by 90 degrees, too; SAM's masks differ there.
         precision: of the encoder.
     """
     frame = ModelFrame(image.shape[:2], model.side, model.stride)

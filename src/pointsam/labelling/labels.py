@@ -95,8 +95,8 @@ def gather_candidates(
         records: with at least one instance each.
         images: gives their pixels.
         folder: of the candidates.
-        closer: look at windows of each image, too: about twice more encodes.
-        turned: look at each image turned a quarter round, too: twice the encodes.
+        closer: look at windows of each image, too: two to three more encodes.
+        turned: look at each image rotated by 90 degrees, too: twice the encodes.
         precision: of the encoder.
 
     Yields:
@@ -171,6 +171,14 @@ def _log_pixels(
         pixels = record.size[0] / rows * record.size[1] / cols
         logs.append(np.log(pixels * pixel_sides[record.file_name] ** 2))
     return np.array(logs)
+
+
+def to_label_frame(
+    mask: Bool[np.ndarray, "height width"], size: tuple[int, int]
+) -> Bool[np.ndarray, "rows cols"]:
+    """Bring a mask of the image frame to the label frame of that size: pixels half covered."""
+    cover = cv2.resize(mask * np.float32(2), size[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(cover >= 1)
 
 
 def _to_image(

@@ -51,7 +51,7 @@ def label_clicks(
         key: identifies the inputs that decide the candidates.
         readings: by class, where the user says whether the larger or the smaller mask is meant.
         closer: look at windows of each image, too.
-        turned: look at the image turned a quarter round, too.
+        turned: look at each image rotated by 90 degrees, too.
         precision: of the encoder.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The image a quarter round: a model that sees it turned has other ideas of the same object."""
+"""The image rotated by 90 degrees, where the model gives other masks of the same objects."""
 
 import numpy as np
 import torch

@@ -53,7 +53,7 @@ def make_labels(
         inputs: what was clicked, and where the adapter goes.
         settings: of the run.
         readings: by class, where the user says which mask is meant.
-        turned: look at each image turned, too; without it half the time is spared.
+        turned: look at each image rotated by 90 degrees, too, which takes twice the time.
 
     Raises:
         InputError: several processes, which would all label the same; or the folder beside the
