@@ -75,11 +75,19 @@ def test_a_stopped_run_goes_on_and_ends_the_same(drawn, small_model, tmp_path, m
     assert (stopped / "labels.json").read_bytes() == (whole / "labels.json").read_bytes()
 
 
-def test_candidates_of_other_clicks_are_refused(drawn, small_model, tmp_path, capsys):
-    assert main(command(drawn, tmp_path / "out")) == 0
+def test_candidates_of_other_inputs_are_refused_by_name(drawn, small_model, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(command(drawn, out)) == 0
+    assert main(command(drawn, out, "--resume", "--no-turn")) == 2
+    assert "made with other looks (--no-turn): go on" in capsys.readouterr().err
     drawn.change(lambda content: content["annotations"].pop())
-    assert main(command(drawn, tmp_path / "out", "--resume")) == 2
-    assert "other clicks" in capsys.readouterr().err
+    assert main(command(drawn, out, "--resume")) == 2
+    assert "made with other images or point file, clicks: go on" in capsys.readouterr().err
+    before = json.loads((out / "inputs.json").read_text())
+    del before["turned"]  # as a version wrote it that could not rotate
+    (out / "inputs.json").write_text(json.dumps(before))
+    assert main(command(drawn, out, "--resume")) == 2
+    assert "made with another version of pointsam: go on" in capsys.readouterr().err
 
 
 def test_training_takes_up_what_is_labelled(drawn, small_model, tmp_path, monkeypatch, capsys):

@@ -5,10 +5,13 @@ from scipy import ndimage
 from tests.prediction.colour_model import ColourModel
 
 from pointsam.labelling.candidates import PER_LOOK, find_candidates
+from pointsam.labelling.looks import Looks
 from pointsam.prompts import Prompts
 
 SQUARES = ((8, 8, 16, 20), (44, 40, 56, 48))
 """``(x0, y0, x1, y1)`` in an image that fills the model's 64 x 64 px input."""
+UPRIGHT = Looks(turned=False)
+WHOLE = Looks(closer=False, turned=False)
 
 
 def drawn_image(squares=SQUARES):
@@ -45,15 +48,15 @@ def test_every_look_finds_the_object_where_it_is(turn, height, width):
 
 def test_a_mask_that_runs_out_of_its_window_is_cut():
     image = drawn_image([(4, 28, 60, 36)])
-    found = find_candidates(ColourModel(), image, prompts((8, 32)), turned=False)
+    found = find_candidates(ColourModel(), image, prompts((8, 32)), looks=UPRIGHT)
     assert found.cut[0].tolist() == [False] * PER_LOOK + [True] * PER_LOOK
 
 
 def test_near_objects_share_the_encodes():
     model = ColourModel()
-    find_candidates(model, drawn_image(), prompts((10, 12), (14, 18), (12, 14)), turned=False)
+    find_candidates(model, drawn_image(), prompts((10, 12), (14, 18), (12, 14)), looks=UPRIGHT)
     assert model.encoded == 2
-    find_candidates(model, drawn_image(), prompts((10, 12), (14, 18)), closer=False, turned=False)
+    find_candidates(model, drawn_image(), prompts((10, 12), (14, 18)), looks=WHOLE)
     assert model.encoded == 3
     find_candidates(model, drawn_image(), prompts((10, 12), (14, 18)))
     assert model.encoded == 3 + 2 * 2
@@ -84,7 +87,7 @@ def test_the_first_negative_click_is_asked_with_where_it_is_in_view():
         [[(12.0, 14.0, 1), (62.0, 62.0, 0), (60.0, 60.0, 0)], [(50.0, 44.0, 1)]]
     )
     model = Listening()
-    find_candidates(model, drawn_image(), rows, turned=False)
+    find_candidates(model, drawn_image(), rows, looks=UPRIGHT)
     assert model.asked == [[[1]], [[1, 0]], [[1]], [[1]]]  # one call a number of clicks
     assert torch.equal(rows.labels, torch.tensor([[1, 0, 0], [1, -1, -1]]))
 
@@ -94,11 +97,11 @@ def test_where_every_mask_holds_a_negative_click_all_are_asked_with():
         [[(12.0, 14.0, 1), (30.0, 30.0, 0), (10.0, 10.0, 0)], [(50.0, 44.0, 1)]]
     )
     model = Listening()
-    find_candidates(model, drawn_image(), rows, closer=False, turned=False)
+    find_candidates(model, drawn_image(), rows, looks=WHOLE)
     assert model.asked == [[[1]], [[1, 0]], [[1, 0, 0]]]
     # One negative click is asked with already: it is not asked again.
     model = Listening()
-    find_candidates(model, drawn_image(), prompts_of_one_negative(), closer=False, turned=False)
+    find_candidates(model, drawn_image(), prompts_of_one_negative(), looks=WHOLE)
     assert model.asked == [[[1, 0]]]
 
 

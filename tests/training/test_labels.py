@@ -158,7 +158,7 @@ def test_labels_that_are_there_are_not_made_again(inputs, monkeypatch):
     first = with_labels(inputs, short())
     monkeypatch.setattr("pointsam.labelling.labels.find_candidates", None)
     assert with_labels(inputs, short()).sources == first.sources
-    with pytest.raises(InputError, match="other clicks, model or settings"):
+    with pytest.raises(InputError, match="other images or point file: go on"):
         with_labels(replace(inputs, sources={"points.json": "another"}), short())
 
 

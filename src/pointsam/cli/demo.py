@@ -14,6 +14,7 @@ from pointsam.data.synthetic.scenes import SceneFiles, write_scenes
 from pointsam.evaluation.masks import Scores, evaluate, paired_records
 from pointsam.figures import save_picture
 from pointsam.files import refuse_existing, sha256_of
+from pointsam.labelling.looks import Looks
 from pointsam.labelling.output import SHEET_NAME
 from pointsam.models.loading.checkpoints import load_segmenter
 from pointsam.models.segmenter import Segmenter
@@ -118,7 +119,7 @@ def demonstrate(plan: DemoPlan) -> tuple[Scores, Scores]:
         device=plan.device,
     )
     # The rotated image would double the time, and gives these labels 0.5 points of IoU.
-    run_training(with_labels(inputs, settings, turned=False), settings)
+    run_training(with_labels(inputs, settings, looks=Looks(turned=False)), settings)
     adapted = load(adapter=adapter, device=plan.device, precision="float32")
     after = _score(adapted.model, held_out, val, "scoring after")
     for name, scores in (("before", before), ("after", after)):

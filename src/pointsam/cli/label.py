@@ -25,6 +25,7 @@ from pointsam.data.records import Dataset
 from pointsam.files import refuse_existing, sha256_of
 from pointsam.labelling.consensus import Reading
 from pointsam.labelling.labels import Labelling
+from pointsam.labelling.looks import Looks
 from pointsam.labelling.output import LABELS_NAME, SHEET_NAME
 from pointsam.labelling.run import label_clicks
 from pointsam.models.adapters.lora import adapter_hash
@@ -113,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     choice = ModelChoice.parse(args)
     images, points = parse_given(args, args.images), parse_clicks(args)
     scenes = SceneLabelling.parse(args, images, on_map=points.on_map)
-    asked = Asked(images, points, args.output, dict(args.reading), args.closer, args.turned)
+    asked = Asked(images, points, args.output, dict(args.reading), Looks(args.closer, args.turned))
     if scenes is not None:
         return _label_scenes(asked, scenes, choice)
     refuse_other_stretch(images, choice)
@@ -135,8 +136,7 @@ class Asked:
     points: ClickFile
     output: Path
     readings: dict[str, Reading]
-    closer: bool
-    turned: bool
+    looks: Looks
 
 
 def _label_scenes(asked: Asked, scenes: SceneLabelling, choice: ModelChoice) -> int:
@@ -170,8 +170,7 @@ def _label(
             "adapter": adapter_hash(model),
         },
         readings=asked.readings,
-        closer=asked.closer,
-        turned=asked.turned,
+        looks=asked.looks,
         precision=predictor.precision,
     )
     accepted = labelling.choice.accepted

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame, to_edges, to_middles
+from pointsam.labelling.looks import ALL_LOOKS, Looks
 from pointsam.labelling.turns import turned_back, turned_clicks, turned_image
 from pointsam.labelling.windows import CloserWindow, closer_windows
 from pointsam.masks import threshold
@@ -68,11 +69,10 @@ def find_candidates(
     image: UInt8[np.ndarray, "height width 3"],
     prompts: Prompts,
     *,
-    closer: bool = True,
-    turned: bool = True,
+    looks: Looks = ALL_LOOKS,
     precision: Precision = "float32",
 ) -> Candidates:
-    """Decode the clicks of one image in the whole image and, with `closer`, in windows of it.
+    """Decode the clicks of one image in the whole image and in the looks that are asked for.
 
     The whole image is encoded once, and each window once, however many objects share it.
 
@@ -80,18 +80,18 @@ def find_candidates(
         model: any segmenter.
         image: RGB.
         prompts: the clicks in the model frame of `image`, at least one positive an object.
-        closer: look at windows of half the longest side, too.
-        turned: decode the image rotated by 90 degrees, too; SAM's masks differ there.
+        looks: what is decoded beside the whole image.
         precision: of the encoder.
     """
     frame = ModelFrame(image.shape[:2], model.side, model.stride)
-    looks = _looks(model, image, prompts, closer=closer, precision=precision)
-    if turned:
+    found = _upright(model, image, prompts, closer=looks.closer, precision=precision)
+    if looks.turned:
         clicks = turned_clicks(prompts, frame.resized_size[1])
-        found = _looks(model, turned_image(image), clicks, closer=closer, precision=precision)
-        looks += [_turned_back(look, label_size(frame)[::-1]) for look in found]
+        rotated = turned_image(image)
+        more = _upright(model, rotated, clicks, closer=looks.closer, precision=precision)
+        found += [_turned_back(look, label_size(frame)[::-1]) for look in more]
     packed, iou_prediction, cut = (
-        np.concatenate(parts, axis=1) for parts in zip(*looks, strict=True)
+        np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)
     )
     return Candidates(label_size(frame), packed, iou_prediction, cut)
 
@@ -103,7 +103,7 @@ _Look = tuple[
 ]
 
 
-def _looks(
+def _upright(
     model: Segmenter,
     image: UInt8[np.ndarray, "height width 3"],
     prompts: Prompts,

@@ -17,6 +17,7 @@ from pointsam.labelling.candidates import find_candidates
 from pointsam.labelling.consensus import Choice, Groups, Reading, choose, trust
 from pointsam.labelling.evidence import Evidence, join, measure
 from pointsam.labelling.groups import group_objects
+from pointsam.labelling.looks import ALL_LOOKS, Looks
 from pointsam.models.encoding import Precision
 from pointsam.models.segmenter import Segmenter
 
@@ -84,8 +85,7 @@ def gather_candidates(
     images: ImageSource,
     folder: Path,
     *,
-    closer: bool = True,
-    turned: bool = True,
+    looks: Looks = ALL_LOOKS,
     precision: Precision = "float32",
 ) -> Iterator[ImageRecord]:
     """Find and store the candidates of all images that have none stored.
@@ -95,8 +95,7 @@ def gather_candidates(
         records: with at least one instance each.
         images: gives their pixels.
         folder: of the candidates.
-        closer: look at windows of each image, too: two to three more encodes.
-        turned: look at each image rotated by 90 degrees, too: twice the encodes.
+        looks: what is decoded beside each whole image.
         precision: of the encoder.
 
     Yields:
@@ -111,8 +110,7 @@ def gather_candidates(
                 model,
                 image,
                 model_prompts(own, frame),
-                closer=closer,
-                turned=turned,
+                looks=looks,
                 precision=precision,
             )
             points = [instance.points for instance in own.instances]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pointsam.errors import InputError
 from pointsam.files import read_json, replacing
 from pointsam.labelling.consensus import Reading
 from pointsam.labelling.labels import Labelling, choose_labels, gather_candidates, owned
+from pointsam.labelling.looks import ALL_LOOKS, Looks
 from pointsam.labelling.output import LABELS_NAME, SHEET_NAME, draw_doubtful, write_labels
 from pointsam.labelling.readings import READINGS_NAME, draw_readings
 from pointsam.labelling.scene_labels import write_scene_labels
@@ -34,8 +35,7 @@ def label_clicks(
     *,
     key: Mapping[str, Any],
     readings: Mapping[str, Reading] | None = None,
-    closer: bool = True,
-    turned: bool = True,
+    looks: Looks = ALL_LOOKS,
     precision: Precision = "float32",
 ) -> Labelling:
     """Fill a folder with labels.json, two sheets, and the candidates they were chosen from.
@@ -50,8 +50,7 @@ def label_clicks(
         folder: new, or of the same inputs; candidates in it are not made again.
         key: identifies the inputs that decide the candidates.
         readings: by class, where the user says whether the larger or the smaller mask is meant.
-        closer: look at windows of each image, too.
-        turned: look at each image rotated by 90 degrees, too.
+        looks: what is decoded beside each whole image.
         precision: of the encoder.
 
     Returns:
@@ -62,7 +61,7 @@ def label_clicks(
     """
     clicked = replace(data, images=tuple(image for image in data.images if image.instances))
     _refuse_unclicked(clicked, readings or {})
-    settings = {"side": model.side, "precision": precision, "closer": closer, "turned": turned}
+    settings = {"side": model.side, "precision": precision, **asdict(looks)}
     clicks = _digest(clicked.images)
     keep_key(folder / KEY_NAME, {**key, **settings, "clicks": clicks, "format": STORE_FORMAT})
     candidates = folder / CANDIDATES_NAME
@@ -71,8 +70,7 @@ def label_clicks(
         clicked.images,
         images,
         candidates,
-        closer=closer,
-        turned=turned,
+        looks=looks,
         precision=precision,
     )
     for _ in Bar(found, total=len(clicked.images), desc="labelling", unit="image"):
@@ -140,12 +138,30 @@ def _digest(records: Sequence[ImageRecord]) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
+_WORDS = {
+    "sources": "images or point file",
+    "base": "base model",
+    "kept": "labels of the round before",
+    "closer": "looks (--no-closer-looks)",
+    "turned": "looks (--no-turn)",
+}
+"""What an entry of a key is called, where its own name does not say."""
+
+
 def keep_key(path: Path, key: Mapping[str, Any]) -> None:
-    """Save the key of the candidates; refuse a folder whose key is another."""
-    if path.is_file() and read_json(path) != json.loads(json.dumps(key)):
+    """Save the key of the candidates; refuse a folder whose key is another, by what differs."""
+    begun, now = read_json(path) if path.is_file() else None, json.loads(json.dumps(key))
+    if begun not in (None, now):
         raise InputError(
-            f"{path.parent} holds candidates of other clicks, model or settings: go on with those "
-            "it began with, or move or delete the folder."
+            f"{path.parent} holds candidates made with {_difference(begun, now)}: go on with "
+            "what it began with, or move or delete the folder."
         )
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(key, indent=1))
+
+
+def _difference(begun: Any, now: dict[str, Any]) -> str:
+    if not isinstance(begun, dict) or begun.keys() != now.keys() or begun["format"] != STORE_FORMAT:
+        return "another version of pointsam"
+    differing = [_WORDS.get(name, name) for name in now if begun[name] != now[name]]
+    return "other " + ", ".join(differing)

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 
 from pointsam.errors import InputError
+from pointsam.labelling.looks import Looks
 from pointsam.progress import show_progress_as
 from pointsam.server.training_data import inputs_of, settings_of
 from pointsam.training.collapse_monitor import RunCollapsedError
@@ -33,7 +34,8 @@ def main(arguments: list[str]) -> int:
     try:
         settings = settings_of(form)
         run_training(
-            with_labels(inputs_of(form), settings, turned=False),  # someone waits for it
+            # Someone waits for it.
+            with_labels(inputs_of(form), settings, looks=Looks(turned=False)),
             settings,
             resume="--resume" in arguments,
             save_every=SAVE_EVERY,

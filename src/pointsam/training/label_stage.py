@@ -10,6 +10,7 @@ from pointsam.data.scene_chips import SceneChips
 from pointsam.errors import InputError
 from pointsam.files import sha256_of
 from pointsam.labelling.consensus import Reading
+from pointsam.labelling.looks import ALL_LOOKS, Looks
 from pointsam.labelling.output import LABELS_NAME
 from pointsam.labelling.run import label_clicks
 from pointsam.labelling.scene_labels import on_chips, read_scene_labels
@@ -31,10 +32,10 @@ def with_labels(
     settings: TrainSettings,
     *,
     readings: Mapping[str, Reading] | None = None,
-    turned: bool = True,
+    looks: Looks = ALL_LOOKS,
 ) -> RunInputs:
     """Label the clicks with the frozen model, and give inputs that hold the labels."""
-    return on_labels(inputs, make_labels(inputs, settings, readings=readings, turned=turned))
+    return on_labels(inputs, make_labels(inputs, settings, readings=readings, looks=looks))
 
 
 def make_labels(
@@ -42,7 +43,7 @@ def make_labels(
     settings: TrainSettings,
     *,
     readings: Mapping[str, Reading] | None = None,
-    turned: bool = True,
+    looks: Looks = ALL_LOOKS,
 ) -> Path:
     """Label the clicks with the frozen model; give the file of the labels.
 
@@ -53,7 +54,7 @@ def make_labels(
         inputs: what was clicked, and where the adapter goes.
         settings: of the run.
         readings: by class, where the user says which mask is meant.
-        turned: look at each image rotated by 90 degrees, too, which takes twice the time.
+        looks: what is decoded beside each whole image.
 
     Raises:
         InputError: several processes, which would all label the same; or the folder beside the
@@ -74,7 +75,7 @@ def make_labels(
         folder,
         key={"sources": inputs.sources, "base": base_hash(model), "adapter": None},
         readings=readings,
-        turned=turned,
+        looks=looks,
         precision=choose_precision(settings.precision, device=inputs.device),
     )
     return folder / LABELS_NAME
