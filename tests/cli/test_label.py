@@ -79,7 +79,9 @@ def test_candidates_of_other_inputs_are_refused_by_name(drawn, small_model, tmp_
     out = tmp_path / "out"
     assert main(command(drawn, out)) == 0
     assert main(command(drawn, out, "--resume", "--no-turn")) == 2
-    assert "made with other looks (--no-turn): go on" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "made with other looks (--no-turn): go on" in said
+    assert f"--labels {out / 'labels.json'}." in said
     drawn.change(lambda content: content["annotations"].pop())
     assert main(command(drawn, out, "--resume")) == 2
     assert "made with other images or point file, clicks: go on" in capsys.readouterr().err
@@ -87,7 +89,10 @@ def test_candidates_of_other_inputs_are_refused_by_name(drawn, small_model, tmp_
     del before["turned"]  # as a version wrote it that could not rotate
     (out / "inputs.json").write_text(json.dumps(before))
     assert main(command(drawn, out, "--resume")) == 2
-    assert "made with another version of pointsam: go on" in capsys.readouterr().err
+    assert (
+        "made with another version of pointsam, or in another round: go on"
+        in capsys.readouterr().err
+    )
 
 
 def test_training_takes_up_what_is_labelled(drawn, small_model, tmp_path, monkeypatch, capsys):

@@ -84,11 +84,11 @@ def find_candidates(
         precision: of the encoder.
     """
     frame = ModelFrame(image.shape[:2], model.side, model.stride)
-    found = _upright(model, image, prompts, closer=looks.closer, precision=precision)
+    found = _look_at(model, image, prompts, closer=looks.closer, precision=precision)
     if looks.turned:
         clicks = turned_clicks(prompts, frame.resized_size[1])
         rotated = turned_image(image)
-        more = _upright(model, rotated, clicks, closer=looks.closer, precision=precision)
+        more = _look_at(model, rotated, clicks, closer=looks.closer, precision=precision)
         found += [_turned_back(look, label_size(frame)[::-1]) for look in more]
     packed, iou_prediction, cut = (
         np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)
@@ -103,7 +103,7 @@ _Look = tuple[
 ]
 
 
-def _upright(
+def _look_at(
     model: Segmenter,
     image: UInt8[np.ndarray, "height width 3"],
     prompts: Prompts,

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Looks:
-    """What is decoded beside the whole image; each look gives three candidates a click."""
+    """What is decoded beside the whole image, for more candidates of each click."""
 
     closer: bool = True
     """Windows of half the longest side, too: two to three more encodes."""
     turned: bool = True
-    """All of it in the image rotated by 90 degrees, too, where SAM's masks differ: twice the
-    encodes."""
+    """The same in the image rotated by 90 degrees, too: other masks for twice the encodes."""
 
 
 ALL_LOOKS = Looks()

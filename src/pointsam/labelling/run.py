@@ -149,19 +149,25 @@ _WORDS = {
 
 
 def keep_key(path: Path, key: Mapping[str, Any]) -> None:
-    """Save the key of the candidates; refuse a folder whose key is another, by what differs."""
-    begun, now = read_json(path) if path.is_file() else None, json.loads(json.dumps(key))
-    if begun not in (None, now):
+    """Save the key of the candidates; refuse a folder whose key is another, by what differs.
+
+    Raises:
+        InputError: the folder was begun with something else.
+    """
+    now = json.loads(json.dumps(key))
+    if path.is_file() and (begun := read_json(path)) != now:
         raise InputError(
-            f"{path.parent} holds candidates made with {_difference(begun, now)}: go on with "
-            "what it began with, or move or delete the folder."
+            f"{path.parent} holds candidates made with {_difference(begun, now)}: go on with what "
+            "it began with, or move or delete the folder. 'pointsam train' takes labels that are "
+            f"complete as they are with --labels {path.parent / LABELS_NAME}."
         )
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(key, indent=1))
 
 
 def _difference(begun: Any, now: dict[str, Any]) -> str:
+    """Say what a folder was begun with that is not so now."""
     if not isinstance(begun, dict) or begun.keys() != now.keys() or begun["format"] != STORE_FORMAT:
-        return "another version of pointsam"
+        return "another version of pointsam, or in another round"
     differing = [_WORDS.get(name, name) for name in now if begun[name] != now[name]]
     return "other " + ", ".join(differing)

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = settings_of(form)
         run_training(
-            # Someone waits for it.
+            # Someone waits for it: the rotated image would double the time of the labels.
             with_labels(inputs_of(form), settings, looks=Looks(turned=False)),
             settings,
             resume="--resume" in arguments,
