@@ -2,17 +2,17 @@
 # scripts/results.sh OUTPUT [POINTS] [SEEDS] [ROWS]: the rows of docs/results.md.
 # NWPU names the folder of Images, Annotations and Points; HRSID, for the row hrsid, that of images
 # and annotations. POINTS and SEEDS are lists, as "1 2 3"; ROWS are some of
-#   direct student ceiling ten val sloppy few classes hrsid recipe
+#   direct student ceiling ten twice val sloppy few classes hrsid recipe
 # To exercise the script, and measure nothing: STEPS cuts the runs short, SUBSET takes so many images,
 # SIDE shrinks the model's input.
 set -euo pipefail
 output=$1 points=${2:-1 2 3} seeds=${3:-1337}
-rows=${4:-direct student ceiling ten val sloppy few classes}
+rows=${4:-direct student ceiling ten twice val sloppy few classes}
 data=${NWPU:?give the folder of the data set as NWPU=...}
 here=$(dirname "$0")
-short=() side=() closer=(--side 1536) models=(--precision bfloat16)
+short=() side=() closer=(--side 1536) passes=(--epochs 2) models=(--precision bfloat16)
 if [[ -n ${STEPS:-} ]]; then
-  short=(--set schedule.epochs=0.001 --set "schedule.min_steps=$STEPS")
+  short=(--set schedule.epochs=0.001 --set "schedule.min_steps=$STEPS") passes=()
 fi
 if [[ -n ${SIDE:-} ]]; then side=(--side "$SIDE") closer=(); fi
 mkdir -p "$output/points"
@@ -98,6 +98,20 @@ if wanted ten; then # ten clicks an object, as the published protocol draws in t
     vals=("${fixed[@]}")
   done
 fi
+if wanted twice; then # two passes at 1536 px: labels of one click, of ten, and the annotated masks
+  label 1 "$clicks" "$masks"
+  draw "$masks" train-10.json 10 1337; ten=$made
+  label ten "$ten" "$masks"
+  twice() { # NAME CLICKS LABELS
+    for seed in $seeds; do
+      train "twice-$1-$seed" "$2" "$3" "$seed" "${closer[@]}" "${passes[@]}"
+      score "twice-$1-$seed" --adapter "$output/nwpu-twice-$1-$seed"
+    done
+  }
+  twice 1 "$clicks" "$output/labels-1/labels.json"
+  twice ten "$ten" "$output/labels-ten/labels.json"
+  twice true "$clicks" "$masks"
+fi
 if wanted sloppy; then
   for share in ${MISSING:-0.1 0.3}; do
     vary "$clicks" "missing-$share.json" --missing "$share"; student "missing-$share" "$made"
@@ -132,7 +146,7 @@ if wanted hrsid; then
   score hrsid-inshore-direct
   for fold in ${FOLDS:-1 2 3}; do score "hrsid-inshore-$fold" --adapter "$output/nwpu-hrsid-$fold"; done
 fi
-if wanted recipe; then # what a student learns in one pass: annotated masks, scored on the development part
+if wanted recipe; then # what a student learns in one pass, scored on the development part
   part=$here/../configs/nwpu_dev.txt
   vary "$masks" dev-masks.json --part "$part"; val=$made
   vals=()
@@ -150,6 +164,12 @@ if wanted recipe; then # what a student learns in one pass: annotated masks, sco
   try weak --lr 5e-4 --batch-size 2 --set data.strong_share=0
   try soft --lr 5e-4 --batch-size 2 --set loss.soft_edges=true
   try rate --lr 2e-3 --batch-size 2
-  try passes --epochs 2
+  try passes "${passes[@]}"
   try closer "${closer[@]}"
+  try stride-8 --first-block 0
+  clicked=$made
+  label 1 "$clicks" "$masks"
+  vary "$output/labels-1/labels.json" rest-labels.json --without-part "$part"; rest=$made made=$clicked
+  try labels
+  try labels-twice "${closer[@]}" "${passes[@]}"
 fi
