@@ -185,10 +185,11 @@ def test_the_script_has_every_row_and_trains_on_masks_for_the_ceiling_alone(resu
     }
     sloppy = ["missing-0.1", "missing-0.3", "shift-5", "shift-10", "edge"]
     few = ["few-0.05", "few-0.2", "one-class", "no-classes"]
-    assert list(runs) == ["1-7", "true", "ten", "ten-closer", *sloppy, *few]
-    assert "1536" in runs["ten-closer"]
+    twice = [f"twice-{name}-7" for name in ("1", "ten", "true")]
+    assert list(runs) == ["1-7", "true", "ten", "ten-closer", *twice, *sloppy, *few]
+    assert all("1536" in runs[name] for name in ("ten-closer", *twice))
     of_masks = [name for name, call in runs.items() if "NWPU_instances" in " ".join(call)]
-    assert of_masks == ["true"]
+    assert of_masks == ["true", "twice-true-7"]
     scored = [call[call.index("--output") + 1] for call in made if call[0] == "evaluate"]
     assert {f"out/scores-ten-redrawn-{n}" for n in (1, 2, 3)} < set(scored)
     assert "out/scores-labels-val-1" in scored
