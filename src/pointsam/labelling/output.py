@@ -10,7 +10,7 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from pointsam.data.coco.annotations import KEY
-from pointsam.data.coco.masks import to_rle
+from pointsam.data.coco.masks import mask_entry, to_rle
 from pointsam.data.dataset import ImageSource
 from pointsam.data.records import InstanceRecord
 from pointsam.figures import draw_panel, save_picture, side_by_side, stack
@@ -44,9 +44,7 @@ def write_labels(labelling: Labelling, categories: Sequence[str], path: Path) ->
                 "id": instance.id,
                 "image_id": labelled.record.id,
                 "category_id": list(categories).index(instance.category) + 1,
-                "segmentation": to_rle(mask),
-                "area": int(mask.sum()),
-                "bbox": box_around(mask),
+                **mask_entry(to_rle(mask)),
                 "iscrowd": 0,
                 **({KEY: instance.key} if instance.key else {}),
             }

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from pointsam.data.coco.annotations import KEY, weight_of
-from pointsam.data.coco.masks import rasterise_part, runs_at, to_rle
+from pointsam.data.coco.masks import mask_entry, rasterise_part, runs_at, to_rle
 from pointsam.data.coco.schema import read_coco_json, refuse
 from pointsam.data.records import ImageRecord, InstanceRecord, Segmentation
 from pointsam.data.scene_chips import Chip, SceneChips
@@ -62,11 +62,7 @@ def _on_scene(mask: Bool[np.ndarray, "height width"], chip: Chip) -> dict[str, A
     crop = crop[max(-above, 0) : chip.grid.height - above, max(-left, 0) : chip.grid.width - left]
     corner = (max(left, 0), max(above, 0))
     size = (chip.grid.height, chip.grid.width)
-    return {
-        "segmentation": runs_at(crop, corner=corner, size=size),
-        "area": int(crop.sum()),
-        "bbox": [*corner, crop.shape[1], crop.shape[0]] if crop.any() else [0, 0, 0, 0],
-    }
+    return mask_entry(runs_at(crop, corner=corner, size=size))
 
 
 @dataclass(frozen=True)

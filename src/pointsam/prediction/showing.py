@@ -7,10 +7,9 @@ import numpy as np
 import shapely
 from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
-from pycocotools import mask as coco_mask
 from rasterio import features
 
-from pointsam.data.coco.masks import to_rle
+from pointsam.data.coco.masks import mask_entry, to_rle
 from pointsam.data.rasters.georeference import to_map
 from pointsam.errors import InputError
 from pointsam.figures import draw_panel
@@ -56,9 +55,7 @@ def coco_of(
                 "id": number,
                 "image_id": 1,
                 "category_id": 1,
-                "segmentation": rle,
-                "area": int(coco_mask.area(rle)),
-                "bbox": [float(value) for value in coco_mask.toBbox(rle)],
+                **mask_entry(rle),
                 "iscrowd": 0,
                 "score": round(float(score), 4),
             }

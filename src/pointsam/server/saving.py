@@ -12,6 +12,7 @@ import shapely
 from rasterio.crs import CRS
 
 from pointsam.data.clicks.writers import write_clicks
+from pointsam.data.coco.masks import mask_entry
 from pointsam.data.rasters.georeference import (
     DEGREES,
     Georeference,
@@ -87,15 +88,12 @@ def _masks(project: Project, path: Path) -> None:
         for place, one in enumerate(objects, start=1):
             if one.mask is None:
                 continue
-            x0, y0, x1, y1 = one.mask.box
             annotations.append(
                 {
                     "id": one.id,
                     "image_id": number,
                     "category_id": classes.index(one.category) + 1,
-                    "segmentation": one.mask.image_rle(picture.size),
-                    "area": one.mask.area,
-                    "bbox": [float(x0), float(y0), float(x1 - x0), float(y1 - y0)],
+                    **mask_entry(one.mask.image_rle(picture.size)),
                     "iscrowd": 0,
                     "score": round(one.score, 4),
                     "points": [list(point) for point in one.points],

@@ -52,6 +52,10 @@ def test_the_masks_of_coco_are_those_of_the_raster(tmp_path):
     for entry in content["annotations"]:
         mask = rasterise(entry["segmentation"], (300, 300))
         assert mask.any()
+        rows, cols = np.nonzero(mask)
+        corner = (cols.min(), rows.min())
+        size = (np.ptp(cols) + 1, np.ptp(rows) + 1)
+        assert (entry["bbox"], entry["area"]) == ([*corner, *size], mask.sum())
         assert (mask == (labels == entry["label"])).all()
 
 

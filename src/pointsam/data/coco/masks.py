@@ -213,6 +213,18 @@ def runs_at(
     return {"size": [height, width], "counts": packed["counts"].decode("ascii")}
 
 
+def mask_entry(rle: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what COCO's annotation says of a mask: the mask, its area and the box around it.
+
+    ``bbox`` is ``[x, y, width, height]``, in pixels of the image; zeros for an empty mask.
+    """
+    return {
+        "segmentation": rle,
+        "area": int(coco_mask.area(rle)),
+        "bbox": [float(number) for number in coco_mask.toBbox(rle)],
+    }
+
+
 def to_rle(mask: Bool[np.ndarray, "height width"]) -> dict[str, Any]:
     """Write a mask as a compressed COCO RLE that JSON can hold."""
     runs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))

@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
-from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from pointsam.data.coco.masks import to_rle
+from pointsam.data.coco.masks import mask_entry, to_rle
 from pointsam.data.dataset import model_prompts, read_image_of
 from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
@@ -119,9 +118,7 @@ def coco_annotations(
             "id": instance.id,
             "image_id": prediction.record.id,
             "category_id": categories.index(instance.category) + 1,
-            "segmentation": rle,
-            "area": int(coco_mask.area(rle)),
-            "bbox": [float(number) for number in coco_mask.toBbox(rle)],
+            **mask_entry(rle),
             "iscrowd": 0,
             "score": round(score, 4),
             "points": [list(point) for point in instance.points],

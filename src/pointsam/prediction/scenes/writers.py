@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointsam.data.coco.masks import runs_at
+from pointsam.data.coco.masks import mask_entry, runs_at
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject
 from pointsam.errors import InputError
@@ -93,9 +93,7 @@ def _coco(folder: Path, output: SceneOutput) -> None:
             "id": one.id,
             "image_id": 1,
             "category_id": names.index(one.category) + 1,
-            "segmentation": runs_at(pixels, corner=(x, y), size=(height, width)),
-            "area": int(pixels.sum()),
-            "bbox": [x, y, pixels.shape[1], pixels.shape[0]],
+            **mask_entry(runs_at(pixels, corner=(x, y), size=(height, width))),
             "iscrowd": 0,
             "score": round(float(mask.score), 4),
             "label": one.index + 1,
