@@ -17,7 +17,7 @@ from pointsam.data.sample import Sample
 from pointsam.errors import InputError
 from pointsam.files import sha256_of
 from pointsam.frames import ModelFrame
-from pointsam.prompts import NEGATIVE, Prompts
+from pointsam.prompts import Prompts
 
 ImageSource = Callable[[ImageRecord], UInt8[np.ndarray, "height width 3"]]
 """Gives the pixels of a record, as RGB: an image of a folder, or a chip of a scene."""
@@ -87,8 +87,7 @@ def model_prompts(record: ImageRecord, frame: ModelFrame, *, with_boxes: bool = 
     """
     if with_boxes:
         return Prompts.from_boxes(_boxes(record)).moved(frame.to_model)
-    background = [(x, y, NEGATIVE) for x, y in record.background_points]
-    prompts = Prompts.from_rows([[*instance.points, *background] for instance in record.instances])
+    prompts = Prompts.from_rows(record.clicks)
     return prompts.moved(lambda points: frame.to_model(frame.clamped(points)))
 
 

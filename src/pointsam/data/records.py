@@ -1,6 +1,8 @@
 """Records of a data set: images, instances and points, without pixels."""
 
+import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 Point = tuple[float, float, int]
@@ -45,6 +47,22 @@ class ImageRecord:
     """``(x, y)`` clicks that belong to no instance and serve every instance of the image."""
     borrowed: frozenset[int] = frozenset()
     """Ids of instances that are shown here, and are another record's own."""
+
+    @property
+    def clicks(self) -> list[list[Point]]:
+        """Give the clicks that each instance has: its own, then those on no instance.
+
+        Of the latter the nearest come first, as where a model takes but one.
+        """
+        return [self._clicks_of(instance) for instance in self.instances]
+
+    def _clicks_of(self, instance: InstanceRecord) -> list[Point]:
+        own = [(x, y) for x, y, label in instance.points if label == 1]
+        background = list(self.background_points)
+        if own:
+            middle = [sum(axis) / len(own) for axis in zip(*own, strict=True)]
+            background.sort(key=partial(math.dist, middle))
+        return [*instance.points, *((x, y, 0) for x, y in background)]
 
 
 @dataclass(frozen=True)

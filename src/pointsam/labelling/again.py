@@ -147,7 +147,7 @@ def _gather(
     count = 1
     for record in sorted(records, key=lambda record: not doubtful[record.file_name]):
         path, objects = store_path(folder, record), doubtful[record.file_name]
-        if not path.is_file():
+        if not store.is_whole(path):
             image, own = images(record), owned(record)
             frame = ModelFrame(record.size, model.side, model.stride)
             new = None
@@ -156,9 +156,8 @@ def _gather(
                 new = find_candidates(model, image, prompts, precision=precision)
                 count = new.packed.shape[1]
             together = _beside(new, own, kept, size=label_size(frame), count=count)
-            points = [instance.points for instance in own.instances]
             others = [i.points for i in record.instances if i.id in record.borrowed]
-            store.save(path, together, measure(together, image, points, others=others))
+            store.save(path, together, measure(together, image, own.clicks, others=others))
         elif objects:
             count = store.load_evidence(path).area.shape[1]
         yield record

@@ -113,9 +113,8 @@ def gather_candidates(
                 looks=looks,
                 precision=precision,
             )
-            points = [instance.points for instance in own.instances]
             others = [i.points for i in record.instances if i.id in record.borrowed]
-            store.save(path, found, measure(found, image, points, others=others))
+            store.save(path, found, measure(found, image, own.clicks, others=others))
         yield record
 
 

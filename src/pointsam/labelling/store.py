@@ -14,7 +14,7 @@ from pointsam.labelling.evidence import Evidence
 
 _LOG = logging.getLogger("pointsam")
 
-STORE_FORMAT = 4
+STORE_FORMAT = 5
 """Counted up when a file of an older version cannot be read, or would give other labels."""
 
 
@@ -36,7 +36,8 @@ def is_whole(path: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        with np.load(path) as stored:
+        # numpy leaves a file that it opened itself, and cannot read, open.
+        with path.open("rb") as stream, np.load(stream) as stored:
             return all(stored[name] is not None for name in stored.files)
     except (*DAMAGED, BadZipFile):
         _LOG.warning("%s is damaged: its candidates are made anew", path)

@@ -87,8 +87,8 @@ def look_back(
         writer: of the adapter folder.
         images: gives the pixels of all records.
         held_out: with clicks that the run did not see.
-        learned: of a run that no monitor watched: where nothing was held out, some of these show
-            at least whether it broke.
+        learned: by the run: where nothing was held out, some of these show at least whether it
+            broke.
 
     Returns:
         None where there is nothing to look at.
@@ -127,7 +127,7 @@ def energies(rows: Sequence[Looked], images: ImageSource) -> tuple[float, float]
     group, place, adapted = [], [], []
     for number, row in enumerate(rows):
         image = images(row.record)
-        points = [instance.points for instance in row.record.instances]
+        points = row.record.clicks
         for is_adapted, answer in enumerate((row.direct, row.adapted)):
             parts.append(measure(_as_candidates(answer.logits, row), image, points))
             group += [names.index(i.category) for i in row.record.instances]
