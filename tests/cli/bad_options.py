@@ -92,6 +92,11 @@ VALUES = [
     (TRAIN, "--cache images/1.jpg", "images/1.jpg is a file; a cache is a folder"),
     (TRAIN, "--config nowhere.yaml", "nowhere.yaml: No such file or directory"),
     (TRAIN, "--regime supervised", "--regime supervised learns from masks: give --annotations"),
+    (
+        TRAIN,
+        "--regime self-training --set teacher.weights=live",
+        "--set teacher.weights=live: --regime self-training has 'frozen' there in any case",
+    ),
     (TRAIN, "--patience nan", "--patience nan: give a number of seconds"),
     (TRAIN, "--window 64", "--window: for scenes alone; leave it out here"),
     (TRAIN, "--hold-out 0.2", "--hold-out: for scenes alone; leave it out here"),

@@ -25,7 +25,7 @@ from pointsam.cli.train_scene import (
     show_chips,
     show_held_out,
 )
-from pointsam.cli.train_settings import add_settings, parse_settings
+from pointsam.cli.train_settings import add_settings, parse_settings, refuse_fixed
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.coco.annotations import pair, read_coco
 from pointsam.data.dataset import folder_images, hash_of_images
@@ -167,11 +167,13 @@ class Training:
         """Merge the defaults, the file and the command line; later ones override.
 
         Raises:
-            InputError: an unknown setting, or a value out of range.
+            InputError: an unknown setting, a value out of range, or one that the regime fixes.
         """
         read = read_settings(self.config) if self.config else {"regime": "labels"}
         values = merged(merged(usual, read), self.flags)
-        return train_settings(values, source=str(self.config or "settings"))
+        settings = train_settings(values, source=str(self.config or "settings"))
+        refuse_fixed(self.flags, settings.regime)
+        return settings
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import yaml
 
 from pointsam.errors import InputError, in_words
 from pointsam.models.segmenter import LAYER_KINDS
-from pointsam.training.settings import merged
+from pointsam.training.settings import fixed_by_regime, merged
 
 SETTING_FLAGS = {
     "regime": "regime",
@@ -92,6 +92,22 @@ def parse_settings(args: argparse.Namespace) -> dict[str, Any]:
         if value is not None:
             values = merged(values, _nested(name, value))
     return values
+
+
+def refuse_fixed(flags: dict[str, Any], regime: str) -> None:
+    """Refuse settings of the command line that have no effect, since the regime fixes them.
+
+    Raises:
+        InputError: one of them has another value.
+    """
+    for stage, fixed in fixed_by_regime(regime).items():
+        for name, value in fixed.items():
+            given = flags.get(stage, {}).get(name, value)
+            if given != value:
+                raise InputError(
+                    f"--set {stage}.{name}={given}: --regime {regime} has {value!r} there in any "
+                    "case; leave it out, or use --regime pointsam."
+                )
 
 
 def _nested(name: str, value: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from pointsam.training.stages import (
 )
 
 Regime = Literal["labels", "pointsam", "self-training", "supervised"]
-ANNOTATED_REGIMES: tuple[Regime, ...] = ("labels", "supervised")
+GIVEN_MASK_REGIMES: tuple[Regime, ...] = ("labels", "supervised")
 """Regimes that learn given masks, without a teacher."""
 
 
@@ -47,17 +47,14 @@ class TrainSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _fit_regime(cls, given: Any) -> Any:
-        """Set the defaults of a regime, which the given values override.
+        """Set what a regime is: the defaults of labels, and what the others fix.
 
-        Self-training learns the frozen SAM's masks, without calibration and prototypes.
+        One file of settings so serves all regimes of a data set.
         """
         if isinstance(given, dict) and given.get("regime") == "labels":
             return merged(labels_recipe(given), given)
-        if isinstance(given, dict) and given.get("regime", "pointsam") != "pointsam":
-            fixed = {
-                "teacher": {"weights": "frozen", "max_negatives": 0},
-                "loss": {"prototype": 0.0},
-            }
+        if isinstance(given, dict):
+            fixed = fixed_by_regime(given.get("regime", "pointsam"))
             # A value that is no mapping stays, and is refused later.
             usable = {k: v for k, v in fixed.items() if isinstance(given.get(k, {}), dict)}
             return merged(given, usable)
@@ -67,7 +64,7 @@ class TrainSettings(Settings):
     def _check(self) -> "TrainSettings":
         if sorted(self.schedule.decay_epochs) != list(self.schedule.decay_epochs):
             raise ValueError(f"decay_epochs must rise, got {self.schedule.decay_epochs}")
-        if self.regime not in ANNOTATED_REGIMES:
+        if self.regime not in GIVEN_MASK_REGIMES:
             self._refuse_settings_of_given_masks()
         return self
 
@@ -82,8 +79,19 @@ class TrainSettings(Settings):
             if value:
                 raise ValueError(
                     f"{name}={value} has no effect with regime {self.regime}, where a teacher "
-                    f"makes the masks: leave it out, or use {' or '.join(ANNOTATED_REGIMES)}"
+                    f"makes the masks: leave it out, or use {' or '.join(GIVEN_MASK_REGIMES)}"
                 )
+
+
+def fixed_by_regime(regime: str) -> dict[str, dict[str, Any]]:
+    """Give the settings that a regime has in any case, by stage.
+
+    Self-training learns the frozen SAM's masks, without calibration and prototypes; supervised
+    training has no teacher.
+    """
+    if regime not in ("self-training", "supervised"):
+        return {}
+    return {"teacher": {"weights": "frozen", "max_negatives": 0}, "loss": {"prototype": 0.0}}
 
 
 def train_settings(values: dict[str, Any], *, source: str) -> TrainSettings:

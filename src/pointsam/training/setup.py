@@ -21,7 +21,7 @@ from pointsam.training.loop import make_optimizer
 from pointsam.training.prototypes import PrototypeRegularizer, point_features, target_prototypes
 from pointsam.training.pseudo_labels import Teacher
 from pointsam.training.ranks import ALONE, Ranks
-from pointsam.training.settings import ANNOTATED_REGIMES, TrainSettings
+from pointsam.training.settings import GIVEN_MASK_REGIMES, TrainSettings
 from pointsam.training.starting import Start, adapter_to_train
 from pointsam.training.state import TrainState
 from pointsam.training.step import FrozenFeatureSource, Trainer
@@ -69,7 +69,7 @@ def make_views(
         moved_clicks=settings.data.moved_clicks,
         background_share=settings.data.background_share if asks_background else 0.0,
         unclear=unclear,
-        with_masks=settings.regime in ANNOTATED_REGIMES,
+        with_masks=settings.regime in GIVEN_MASK_REGIMES,
         stride=stride,
         pinned=pinned,
     )
@@ -140,7 +140,7 @@ def make_trainer(
     assert settings.precision != "auto"  # settled before
     average = AdapterAverage(adapter, decay=settings.schedule.average_decay)
     teacher = None
-    if settings.regime not in ANNOTATED_REGIMES:
+    if settings.regime not in GIVEN_MASK_REGIMES:
         teacher = Teacher(model, adapter, settings.teacher, average=average)
     regularizer = None
     if target is not None:
