@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame
 from pointsam.prompts import POSITIVE, Prompts
 
-_AT_ONCE = 16
-"""Instances whose logits are brought to the image frame at once."""
+AT_ONCE = 16
+"""Instances whose logits or masks are resampled at once: in float32 they are large."""
 
 
 HALF = 0.5
@@ -30,7 +30,7 @@ def masks_in_image(
 
     The result is in the CPU's memory.
     """
-    parts = low_res_logits.split(_AT_ONCE)
+    parts = low_res_logits.split(AT_ONCE)
     return torch.cat([threshold(frame.logits_to_image(part)).cpu() for part in parts])
 
 

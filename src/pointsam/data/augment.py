@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from pointsam.data.sample import Sample, TrainingSample
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame
+from pointsam.masks import AT_ONCE
 from pointsam.randomness import addressed_generator
 
 Picture = UInt8[np.ndarray, "height width 3"]
@@ -83,9 +84,12 @@ def low_res_cover(
     if not len(masks):
         side = frame.side // LOW_RES_STRIDE
         return torch.zeros(0, side, side)
-    cover = F.interpolate(masks[:, None].float(), (height, width), mode="bilinear", antialias=True)
-    cover = F.pad(cover, (0, frame.side - width, 0, frame.side - height))
-    return F.avg_pool2d(cover, LOW_RES_STRIDE)[:, 0]
+    covers = []
+    for part in masks[:, None].split(AT_ONCE):
+        cover = F.interpolate(part.float(), (height, width), mode="bilinear", antialias=True)
+        cover = F.pad(cover, (0, frame.side - width, 0, frame.side - height))
+        covers.append(F.avg_pool2d(cover, LOW_RES_STRIDE)[:, 0])
+    return torch.cat(covers)
 
 
 def _brightness_contrast(picture: Picture, draws: list[float]) -> Picture:

@@ -45,26 +45,35 @@ class Views:
     def __call__(self, index: int, epoch: int) -> TrainingSample:
         """Give the view of an image that a pass uses, with `max_instances` instances at most."""
         record = self.records[index]
+        places = self._drawn(record, epoch)
+        # Where every mask is looked at, as to click off all of them, the view is cut afterwards.
+        all_masks = bool(self.background_share) and record.file_name not in self.unclear
         sample = load_sample(
-            record,
+            record if all_masks else _part(record, places),
             self.images,
             side=self.side,
             stride=self.stride,
             with_masks=self.with_masks,
         )
         view = training_sample(sample, seed=self.seed, view=epoch % self.count)
-        view = self._with_background(view, record, epoch)
-        generator = addressed_generator(self.seed, "instances", record.id, epoch)
-        view = limit_instances(view, self.max_instances, generator=generator)
+        if all_masks:
+            view = limit_instances(self._with_background(view, record, epoch), places)
         view = self._look(view, record, epoch)
         return pin(view) if self.pinned else view
+
+    def _drawn(self, record: ImageRecord, epoch: int) -> list[int]:
+        """Draw the places of `max_instances` of the instances where there are more, in order."""
+        count = len(record.instances)
+        if count <= self.max_instances:
+            return list(range(count))
+        generator = addressed_generator(self.seed, "instances", record.id, epoch)
+        kept = torch.randperm(count, generator=generator)[: self.max_instances]
+        return sorted(kept.tolist())
 
     def _with_background(
         self, view: TrainingSample, record: ImageRecord, epoch: int
     ) -> TrainingSample:
-        """Click some views off all objects, where all objects are known."""
-        if not self.background_share or record.file_name in self.unclear:
-            return view
+        """Click some views off all objects."""
         masks = view.low_res_masks
         assert masks is not None
         generator = addressed_generator(self.seed, "background", record.id, epoch)
@@ -93,15 +102,14 @@ class Views:
         return replace(view, sample=replace(view.sample, prompts=prompts))
 
 
-def limit_instances(
-    view: TrainingSample, max_instances: int, *, generator: torch.Generator
-) -> TrainingSample:
-    """Draw `max_instances` of the instances where there are more; they keep their order."""
-    sample = view.sample
-    if len(sample.prompts) <= max_instances:
-        return view
-    kept = torch.randperm(len(sample.prompts), generator=generator)[:max_instances].sort().values
-    places = kept.tolist()
+def _part(record: ImageRecord, places: Sequence[int]) -> ImageRecord:
+    """Keep the instances at some places."""
+    return replace(record, instances=tuple(record.instances[place] for place in places))
+
+
+def limit_instances(view: TrainingSample, places: Sequence[int]) -> TrainingSample:
+    """Keep the instances at some places."""
+    sample, kept = view.sample, torch.tensor(places, dtype=torch.long)
     limited: Sample = replace(
         sample,
         prompts=sample.prompts[kept],
