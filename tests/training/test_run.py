@@ -212,6 +212,14 @@ def test_cached_runs_in_float16_start_with_nearly_the_same_gradient(inputs, tmp_
         assert rounded == pytest.approx(exact, rel=0.05)
 
 
+def test_a_run_with_rounded_features_goes_on_with_them_alone(inputs, tmp_path):
+    cached = replace(inputs, cache=FeatureCache(tmp_path / "c", max_bytes=10**9))
+    run_training(cached, settings())
+    with pytest.raises(InputError, match=r"changed: --cache, whose features are rounded"):
+        run_training(inputs, settings(), resume=True)
+    run_training(cached, settings(), resume=True)
+
+
 def test_a_memory_bank_that_cannot_fill_warns(inputs, caplog):
     run_training(inputs, settings(prototypes={"bank": 128, "min_clusters": 2, "images": 4}))
     assert "memory bank of 128 point features can't fill: the run sees about 24" in caplog.text

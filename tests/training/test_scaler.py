@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -109,6 +110,17 @@ def test_steps_that_overflow_change_nothing_and_soon_end(tmp_path):
     saved = read_state(tmp_path / "state.pt", data_key="key")
     assert TrainState(resumed, again, CollapseMonitor(CHOSEN.monitor)).restore(saved) == 24
     assert resumed.scaler.state_dict() == built.scaler.state_dict()
+
+
+def test_a_gradient_that_is_not_finite_is_left_out_with_a_word(caplog):
+    broken = {"focal": math.nan, "dice": 1.0, "iou": 1.0, "background": 1.0}
+    built = make(weights=broken)
+    optimizer = make_optimizer(built.adapter.parameters(), CHOSEN.schedule)
+    before = built.adapter.state()
+    assert all(progress.skipped for progress in trained(built, optimizer, epochs=1))
+    assert "not finite: the step is left out" in caplog.text
+    for states in (built.adapter.state(), built.average.state):
+        assert all(torch.equal(before[name], value) for name, value in states.items())
 
 
 def test_a_step_in_which_nothing_is_accepted_is_no_overflow():

@@ -61,7 +61,7 @@ class FeatureCache:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._most_bytes = max_bytes
-        self._dtype = dtype
+        self.dtype = dtype
         self._size = self.use().size
         self._uncounted = 0
 
@@ -73,7 +73,7 @@ class FeatureCache:
             pixels: that are encoded.
         """
         digest = hashlib.blake2b(digest_size=20)
-        digest.update(f"{weights} {self._dtype} {tuple(pixels.shape)}".encode())
+        digest.update(f"{weights} {self.dtype} {tuple(pixels.shape)}".encode())
         digest.update(pixels.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
@@ -94,7 +94,7 @@ class FeatureCache:
 
     def write(self, name: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Store tensors, and give them as a reader will."""
-        stored = tuple(tensor.detach().cpu().to(self._dtype).contiguous() for tensor in tensors)
+        stored = tuple(tensor.detach().cpu().to(self.dtype).contiguous() for tensor in tensors)
         path = self._path(name)
         with replacing(path) as temporary:
             save_file(

@@ -95,27 +95,19 @@ class CollapseMonitor:
         """Keep a measurement, and drop the oldest where the window is full."""
         self._recent.append(measurement)
 
-    def check(self) -> None:
+    def check(self, *, at_end: bool = False) -> None:
         """Compare the medians of the window with the limits, once the window is full.
+
+        Args:
+            at_end: of the run: then a window that is not full is judged, too.
 
         Raises:
             RunCollapsedError: one of them is beyond the limits of the settings.
         """
-        if len(self._recent) < self._settings.window:
+        if not at_end and len(self._recent) < self._settings.window:
             return
-        agreement = median(m.agreement for m in self._recent)
-        change = median(m.area_change for m in self._recent)
-        share = median(m.share for m in self._recent)
-        limits = self._settings
-        if agreement < limits.min_agreement:
-            fault = f"agree with the frozen model's only by IoU {agreement:.2f}"
-        elif change > limits.max_area_change:
-            fault = f"grew to {change:.1f} times the area of the frozen model's"
-        elif change < 1 / limits.max_area_change:
-            fault = f"shrank to {change:.2f} times the area of the frozen model's"
-        elif share < limits.min_share:
-            fault = f"are accepted for only {share:.0%} of the instances"
-        else:
+        fault = self._fault(self._recent) if self._recent else None
+        if fault is None:
             return
         raise RunCollapsedError(
             f"over the last {len(self._recent)} measurements the pseudo-masks {fault}: lower the "
@@ -123,16 +115,30 @@ class CollapseMonitor:
         )
 
     @property
+    def healthy_together(self) -> bool:
+        """Whether the last measurements, taken together, are within the limits."""
+        return not self._recent or self._fault(self._recent) is None
+
+    @property
     def healthy(self) -> bool:
         """Whether the last measurement alone is within the limits."""
-        if not self._recent:
-            return True
-        last, limits = self._recent[-1], self._settings
-        return (
-            last.agreement >= limits.min_agreement
-            and 1 / limits.max_area_change <= last.area_change <= limits.max_area_change
-            and last.share >= limits.min_share
-        )
+        return not self._recent or self._fault([self._recent[-1]]) is None
+
+    def _fault(self, measured: Sequence[Measurement]) -> str | None:
+        """Say which median of some measurements is beyond the limits; None where none is."""
+        agreement = median(m.agreement for m in measured)
+        change = median(m.area_change for m in measured)
+        share = median(m.share for m in measured)
+        limits = self._settings
+        if agreement < limits.min_agreement:
+            return f"agree with the frozen model's only by IoU {agreement:.2f}"
+        if change > limits.max_area_change:
+            return f"grew to {change:.1f} times the area of the frozen model's"
+        if change < 1 / limits.max_area_change:
+            return f"shrank to {change:.2f} times the area of the frozen model's"
+        if share < limits.min_share:
+            return f"are accepted for only {share:.0%} of the instances"
+        return None
 
     def state(self) -> list[dict[str, float]]:
         """Give the measurements that a resumed run needs."""

@@ -47,8 +47,7 @@ class CachedFrozenFeatures:
 
     def _one(self, view: TrainingSample, look: Look) -> tuple[torch.Tensor, ...]:
         pixels = view.sample.pixels if look == "weak" else view.strong_pixels
-        autocast = torch.is_autocast_enabled(self.model.device.type)
-        cut = f"{self.weights} {self.model.first_block} {self.model.side} {autocast}"
+        cut = f"{self.weights} {self.model.first_block} {self.model.side} {self._precision()}"
         name = self.cache.name(cut, pixels)
         stored = self.cache.read(name)
         if stored is None:
@@ -56,3 +55,10 @@ class CachedFrozenFeatures:
                 name, encoded_frozen_features(self.model, [view], look).tensors
             )
         return stored
+
+    def _precision(self) -> torch.dtype:
+        """Give the precision that the encoder is asked for at present."""
+        device = self.model.device.type
+        if torch.is_autocast_enabled(device):
+            return torch.get_autocast_dtype(device)
+        return self.model.dtype

@@ -1,5 +1,7 @@
 """One loop for every regime; it yields reports and leaves logging, saving and figures to others."""
 
+import logging
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from pointsam.training.report import StepReport
 from pointsam.training.schedule import Schedule
 from pointsam.training.stages import ScheduleSettings
 from pointsam.training.step import Trainer
+
+_logger = logging.getLogger(__name__)
 
 ViewSource = Callable[[int, int], TrainingSample]
 """Gives a view of an image: its place in the data and the number of the pass."""
@@ -30,7 +34,7 @@ class Progress:
     seconds: dict[str, float]
     """Wall time by part."""
     skipped: bool = False
-    """Whether float16 overflowed, so that the step changed nothing."""
+    """Whether the gradient was not finite, so that the step changed nothing."""
 
 
 def train(
@@ -81,7 +85,7 @@ def train(
                 monitor.add(report.monitored)
             seconds = trainer.timer.take()
             yield Progress(step, schedule.epoch(step), lr, report, seconds, skipped)
-            monitor.check()
+            monitor.check(at_end=step + 1 == schedule.steps)
 
 
 def make_optimizer(
@@ -98,7 +102,8 @@ def _update(
     """Apply the gradient to the adapter, and update the adapter's average.
 
     Returns:
-        False where float16 overflowed: then nothing changes, and the scaler's factor is halved.
+        False where the gradient is not finite: then nothing changes. With a scaler float16
+        overflowed, and its factor is halved.
     """
     scaler = trainer.scaler
     for group in optimizer.param_groups:
@@ -108,9 +113,12 @@ def _update(
         if scaler is not None:
             scale = scaler.get_scale()
             scaler.unscale_(optimizer)
-        if clip_norm is not None:
-            clip_grad_norm_(trainer.adapter.parameters(), clip_norm)
+        norm = clip_grad_norm_(trainer.adapter.parameters(), clip_norm or math.inf)
         if scaler is None:
+            # One such step would spoil weights, moments and average for good.
+            if not norm.isfinite():
+                _logger.warning("the gradient of a step is not finite: the step is left out.")
+                return False
             optimizer.step()
         else:
             scaler.step(optimizer)

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pointsam.data.dataset import ImageSource
 from pointsam.data.rasters.stretching import Stretch
 from pointsam.data.records import Dataset, ImageRecord
@@ -95,11 +97,8 @@ def run_training(
         start = run.begin() if saved is None else run.state.restore(saved)
         if inputs.ranks.first:
             _write_down(run, start, save_every=save_every)
-            if not run.state.monitor.healthy:
-                return None
-            learned = run.views.records if settings.regime == "labels" else ()
             return look_back(run.state.trainer, run.writer, inputs.images,
-                             held_out=inputs.held_out, learned=learned)  # fmt: skip
+                             held_out=inputs.held_out, learned=run.views.records)  # fmt: skip
         for _ in run.steps(start):
             pass
     except RunCollapsedError as error:
@@ -107,6 +106,24 @@ def run_training(
     except RankLostError as error:
         raise RankLostError(f"{error}: {_what_is_left(inputs.output)}") from error
     return None
+
+
+def refuse_another_run(inputs: RunInputs, settings: TrainSettings) -> None:
+    """Refuse an output folder that was made of other inputs, or with other settings.
+
+    Raises:
+        FileNotFoundError: it holds no state.
+        InputError: it is another run's.
+    """
+    read_state(inputs.output / STATE_NAME, data_key=_run_key(inputs, settings))
+
+
+def _run_key(inputs: RunInputs, settings: TrainSettings) -> RunKey:
+    """Give the hashes of all that decides a run."""
+    sources = hashed(inputs.sources, inputs.start)
+    if inputs.cache is not None and inputs.cache.dtype != torch.float32:
+        sources["--cache, whose features are rounded"] = str(inputs.cache.dtype)
+    return data_key(sources, trainable(inputs.data), settings)
 
 
 def _write_down(run: "_Run", start: int, *, save_every: int) -> None:
@@ -163,8 +180,14 @@ class _Run:
         return 0
 
     def save(self, step: int) -> None:
-        """Save the state, and the adapter if the monitor finds it healthy."""
-        if self.state.monitor.healthy:
+        """Save the state, and the adapter if the monitor finds it healthy.
+
+        The last adapter of a run is judged by all recent measurements: one odd image does not
+        leave an older one in its place.
+        """
+        monitor = self.state.monitor
+        ended = step == self.schedule.steps
+        if monitor.healthy_together if ended else monitor.healthy:
             self.writer.save(self.state.trainer, step=step)
         self.state.save(self.writer.folder / STATE_NAME, step=step, data_key=self.key)
 
@@ -212,7 +235,7 @@ def _prepare(
         refuse_slow_float16(settings, inputs.device)
         if inputs.ranks.first:
             choose_precision(settings.precision, device=inputs.device)  # warns of a slow one
-        key = data_key(hashed(inputs.sources, inputs.start), records, settings)
+        key = _run_key(inputs, settings)
         if not resume:
             refuse_existing(inputs.output)
         elif inputs.ranks.first:
