@@ -1,6 +1,7 @@
 """Rounds of labels: what is in doubt is labelled again by what was trained, the rest stays."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -117,6 +118,27 @@ def test_a_run_that_was_killed_goes_on_to_the_same_end(inputs, first, where, mon
     assert sha256_of(ends[0]) == sha256_of(ends[1])
     second, same = (label_folder(i.output, number=2) / "labels.json" for i in (inputs, whole))
     assert second.read_bytes() == same.read_bytes()
+
+
+def test_a_round_that_was_made_with_other_settings_is_refused(inputs, first):
+    train_in_rounds(inputs, first, chosen(), tell=lambda report: None)
+    shutil.rmtree(inputs.output)
+    other = chosen().model_copy(update={"seed": 8})
+    with pytest.raises(InputError, match="out-round-1"):
+        train_in_rounds(inputs, first, other, resume=True, tell=lambda report: None)
+    train_in_rounds(inputs, first, chosen(), resume=True, tell=lambda report: None)
+
+
+def test_damaged_candidates_of_a_later_round_are_made_anew(inputs, first):
+    train_in_rounds(inputs, first, chosen(), tell=lambda report: None)
+    second = label_folder(inputs.output, number=2)
+    expected = (second / "labels.json").read_bytes()
+    (second / "labels.json").unlink()
+    shutil.rmtree(inputs.output)
+    damaged = next((second / "candidates").iterdir())
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    train_in_rounds(inputs, first, chosen(), resume=True, tell=lambda report: None)
+    assert (second / "labels.json").read_bytes() == expected
 
 
 def test_what_was_trained_makes_the_candidates_of_the_next_round(inputs, first, monkeypatch):

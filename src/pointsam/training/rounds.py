@@ -24,7 +24,7 @@ from pointsam.models.encoding import choose_precision
 from pointsam.models.loading.checkpoints import load_adapter, load_segmenter
 from pointsam.training.label_stage import label_folder, on_labels, with_masks
 from pointsam.training.result import trainable
-from pointsam.training.run import RunInputs, round_folder, run_training
+from pointsam.training.run import RunInputs, refuse_another_run, round_folder, run_training
 from pointsam.training.settings import TrainSettings
 from pointsam.training.starting import start_from
 from pointsam.training.state import STATE_NAME
@@ -98,8 +98,10 @@ def train_in_rounds(
     for number in range(1, count):
         folder = round_folder(clicks.output, number)
         again = label_folder(clicks.output, number=number + 1) / LABELS_NAME
-        if not again.is_file():
-            inputs = replace(inputs, output=folder)
+        inputs = replace(inputs, output=folder)
+        if again.is_file():
+            refuse_another_run(inputs, settings)
+        else:
             run_training(inputs, settings, resume=_goes_on(folder, resume), save_every=save_every)
             _label(clicks, folder, labels, again.parent, settings, readings=readings)
         tell(_report(number + 1, again, before=labels))
