@@ -28,6 +28,7 @@ from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.evaluation.masks import Scores, evaluate, paired_records, score_given
 from pointsam.files import new_folder, refuse_existing, sha256_of
+from pointsam.models.adapters.listing import WEIGHTS_NAME
 from pointsam.prediction.predictor import Predictor
 from pointsam.progress import Bar
 
@@ -181,7 +182,7 @@ def _write(
     """Write the scores of every file of clicks, with their settings and input files."""
     files = {"annotations": asked.annotations}
     if asked.model.adapter is not None:
-        files["adapter"] = asked.model.adapter / "adapter_model.safetensors"
+        files["adapter"] = asked.model.adapter / WEIGHTS_NAME
     with new_folder(asked.output) as output:
         for (folder, clicks), data, scores in zip(
             asked.points.items(), datasets, results, strict=True

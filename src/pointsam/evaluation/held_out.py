@@ -36,7 +36,10 @@ _DRAWN = 3
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Direct and adapted model on the same held-out clicks; all but counts are shares."""
+    """Direct and adapted model on the same held-out clicks.
+
+    All but counts and energies are shares.
+    """
 
     images: int
     instances: int

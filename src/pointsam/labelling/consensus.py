@@ -173,7 +173,7 @@ def _start_at(group: _Group, place: int) -> Int[np.ndarray, " objects"]:
 
 
 def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> _Settled:
-    """Choose again until the choice does not change."""
+    """Choose again until the choice does not change, or the rounds are used up."""
     evidence, weights = group.evidence, group.weights
     log_area = log_areas(evidence) + group.log_pixel
     alone = energy_alone(evidence, weights)
@@ -184,6 +184,9 @@ def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> 
         if (again == picked).all():
             break
         picked = again
+    else:  # it did not come to rest: the terms are those of the choice before
+        size = energy_of_sizes(log_area, group.image, picked, weights)
+        shape = energy_of_shapes(evidence, picked, weights)
     rows = np.arange(len(picked))
     energy = alone + size + shape
     chosen = energy[rows, picked]

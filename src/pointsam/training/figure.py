@@ -23,8 +23,8 @@ IMAGES = 3
 def draw_epoch(trainer: Trainer, views: Views, epoch: int, folder: Path) -> Path:
     """Draw the teacher's masks of weak views beside the student's of strong views.
 
-    Both are decoded by the code that prediction uses. In the supervised regime the annotated
-    masks stand in the teacher's place.
+    Both are decoded by the code that prediction uses. Where masks are given, labels or annotated
+    ones, they stand in the teacher's place.
 
     Returns:
         The figure's path in `folder`.
@@ -40,7 +40,7 @@ def draw_epoch(trainer: Trainer, views: Views, epoch: int, folder: Path) -> Path
         else:
             assert view.cover is not None
             target, prompts = view.cover - HALF, sample.prompts
-            title = "annotated masks"
+            title = "masks that are learned"
         embedding = trainer.model.encode_adapted(trainer.frozen_features([view], "strong"))
         student = segment(trainer.model, embedding, sample.prompts)
         rows.append(

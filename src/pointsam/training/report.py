@@ -41,7 +41,7 @@ class StepReport:
 
     @property
     def accepted(self) -> int:
-        """Count those with a target: accepted pseudo-masks, or annotated masks with a pixel."""
+        """Count those with a target: accepted pseudo-masks, or given masks with a pixel."""
         return int(self._numbers[-1])
 
     @cached_property

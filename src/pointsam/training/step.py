@@ -65,7 +65,7 @@ class Trainer:
     """Slow average of the adapter: the result of the run."""
     frozen_features: FrozenFeatureSource
     teacher: Teacher | None
-    """None in the supervised regime, which reads annotated masks."""
+    """None where masks are given: labels, or annotated ones."""
     regularizer: PrototypeRegularizer | None
     weights: Mapping[str, float]
     """Of the loss terms, by name."""
@@ -162,9 +162,9 @@ class Trainer:
     def _targets(
         self, batch: Sequence[TrainingSample], *, measured: bool
     ) -> tuple[list[Target], Measurement | None]:
-        """Ask the teacher; where there is none, take the annotated masks."""
+        """Ask the teacher; where there is none, take the given masks."""
         if self.teacher is None:
-            return [self._annotated(view) for view in batch], None
+            return [self._given(view) for view in batch], None
         samples = [view.sample for view in batch]
         labels: list[PseudoLabels] = []
         frozen: list[PseudoLabels] = []
@@ -182,7 +182,7 @@ class Trainer:
                 monitored = measure(labels, frozen, device=self.model.device, ranks=self.ranks)
         return _targets(labels), monitored
 
-    def _annotated(self, view: TrainingSample) -> Target:
+    def _given(self, view: TrainingSample) -> Target:
         masks = view.low_res_masks
         if view.cover is None or masks is None:
             raise ValueError(f"{view.sample.file_name} was loaded without its masks.")

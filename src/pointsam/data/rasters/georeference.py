@@ -77,17 +77,6 @@ def move_points(
     return np.stack([np.array(values) for values in moved], axis=1)
 
 
-def nearest_turn(
-    longitudes: Float[np.ndarray, " points"], middle: float
-) -> Float[np.ndarray, " points"]:
-    """Shift longitudes by whole turns, to the turn nearest to a raster's middle.
-
-    A scene across the antimeridian continues from 180 to 181, while clicks have -179.
-    """
-    nearest: Float[np.ndarray, " points"] = longitudes + 360 * np.round((middle - longitudes) / 360)
-    return nearest
-
-
 def _name(system: CRS) -> str:
     """Give the code of a system, or else the start of its description."""
     authority = system.to_authority()

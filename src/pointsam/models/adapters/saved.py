@@ -11,11 +11,11 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError, safe_open
 
 from pointsam.errors import DAMAGED, InputError, in_words
+from pointsam.models.adapters.listing import WEIGHTS_NAME
 from pointsam.models.adapters.lora import Adapter, lora_config, peft_on_newer_transformers
 from pointsam.models.segmenter import QUERY_VALUE, AdaptedModule, LayerKind, Segmenter
 
 CONFIG_NAME = "adapter_config.json"
-WEIGHTS_NAME = "adapter_model.safetensors"
 
 _SAYS_NOTHING = {
     "auto_mapping",

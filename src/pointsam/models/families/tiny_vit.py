@@ -17,7 +17,6 @@ from torch.nn import functional as F
 
 from pointsam.models.attention import dot_product_attention
 
-STEM_STRIDE = 4
 OUT_CHANNELS = 256
 
 

@@ -97,9 +97,11 @@ class Manifest:
 
     def settle(self, order: Iterable[str]) -> None:
         """Write the file anew with the scenes of a list first, in its order."""
-        named = [self.rows[scene] for scene in order if scene in self.rows]
-        others = [row for scene, row in self.rows.items() if row not in named]
-        self._rewrite([*named, *others])
+        first = [scene for scene in order if scene in self.rows]
+        others = self.rows.keys() - set(first)
+        self._rewrite(
+            self.rows[scene] for scene in (*first, *filter(others.__contains__, self.rows))
+        )
 
     def _rewrite(self, rows: Iterable[Row]) -> None:
         with (
