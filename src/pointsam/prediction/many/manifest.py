@@ -98,10 +98,7 @@ class Manifest:
     def settle(self, order: Iterable[str]) -> None:
         """Write the file anew with the scenes of a list first, in its order."""
         first = [scene for scene in order if scene in self.rows]
-        others = self.rows.keys() - set(first)
-        self._rewrite(
-            self.rows[scene] for scene in (*first, *filter(others.__contains__, self.rows))
-        )
+        self._rewrite(self.rows[scene] for scene in dict.fromkeys([*first, *self.rows]))
 
     def _rewrite(self, rows: Iterable[Row]) -> None:
         with (
