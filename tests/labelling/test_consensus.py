@@ -39,6 +39,24 @@ def test_groups_do_not_mix():
     assert found.picked.tolist() == [0] * 5 + [1] * 5
 
 
+@pytest.mark.parametrize("name", ["outside", "foreign", "refused"])
+def test_what_contradicts_a_click_is_rejected(name):
+    table = evidence([[100]] * 4, [0.8])
+    broken = np.zeros((4, 1), dtype=np.float32)
+    broken[2] = 1
+    found = choose(replace(table, **{name: broken}), alike(4))
+    assert found.accepted.tolist() == [True, True, False, True]
+    assert trust(found)[2] == 0
+
+
+def test_what_looks_unusual_is_kept_but_for_its_size():
+    table = evidence([[100]] * 7 + [[900]], [0.8])
+    weak = replace(table, edge=np.where(np.arange(8)[:, None] == 1, 1.0, 40.0))
+    found = choose(weak, alike(8))
+    assert found.accepted.tolist() == [True] * 7 + [False]
+    assert found.against[1].sum() == 1
+
+
 def test_a_foreign_click_speaks_against():
     table = evidence([[80, 100, 2500]] * 4, [0.6, 0.8, 0.4])
     foreign = table.foreign.copy()

@@ -43,6 +43,9 @@ REASONS = (
 )
 """Reasons against a choice, in the order of `Choice.against`."""
 
+REJECTING = REASONS[:4]
+"""Reasons for which a choice is rejected: it contradicts a click, or its class."""
+
 _MOSTLY = 0.5
 """Share of clicks from which on they are mostly outside, or another object is mostly inside."""
 _TRIM = 4.0
@@ -68,7 +71,7 @@ class Choice:
     @property
     def accepted(self) -> Bool[np.ndarray, " objects"]:
         """Whether the choice agrees with all clicks and is of a usual size."""
-        return np.asarray(~self.against[:, [0, 1, 3]].any(axis=1))
+        return np.asarray(~self.against[:, : len(REJECTING)].any(axis=1))
 
 
 def trust(choice: Choice) -> Float[np.ndarray, " objects"]:
