@@ -1,0 +1,56 @@
+"""Finds the image that a click of Label Studio is on, by the links in its task."""
+
+import re
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlparse
+
+from pointsam.data.clicks.told import Told
+from pointsam.data.rasters.images import ENDINGS
+from pointsam.errors import InputError
+
+_HASH = re.compile(r"[0-9a-f]{8}")
+"""What stands before the user's own name of an upload."""
+
+
+def image_of(result: dict[str, Any], data: dict[str, Any], place: str) -> Told:
+    """Find the image that a click is on: what its ``to_name`` shows, or the only image there is.
+
+    Raises:
+        InputError: nothing tells which of several images it is.
+    """
+    shown = data.get(str(result.get("to_name")))
+    if shown is None:
+        images = [value for value in data.values() if looks_like_image(value)]
+        if not images:  # links without an ending
+            images = [value for value in data.values() if isinstance(value, str | list)]
+        if len(images) != 1:
+            raise InputError(
+                f"{place} has {len(images)} images, and {result.get('to_name')!r}, which the click "
+                "is on, names none of them: name the images in the task as in the labelling setup."
+            )
+        shown = images[0]
+    if isinstance(shown, list):
+        shown = shown[int(result.get("item_index", 0))]
+    if not isinstance(shown, str):
+        raise ValueError(f"the image of {result.get('to_name')!r} is no text")
+    return _told(shown)
+
+
+def looks_like_image(value: Any) -> bool:
+    """Say whether a value of a task is a link to an image, or a list of such."""
+    if isinstance(value, list):
+        return bool(value) and all(looks_like_image(one) for one in value)
+    return isinstance(value, str) and PurePosixPath(_told(value).path).suffix.lower() in ENDINGS
+
+
+def _told(link: str) -> Told:
+    """Read a link: the path it ends in, and for an upload the user's own name."""
+    parts = urlparse(link)
+    asked = parse_qs(parts.query).get("d")  # without its escapes already
+    path = (asked[0] if asked else unquote(parts.path)).replace("\\", "/")
+    name = PurePosixPath(path).name
+    digits, dash, rest = name.partition("-")
+    if "/upload/" in parts.path and dash and _HASH.fullmatch(digits):
+        return Told(link, rest, stored=name)
+    return Told(link, path)
