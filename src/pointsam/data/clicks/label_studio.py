@@ -14,6 +14,7 @@ from pointsam.data.clicks.values import OBJECT, text_of
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
 from pointsam.frames import to_middles
+from pointsam.prompts import NEGATIVE
 
 POINTS = ("keypointlabels", "keypoint")
 """Kinds of results that are clicks; the second has its class in another result of the same id."""
@@ -107,12 +108,16 @@ def _fields(result: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, 
 def _click(region: _Region, name: str, size: tuple[int, int]) -> Click:
     """Read one key point, in percent of the image's sides."""
     value = region.result["value"]
-    named = value.get("keypointlabels") or [region.fields.get("type labels")]
+    named = value.get("keypointlabels") or value.get("labels")  # the second of smart tools
+    first = named[0] if named else region.fields.get("type labels")
+    # A smart tool's click with the negative key held: its class is that of the object.
+    off = region.result.get("is_positive") is False
     return Click(
         name,
         to_middles(float(value["x"]) / 100 * size[1]),
         to_middles(float(value["y"]) / 100 * size[0]),
-        category=text_of(named[0]) or OBJECT,
+        label=NEGATIVE if off else None,
+        category=text_of(first) or OBJECT,
         instance=text_of(region.fields.get(INSTANCE)),
         place=region.task.place,
     )
