@@ -1,8 +1,10 @@
 """Label Studio's exports, by the source of its editor (KeyPointRegion) and of its converter."""
 
+import pytest
 from tests.data.clicks.tool_files import found, write
 
 from pointsam.data.clicks.formats import read_clicks
+from pointsam.errors import InputError
 
 
 def key_point(number, x, y, *, label="roof", **more):
@@ -46,3 +48,14 @@ def test_smart_key_points_without_labels_of_their_own_take_those_of_the_region(t
     point["value"] = {"x": 10, "y": 10, "width": 0.5, "labels": ["roof"]}
     data = read_clicks(write(tmp_path / "e.json", [task([point])]))
     assert found(data) == {"1.jpg": [("roof", (2.5, 1.5, 1))]}
+
+
+def test_relations_between_regions_are_left_out(tmp_path):
+    relation = {"from_id": "a", "to_id": "b", "type": "relation", "direction": "right"}
+    results = [key_point("a", 10, 10), relation, key_point("b", 50, 50)]
+    data = read_clicks(write(tmp_path / "e.json", [task(results)]))
+    assert found(data) == {"1.jpg": [("roof", (2.5, 1.5, 1)), ("roof", (14.5, 9.5, 1))]}
+    damaged = key_point("a", 10, 10)
+    del damaged["value"]
+    with pytest.raises(InputError, match=r"task 1 is not as Label Studio .*it has no 'value'"):
+        read_clicks(write(tmp_path / "d.json", [task([damaged])]))

@@ -72,7 +72,9 @@ def read_label_studio(content: Content, asked: Asked) -> Dataset:
 
 def _regions(task: Task, dropped: list[str]) -> Iterator[_Region]:
     """List the clicks of a task, and the parts of it that are left out."""
-    results, place = task.results, task.place
+    place = task.place
+    # A relation of two regions has no value; a key point must have one.
+    results = [r for r in task.results if "value" in r or r.get("type") in POINTS]
     points = [r for r in results if r["type"] in POINTS]
     drawn = {r.get("id") for r in results if "x" in r["value"] or "points" in r["value"]}
     left = len(drawn - {r.get("id") for r in points})
