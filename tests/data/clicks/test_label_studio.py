@@ -59,3 +59,90 @@ def test_relations_between_regions_are_left_out(tmp_path):
     del damaged["value"]
     with pytest.raises(InputError, match=r"task 1 is not as Label Studio .*it has no 'value'"):
         read_clicks(write(tmp_path / "d.json", [task([damaged])]))
+
+
+def mark(x, y, **value):
+    """A value of a control as JSON-MIN writes it."""
+    return {"x": x, "y": y, "width": 0.5, "original_width": 30, "original_height": 20, **value}
+
+
+def record(*, number=1, annotation=1, image="/data/upload/1/0a1b2c3d-1.jpg", **controls):
+    return {"id": number, "image": image, "annotator": 1, "annotation_id": annotation, **controls}
+
+
+def test_json_min_joins_key_points_with_the_labels_beside_them(tmp_path):
+    # <KeyPoint> and <Labels>: two lists, without the ids that join them in JSON.
+    min_record = record(
+        kp=[mark(10, 10), mark(50, 50)],
+        lab=[mark(50, 50, labels=["Background"]), mark(10, 10, labels=["roof"])],
+    )
+    data = read_clicks(write(tmp_path / "min.json", [min_record]))
+    assert found(data) == {"1.jpg": [("roof", (2.5, 1.5, 1))]}
+    assert data.images[0].background_points == ((14.5, 9.5),)
+
+
+@pytest.mark.parametrize("name", ["instance", "Instance"])
+def test_json_min_joins_the_clicks_of_one_object(tmp_path, name):
+    points = [
+        mark(10, 10, keypointlabels=["roof"]),
+        mark(50, 50, keypointlabels=["background"]),
+        mark(90, 50, keypointlabels=["roof"]),
+    ]
+    values = [mark(10, 10, number=7), mark(50, 50, number=7)]
+    min_record = record(kp=points, **{name: values}, note=[{"number": 3}])
+    data = read_clicks(write(tmp_path / "min.json", [min_record]))
+    assert [(i.id, i.points) for i in data.images[0].instances] == [
+        (7, ((2.5, 1.5, 1), (14.5, 9.5, 0))),
+        (8, ((26.5, 9.5, 1),)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("controls", "message"),
+    [
+        (
+            {"kp": [mark(10, 10), mark(10, 10)],
+             "lab": [mark(10, 10, labels=["a"]), mark(10, 10, labels=["b"])]},
+            r"task 1 at \(10, 10\) percent has 2 key points and 2 values of lab",
+        ),
+        (
+            {"kp": [mark(10, 10), mark(10, 10)], "instance": [mark(10, 10, number=1)]},
+            "2 key points and 1 values of instance.*: export JSON",
+        ),
+        (
+            {"kp": [mark(10, 10, keypointlabels=["a"])], "instance": "7"},
+            "has instance without the places of its regions.*: export JSON",
+        ),
+        (
+            {"kp": [mark(10, 10, labels=["a"], keypointlabels=["a"])]},
+            "has a key point of a smart tool.*: export JSON",
+        ),
+        (
+            {"kp": [mark(10, 10, labels=["a"])], "lab": [mark(10, 10, labels=["a"])]},
+            "has a key point of a smart tool",
+        ),
+    ],
+)  # fmt: skip
+def test_json_min_that_does_not_tell_what_belongs_together_is_refused(tmp_path, controls, message):
+    path = write(tmp_path / "min.json", [record(**controls)])
+    with pytest.raises(InputError, match=message):
+        read_clicks(path)
+
+
+def test_two_clicks_at_one_place_share_what_is_equal(tmp_path):
+    labels = [mark(10, 10, labels=["a"]), mark(10, 10, labels=["a"])]
+    path = write(tmp_path / "min.json", [record(kp=[mark(10, 10), mark(10, 10)], lab=labels)])
+    assert found(read_clicks(path)) == {"1.jpg": [("a", (2.5, 1.5, 1))] * 2}
+
+
+def test_other_regions_of_json_min_are_named(tmp_path):
+    box = mark(10, 10, height=5, rotation=0)
+    controls = {
+        "kp": [mark(10, 10, keypointlabels=["a"])],
+        "box": [box],
+        "lab": [box | {"labels": ["b"]}],
+        "outline": [{"points": [[1, 2], [3, 4], [5, 6]], "polygonlabels": ["b"]}],
+    }
+    data = read_clicks(write(tmp_path / "min.json", [record(**controls)]))
+    assert found(data) == {"1.jpg": [("a", (2.5, 1.5, 1))]}
+    assert data.dropped == (f"{tmp_path}/min.json: task 1: 2 regions that are no key points",)

@@ -8,6 +8,7 @@ from pointsam.data.clicks.asked import Asked, stated_size
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.label_studio_links import image_of
+from pointsam.data.clicks.label_studio_min import INSTANCE, VALUES
 from pointsam.data.clicks.label_studio_tasks import Task, as_exported, holds_tasks, tasks_in
 from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import OBJECT, text_of
@@ -18,12 +19,6 @@ from pointsam.prompts import NEGATIVE
 
 POINTS = ("keypointlabels", "keypoint")
 """Kinds of results that are clicks; the second has its class in another result of the same id."""
-
-INSTANCE = "instance"
-"""Name, in any case, of the control (number, text, choices) that joins the clicks of one object."""
-
-_VALUES = {"textarea": "text", "number": "number", "choices": "choices", "labels": "labels"}
-"""Where a result of each kind keeps its value: the others repeat the region's x, y and width."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,7 @@ def _fields(result: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, 
     for other in results:
         if other is result or other.get("id") != result["id"]:
             continue
-        value = other["value"].get(_VALUES.get(other["type"], other["type"]))
+        value = other["value"].get(VALUES.get(other["type"], other["type"]))
         first = value[0] if isinstance(value, list) and value else value
         found.setdefault(str(other.get("from_name")).lower(), first)
         found.setdefault(f"type {other['type']}", first)

@@ -71,7 +71,7 @@ def _task(entry: dict[str, Any], place: str) -> tuple[Task, int]:
     if "result" in entry and isinstance(entry.get("task"), dict):  # as in a target storage
         return Task(place, entry["task"]["data"], entry["result"]), 0
     if "data" not in entry and not {"annotations", "completions"} & set(entry):
-        return Task(place, *of_min(entry)), 0
+        return Task(place, *of_min(entry, place)), 0
     found = entry["annotations"] if "annotations" in entry else entry["completions"]
     given = [a for a in found if not (a.get("was_cancelled") or a.get("skipped"))]
     results = given[0]["result"] if given else []
