@@ -146,3 +146,16 @@ def test_other_regions_of_json_min_are_named(tmp_path):
     data = read_clicks(write(tmp_path / "min.json", [record(**controls)]))
     assert found(data) == {"1.jpg": [("a", (2.5, 1.5, 1))]}
     assert data.dropped == (f"{tmp_path}/min.json: task 1: 2 regions that are no key points",)
+
+
+def test_a_click_on_a_list_of_images_says_which(tmp_path):
+    links = [f"/data/upload/1/0a1b2c3d-{number}.jpg" for number in (1, 2)]
+    min_record = record(image=links, kp=[mark(10, 10, keypointlabels=["a"])])
+    with pytest.raises(InputError, match=r"task 1 has a list of 2 images, .*: export JSON"):
+        read_clicks(write(tmp_path / "min.json", [min_record]))
+    for number in (None, 2, -1):
+        tasks = [task([key_point("a", 10, 10, item_index=number)], link=links)]
+        with pytest.raises(InputError, match=f"has a list of 2 images, .* item_index {number}"):
+            read_clicks(write(tmp_path / "e.json", tasks))
+    one = record(image=links[:1], kp=[mark(10, 10, keypointlabels=["a"])])
+    assert set(found(read_clicks(write(tmp_path / "one.json", [one])))) == {"1.jpg"}

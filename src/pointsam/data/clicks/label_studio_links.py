@@ -27,14 +27,27 @@ def image_of(result: dict[str, Any], data: dict[str, Any], place: str) -> Told:
         if len(images) != 1:
             raise InputError(
                 f"{place} has {len(images)} images, and {result.get('to_name')!r}, which the click "
-                "is on, names none of them: name the images in the task as in the labelling setup."
+                "is on, names none of them: name the images in the task as in the labelling setup, "
+                "and export JSON, since JSON-MIN does not hold the name."
             )
         shown = images[0]
     if isinstance(shown, list):
-        shown = shown[int(result.get("item_index", 0))]
+        shown = _of_list(shown, result.get("item_index"), place)
     if not isinstance(shown, str):
         raise ValueError(f"the image of {result.get('to_name')!r} is no text")
     return _told(shown)
+
+
+def _of_list(images: list[Any], index: Any, place: str) -> Any:
+    """Choose the image that ``item_index`` tells; a list of one needs none."""
+    if index is None and len(images) == 1:
+        return images[0]
+    if type(index) is not int or not 0 <= index < len(images):
+        raise InputError(
+            f"{place} has a list of {len(images)} images, and item_index {index} of a click, which "
+            "JSON-MIN does not hold, tells none of them: export JSON."
+        )
+    return images[index]
 
 
 def looks_like_image(value: Any) -> bool:
