@@ -103,7 +103,7 @@ def test_json_min_joins_the_clicks_of_one_object(tmp_path, name):
         (
             {"kp": [mark(10, 10), mark(10, 10)],
              "lab": [mark(10, 10, labels=["a"]), mark(10, 10, labels=["b"])]},
-            r"task 1 at \(10, 10\) percent has 2 key points and 2 values of lab",
+            r"of task 1 at \(10, 10\) percent has 2 key points and 2 values of lab",
         ),
         (
             {"kp": [mark(10, 10), mark(10, 10)], "instance": [mark(10, 10, number=1)]},
@@ -145,7 +145,9 @@ def test_other_regions_of_json_min_are_named(tmp_path):
     }
     data = read_clicks(write(tmp_path / "min.json", [record(**controls)]))
     assert found(data) == {"1.jpg": [("a", (2.5, 1.5, 1))]}
-    assert data.dropped == (f"{tmp_path}/min.json: task 1: 2 regions that are no key points",)
+    assert data.dropped == (
+        f"{tmp_path}/min.json: annotation 1 of task 1: 2 regions that are no key points",
+    )
 
 
 def test_a_click_on_a_list_of_images_says_which(tmp_path):
@@ -159,3 +161,39 @@ def test_a_click_on_a_list_of_images_says_which(tmp_path):
             read_clicks(write(tmp_path / "e.json", tasks))
     one = record(image=links[:1], kp=[mark(10, 10, keypointlabels=["a"])])
     assert set(found(read_clicks(write(tmp_path / "one.json", [one])))) == {"1.jpg"}
+
+
+def stored(number, x, *, of=3, **more):
+    """One annotation as a target storage gets it."""
+    data = {"image": "s3://bucket/1.jpg"}
+    return {
+        "id": number, "result": [key_point("a", x, 10)], "task": {"id": of, "data": data}, **more
+    }  # fmt: skip
+
+
+def test_a_second_annotator_of_json_min_is_named(tmp_path):
+    records = [
+        record(annotation=number, kp=[mark(x, 10, keypointlabels=["a"])])
+        for number, x in ((8, 10), (5, 11))
+    ]
+    other = record(number=2, image="/data/upload/1/0a1b2c3d-2.jpg", kp=records[0]["kp"])
+    path = write(tmp_path / "min.json", [*records, other])
+    data = read_clicks(path)
+    assert found(data) == {"1.jpg": [("a", (2.5, 1.5, 1))], "2.jpg": [("a", (2.5, 1.5, 1))]}
+    assert data.dropped == (
+        f"{path}: annotation 5 of task 1: a further annotation, {path}: annotation 8 of task 1 "
+        "is read",
+    )
+
+
+def test_a_second_annotation_of_a_target_storage_is_named(tmp_path):
+    write(tmp_path / "S/1.json", stored(1, 50, was_cancelled=True))
+    write(tmp_path / "S/2.json", stored(2, 10))
+    write(tmp_path / "S/3.json", stored(3, 12))
+    data = read_clicks(tmp_path / "S")
+    assert found(data) == {"1.jpg": [("roof", (2.5, 1.5, 1))]}
+    assert data.dropped == (
+        f"{tmp_path}/S/1.json: annotation 1 of task 3: no key points",
+        f"{tmp_path}/S/3.json: annotation 3 of task 3: a further annotation, {tmp_path}/S/2.json: "
+        "annotation 2 of task 3 is read",
+    )

@@ -1,6 +1,6 @@
 """Reads the tasks of Label Studio: its exports JSON and JSON-MIN, and its storage files."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,30 +27,36 @@ def holds_tasks(entry: Any) -> bool:
     """Say whether the content of a JSON file is a task of Label Studio, or a list of them."""
     if isinstance(entry, list):
         return any(isinstance(task, dict) for task in entry)
-    return isinstance(entry, dict) and (
-        ("data" in entry and ("annotations" in entry or "completions" in entry))
-        or ("result" in entry and isinstance(entry.get("task"), dict))
+    exported = isinstance(entry, dict) and (
+        "data" in entry and ("annotations" in entry or "completions" in entry)
     )
+    return exported or _is_stored(entry)
 
 
 def tasks_in(content: Content, dropped: list[str]) -> Iterator[Task]:
     """Read the tasks of a file or folder; what is left out is added to `dropped`.
 
+    JSON holds the annotations of a task in one entry, JSON-MIN and a target storage in one each.
+
     Raises:
         InputError: not as Label Studio exports them; names the task.
     """
+    first: dict[Hashable, Task] = {}
     for path, entry in content.entries():
         for one in entry if isinstance(entry, list) else [entry]:
-            place = _place(path, one)
+            place = f"{path}: task {one.get('id') if isinstance(one, dict) else one!r}"
             with as_exported(place):
-                task, others = _task(one, place)
-            if others:
-                dropped.append(f"{place}: {others} further annotations, the first is read")
-            yield task
-
-
-def _place(path: Path, entry: Any) -> str:
-    return f"{path}: task {entry.get('id') if isinstance(entry, dict) else entry!r}"
+                read = _read(one, path, place)
+            task = read.task
+            if read.others:
+                dropped.append(
+                    f"{task.place}: {read.others} further annotations, the first is read"
+                )
+            kept = task if read.key is None else first.setdefault(read.key, task)
+            if kept is task:
+                yield task
+            else:
+                dropped.append(f"{task.place}: a further annotation, {kept.place} is read")
 
 
 @contextmanager
@@ -66,13 +72,36 @@ def as_exported(place: str) -> Iterator[None]:
         ) from error
 
 
-def _task(entry: dict[str, Any], place: str) -> tuple[Task, int]:
-    """Read a task, and count its further annotations."""
-    if "result" in entry and isinstance(entry.get("task"), dict):  # as in a target storage
-        return Task(place, entry["task"]["data"], entry["result"]), 0
+@dataclass(frozen=True)
+class _Read:
+    """One entry of a file."""
+
+    task: Task
+    others: int = 0
+    """Further annotations in the entry."""
+    key: Hashable = None
+    """Equal in the entries that are annotations of one task; None where the entry holds all."""
+
+
+def _read(entry: dict[str, Any], path: Path, place: str) -> _Read:
+    if _is_stored(entry):
+        owner, number = entry["task"], entry["task"].get("id")
+        place = f"{path}: annotation {entry.get('id')} of task {number}"
+        if entry.get("was_cancelled"):
+            return _Read(Task(place, owner["data"], []))
+        return _Read(Task(place, owner["data"], entry["result"]), key=number)
     if "data" not in entry and not {"annotations", "completions"} & set(entry):
-        return Task(place, *of_min(entry, place)), 0
+        key = None
+        if entry.get("id") is not None and entry.get("annotation_id") is not None:
+            key = (path, entry["id"])
+            place = f"{path}: annotation {entry['annotation_id']} of task {entry['id']}"
+        return _Read(Task(place, *of_min(entry, place)), key=key)
     found = entry["annotations"] if "annotations" in entry else entry["completions"]
     given = [a for a in found if not (a.get("was_cancelled") or a.get("skipped"))]
     results = given[0]["result"] if given else []
-    return Task(place, entry["data"], results), max(0, len(given) - 1)
+    return _Read(Task(place, entry["data"], results), others=max(0, len(given) - 1))
+
+
+def _is_stored(entry: Any) -> bool:
+    """Say whether an entry is one annotation, as a target storage gets it."""
+    return isinstance(entry, dict) and "result" in entry and isinstance(entry.get("task"), dict)
