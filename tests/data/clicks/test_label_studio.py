@@ -197,3 +197,22 @@ def test_a_second_annotation_of_a_target_storage_is_named(tmp_path):
         f"{tmp_path}/S/3.json: annotation 3 of task 3: a further annotation, {tmp_path}/S/2.json: "
         "annotation 2 of task 3 is read",
     )
+
+
+def test_two_tasks_of_one_image_may_not_share_an_instance(tmp_path):
+    first = task([key_point("a", 10, 10), number_of("a", 1)])
+    second = task([key_point("b", 50, 50), number_of("b", 1)], number=2)
+    path = write(tmp_path / "e.json", [first, second])
+    with pytest.raises(InputError, match=r"task 1 and .*task 2 are both of 1\.jpg .* instance 1:"):
+        read_clicks(path)
+    other = task([key_point("b", 50, 50), number_of("b", 1)], link="/data/upload/1/0a1b2c3d-2.jpg")
+    assert len(found(read_clicks(write(tmp_path / "two.json", [first, other])))) == 2
+
+
+def test_two_tasks_of_one_image_without_common_instances_are_read_both(tmp_path):
+    tasks = [
+        task([key_point("a", 10, 10), number_of("a", 1), key_point("c", 90, 90)]),
+        task([key_point("b", 50, 50), number_of("b", 2), key_point("c", 90, 50)], number=2),
+    ]
+    data = read_clicks(write(tmp_path / "e.json", tasks))
+    assert [len(i.points) for i in data.images[0].instances] == [1] * 4

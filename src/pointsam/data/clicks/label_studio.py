@@ -55,13 +55,15 @@ def read_label_studio(content: Content, asked: Asked) -> Dataset:
             regions += _regions(task, dropped)
     names = asked.pictures.named([region.told for region in regions])
     sizes: dict[str, tuple[int, int]] = {}
-    clicks = []
+    clicks: list[Click] = []
+    owners: dict[tuple[str, str], Task] = {}
     for region in regions:
         name = names.get(region.told.link)
         if name is not None:
             stated = tuple(region.result.get(f"original_{side}") for side in ("height", "width"))
             sizes[name] = stated_size(asked, name, (stated[0], stated[1]), region.task.place)
             clicks.append(_click(region, name, sizes[name]))
+            _refuse_meeting(clicks[-1], region.task, owners)
     return gather(clicks, sizes, negative=asked.negative, dropped=dropped)
 
 
@@ -87,6 +89,21 @@ def _regions(task: Task, dropped: list[str]) -> Iterator[_Region]:
         if len(labels) > 1:
             dropped.append(f"{place}: labels of a key point after the first, {labels[0]}")
         yield _Region(task, image_of(result, task.data, place), result, _fields(result, results))
+
+
+def _refuse_meeting(click: Click, task: Task, owners: dict[tuple[str, str], Task]) -> None:
+    """Refuse an object of two tasks: each task may number the objects of its image anew.
+
+    Clicks that nothing joins are objects of their own, and meet no others.
+    """
+    if click.instance is None:
+        return
+    other = owners.setdefault((click.image, click.instance), task)
+    if other is not task:
+        raise InputError(
+            f"{other.place} and {task.place} are both of {click.image} and have both an instance "
+            f"{click.instance}: give its objects numbers that differ, or keep one of the tasks."
+        )
 
 
 def _fields(result: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, Any]:
