@@ -3,7 +3,7 @@
 import pytest
 from tests.data.clicks.tool_files import found, write
 
-from pointsam.data.clicks.formats import read_clicks
+from pointsam.data.clicks.formats import ClickFile, read_clicks
 from pointsam.errors import InputError
 
 
@@ -216,3 +216,34 @@ def test_two_tasks_of_one_image_without_common_instances_are_read_both(tmp_path)
     ]
     data = read_clicks(write(tmp_path / "e.json", tasks))
     assert [len(i.points) for i in data.images[0].instances] == [1] * 4
+
+
+def test_a_folder_of_label_studio_is_known_by_any_of_its_files(tmp_path):
+    write(tmp_path / "S/0.json", {"a": 1})
+    write(tmp_path / "S/1.json", stored(1, 10))
+    data = read_clicks(tmp_path / "S")
+    assert found(data) == {"1.jpg": [("roof", (2.5, 1.5, 1))]}
+    assert data.notes == (f"{tmp_path}/S/0.json is not Label Studio's, and is left out",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"image_id": 1, "category_id": 1, "keypoints": [5, 5, 2], "score": 0.9}],  # COCO's results
+        [{"image": "1.jpg", "x": 5, "y": 6, "label": 1}],  # a table's records
+        [{"ID": "x", "Labeled Data": "http://x/1.jpg", "Label": {"objects": []}}],  # Labelbox
+        [{"file_name": "1.jpg", "annotations": [{"bbox": [1, 2, 3, 4]}]}],  # detectron2
+    ],
+)
+def test_lists_of_other_programs_are_not_taken_for_label_studio(tmp_path, content):
+    path = write(tmp_path / "e.json", content)
+    assert "Label Studio" not in ClickFile(path).format.name
+    with pytest.raises(InputError, match="is not COCO JSON"):
+        read_clicks(path)
+
+
+def test_a_record_of_json_min_without_an_image_is_named(tmp_path):
+    point = [mark(10, 10, keypointlabels=["a"])]
+    path = write(tmp_path / "min.json", [record(kp=point), record(number=2, image="?", kp=point)])
+    with pytest.raises(InputError, match=r"task 2 has no link to an image .*: export JSON"):
+        read_clicks(path)

@@ -34,8 +34,8 @@ class _Region:
 
 
 def holds_label_studio(content: Content) -> bool:
-    """Say whether a file, or the first of a folder, holds tasks of Label Studio."""
-    return holds_tasks(content.sample)
+    """Say whether a file, or one of a folder, holds tasks of Label Studio."""
+    return any(holds_tasks(entry) for _, entry in content.entries())
 
 
 def read_label_studio(content: Content, asked: Asked) -> Dataset:
@@ -50,7 +50,8 @@ def read_label_studio(content: Content, asked: Asked) -> Dataset:
     """
     regions: list[_Region] = []
     dropped: list[str] = []
-    for task in tasks_in(content, dropped):
+    notes: list[str] = []
+    for task in tasks_in(content, dropped=dropped, notes=notes):
         with as_exported(task.place):
             regions += _regions(task, dropped)
     names = asked.pictures.named([region.told for region in regions])
@@ -64,7 +65,7 @@ def read_label_studio(content: Content, asked: Asked) -> Dataset:
             sizes[name] = stated_size(asked, name, (stated[0], stated[1]), region.task.place)
             clicks.append(_click(region, name, sizes[name]))
             _refuse_meeting(clicks[-1], region.task, owners)
-    return gather(clicks, sizes, negative=asked.negative, dropped=dropped)
+    return gather(clicks, sizes, negative=asked.negative, dropped=dropped, notes=notes)
 
 
 def _regions(task: Task, dropped: list[str]) -> Iterator[_Region]:

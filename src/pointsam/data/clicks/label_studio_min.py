@@ -18,11 +18,20 @@ INSTANCE = "instance"
 VALUES = {"textarea": "text", "number": "number", "choices": "choices", "labels": "labels"}
 """Where a result of each kind keeps its value: the others repeat the region's x, y and width."""
 
-_POINT = {"x", "y", "width", "original_width", "original_height"}
+_PLACE = {"x", "y", "width"}
+_POINT = {*_PLACE, "original_width", "original_height"}
 _OWN_KEYS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
 
 _Mark = tuple[str, dict[str, Any]]
 """Name of a control, and one of its values."""
+
+
+def is_min(record: dict[str, Any]) -> bool:
+    """Say whether a mapping is a record: a link to an image, and what the export adds to it."""
+    lists = [value for value in record.values() if isinstance(value, list)]
+    marked = any(isinstance(v, dict) and _PLACE <= v.keys() for values in lists for v in values)
+    exported = record.keys() >= {"annotator", "annotation_id"}
+    return (marked or exported) and any(map(looks_like_image, record.values()))
 
 
 def of_min(record: dict[str, Any], place: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -37,8 +46,10 @@ def of_min(record: dict[str, Any], place: str) -> tuple[dict[str, Any], list[dic
         if isinstance(value, list) and value and all(isinstance(v, dict) for v in value)
     }
     data = {name: v for name, v in record.items() if name not in controls and name not in _OWN_KEYS}
-    if not any(looks_like_image(value) for value in data.values()):
-        raise KeyError("data")
+    if not any(map(looks_like_image, data.values())):
+        raise InputError(
+            f"{place} has no link to an image that ends as an image's name does: export JSON."
+        )
     regions: dict[str, list[_Mark]] = {}
     for name, values in controls.items():
         for value in values:

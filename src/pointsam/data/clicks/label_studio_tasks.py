@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pointsam.data.clicks.content import Content
-from pointsam.data.clicks.label_studio_min import of_min
+from pointsam.data.clicks.label_studio_min import is_min, of_min
 from pointsam.errors import InputError, in_words
+
+_LISTS = {"annotations", "completions"}
+"""Keys of a task's annotations, the second in old versions."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,21 @@ class Task:
 
 
 def holds_tasks(entry: Any) -> bool:
-    """Say whether the content of a JSON file is a task of Label Studio, or a list of them."""
+    """Say whether the content of a JSON file is a task of Label Studio, or holds one in a list."""
     if isinstance(entry, list):
-        return any(isinstance(task, dict) for task in entry)
-    exported = isinstance(entry, dict) and (
-        "data" in entry and ("annotations" in entry or "completions" in entry)
-    )
-    return exported or _is_stored(entry)
+        return any(map(_is_task, entry))
+    return _is_task(entry) and (_is_stored(entry) or bool(_LISTS & entry.keys()))
 
 
-def tasks_in(content: Content, dropped: list[str]) -> Iterator[Task]:
-    """Read the tasks of a file or folder; what is left out is added to `dropped`.
+def _is_task(entry: Any) -> bool:
+    """Say whether an entry is a task of JSON or JSON-MIN, or one annotation of a storage."""
+    if not isinstance(entry, dict):
+        return False
+    return _is_stored(entry) or isinstance(entry.get("data"), dict) or is_min(entry)
+
+
+def tasks_in(content: Content, *, dropped: list[str], notes: list[str]) -> Iterator[Task]:
+    """Read the tasks of a file or folder; what is left out is added to `dropped` and `notes`.
 
     JSON holds the annotations of a task in one entry, JSON-MIN and a target storage in one each.
 
@@ -43,6 +50,9 @@ def tasks_in(content: Content, dropped: list[str]) -> Iterator[Task]:
     """
     first: dict[Hashable, Task] = {}
     for path, entry in content.entries():
+        if not holds_tasks(entry):
+            notes.append(f"{path} is not Label Studio's, and is left out")
+            continue
         for one in entry if isinstance(entry, list) else [entry]:
             place = f"{path}: task {one.get('id') if isinstance(one, dict) else one!r}"
             with as_exported(place):
@@ -90,7 +100,7 @@ def _read(entry: dict[str, Any], path: Path, place: str) -> _Read:
         if entry.get("was_cancelled"):
             return _Read(Task(place, owner["data"], []))
         return _Read(Task(place, owner["data"], entry["result"]), key=number)
-    if "data" not in entry and not {"annotations", "completions"} & set(entry):
+    if "data" not in entry and not _LISTS & entry.keys():
         key = None
         if entry.get("id") is not None and entry.get("annotation_id") is not None:
             key = (path, entry["id"])
