@@ -7,6 +7,7 @@ from typing import Any
 from pointsam.data.clicks.asked import Asked
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
+from pointsam.data.clicks.groups import without_own_groups
 from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import is_background
 from pointsam.data.coco.annotations import read_points
@@ -14,7 +15,9 @@ from pointsam.data.coco.schema import read_coco_json
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
 from pointsam.frames import on_image
-from pointsam.prompts import NEGATIVE, POSITIVE
+
+DEFAULT = "default"
+"""Name and group of the category that Label Studio makes of all labels of key points."""
 
 
 def holds_keypoints(content: Content) -> bool:
@@ -46,38 +49,67 @@ def read_keypoints(content: Content, asked: Asked) -> Dataset:
     path = content.path
     found = read_coco_json(path, asked.on_fault)
     images = {image["id"]: image for image in found["images"]}
+    categories = {category["id"]: category for category in found["categories"]}
     clicks: list[Click] = []
-    dropped = []
+    dropped, notes = [], []
     for entry in found["annotations"]:
         place = f"{path}: annotation {entry['id']}"
-        image, category = images[entry["image_id"]], found["names"][entry["category_id"]]
-        label = NEGATIVE if is_background(category, asked.negative) else POSITIVE
-        points = list(_labelled(entry, place))
+        image, category = images[entry["image_id"]], categories[entry["category_id"]]
+        points = list(_clicks(entry, category, image["file_name"], place, asked.negative))
         size = (image["height"], image["width"])
-        clicks += [
-            Click(image["file_name"], x, y, label, category, str(entry["id"]), place)
-            for x, y in points
-        ]
+        clicks += points
         if not points:
             dropped.append(f"{place} has no labelled key point")
-        elif not all(on_image(x, y, size) for x, y in points):
+        elif not all(on_image(click.x, click.y, size) for click in points):
             asked.on_fault(
                 f"{place}: a key point is off {image['file_name']}, which is {size[1]} x {size[0]} "
                 "px (x, y)."
             )
+    if any(map(_holds_classes, found["categories"])):
+        notes.append(
+            f"{path}: Label Studio's COCO keeps one key point a label and image: export JSON to "
+            "have them all"
+        )
     sizes = {i["file_name"]: (i["height"], i["width"]) for i in found["images"]}
-    data = gather(clicks, sizes, negative=asked.negative, dropped=dropped)
+    freed = without_own_groups(clicks, asked.negative)
+    data = gather(freed, sizes, negative=asked.negative, dropped=dropped, notes=notes)
     return asked_about(data, asked)
 
 
-def _labelled(entry: dict[str, Any], place: str) -> Iterator[tuple[float, float]]:
+def _holds_classes(category: dict[str, Any]) -> bool:
+    """Say whether a category is the one into which Label Studio puts all its classes."""
+    return {category["name"], category.get("supercategory")} == {DEFAULT} and bool(_names(category))
+
+
+def _names(category: dict[str, Any]) -> list[str]:
+    names = category.get("keypoints")
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _clicks(
+    entry: dict[str, Any], category: dict[str, Any], image: str, place: str, negative: str
+) -> Iterator[Click]:
+    """Read the labelled key points of an annotation, each by its name, where it has one."""
+    names = _names(category)
+    for number, (x, y) in _labelled(entry, place):
+        name = names[number] if number < len(names) else category["name"]
+        if _holds_classes(category):
+            yield Click(image, x, y, category=name, place=place)
+        else:
+            kind = name if is_background(name, negative) else category["name"]
+            yield Click(image, x, y, category=kind, instance=str(entry["id"]), place=place)
+
+
+def _labelled(entry: dict[str, Any], place: str) -> Iterator[tuple[int, tuple[float, float]]]:
+    """Give number and place of the key points that are labelled."""
     values = entry.get("keypoints") or []
     numbers = isinstance(values, list) and all(type(v) in (int, float) for v in values)
     if not numbers or len(values) % 3:
         raise InputError(f"{place} has key points that are not x, y, v each.")
-    for x, y, seen in zip(values[::3], values[1::3], values[2::3], strict=True):
+    threes = zip(values[::3], values[1::3], values[2::3], strict=True)
+    for number, (x, y, seen) in enumerate(threes):
         if seen > 0:
-            yield float(x), float(y)
+            yield number, (float(x), float(y))
 
 
 def asked_about(data: Dataset, asked: Asked) -> Dataset:

@@ -1,0 +1,50 @@
+"""Key points of COCO, and points of CVAT that are joined by the tool's own structure."""
+
+from tests.data.clicks.tool_files import found, write
+
+from pointsam.data.clicks.formats import read_clicks
+
+ROOF, BACKGROUND = {"id": 1, "name": "roof"}, {"id": 2, "name": "background"}
+
+
+def coco(*entries, categories=(ROOF, BACKGROUND)):
+    """A COCO file of one image; each entry is its key points and its category's id."""
+    return {
+        "images": [{"id": 1, "file_name": "1.jpg", "height": 20, "width": 30}],
+        "categories": list(categories),
+        "annotations": [
+            {"id": number, "image_id": 1, "category_id": category, "keypoints": points}
+            for number, (points, category) in enumerate(entries, start=1)
+        ],
+    }
+
+
+def test_key_points_named_background_are_off_the_object(tmp_path):
+    named = ROOF | {"keypoints": ["ridge", "Background"], "skeleton": []}
+    content = coco(([3, 4, 2, 9, 4, 2], 1), ([0, 0, 0, 20, 4, 2], 1), categories=[named])
+    data = read_clicks(write(tmp_path / "k.json", content))
+    assert found(data) == {"1.jpg": [("roof", (3, 4, 1), (9, 4, 0))]}
+    assert data.images[0].background_points == ((20, 4),)
+    assert data.dropped == ()
+    other = read_clicks(tmp_path / "k.json", negative="RIDGE")
+    assert found(other)["1.jpg"][0] == ("roof", (3, 4, 0), (9, 4, 1))
+
+
+def test_annotations_of_the_background_serve_the_whole_image(tmp_path):
+    path = write(tmp_path / "k.json", coco(([3, 4, 2], 1), ([9, 4, 2, 20, 4, 1], 2)))
+    data = read_clicks(path)
+    assert found(data) == {"1.jpg": [("roof", (3, 4, 1))]}
+    assert data.images[0].background_points == ((9, 4), (20, 4))
+    assert data.dropped == ()
+
+
+def test_key_points_of_label_studio_have_their_class_as_name(tmp_path):
+    # update_categories_for_keypoints and process_keypoints_for_coco of its converter: all key
+    # points of a task in one annotation, one for each label.
+    merged = {"id": 0, "name": "default", "supercategory": "default", "skeleton": []}
+    merged |= {"keypoints": ["roof", "tank", "background"]}
+    content = coco(([3, 4, 2, 9, 4, 2, 20, 4, 2], 0), categories=[merged])
+    data = read_clicks(write(tmp_path / "k.json", content))
+    assert found(data) == {"1.jpg": [("roof", (3, 4, 1)), ("tank", (9, 4, 1))]}
+    assert data.images[0].background_points == ((20, 4),)
+    assert "keeps one key point a label and image: export JSON" in data.notes[0]
