@@ -1,8 +1,10 @@
 """Key points of COCO, and points of CVAT that are joined by the tool's own structure."""
 
+import pytest
 from tests.data.clicks.tool_files import found, write
 
 from pointsam.data.clicks.formats import read_clicks
+from pointsam.errors import InputError
 
 ROOF, BACKGROUND = {"id": 1, "name": "roof"}, {"id": 2, "name": "background"}
 
@@ -17,6 +19,13 @@ def coco(*entries, categories=(ROOF, BACKGROUND)):
             for number, (points, category) in enumerate(entries, start=1)
         ],
     }
+
+
+@pytest.mark.parametrize("points", [[1, 2, 3, 4, 5, 6], [1, 2, 0.93], [1, 2, -1]])
+def test_key_points_whose_third_number_is_no_visibility_are_refused(tmp_path, points):
+    path = write(tmp_path / "k.json", coco((points, 1)))
+    with pytest.raises(InputError, match=r"annotation 1 has a key point with v .*: write x, y, v"):
+        read_clicks(path)
 
 
 def test_key_points_named_background_are_off_the_object(tmp_path):

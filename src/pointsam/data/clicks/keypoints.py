@@ -19,6 +19,9 @@ from pointsam.frames import on_image
 DEFAULT = "default"
 """Name and group of the category that Label Studio makes of all labels of key points."""
 
+VISIBILITIES = (0, 1, 2)
+"""Values of COCO's ``v``: not labelled, labelled but hidden, labelled."""
+
 
 def holds_keypoints(content: Content) -> bool:
     """Say whether a file is COCO with key points, and no point file."""
@@ -108,6 +111,11 @@ def _labelled(entry: dict[str, Any], place: str) -> Iterator[tuple[int, tuple[fl
         raise InputError(f"{place} has key points that are not x, y, v each.")
     threes = zip(values[::3], values[1::3], values[2::3], strict=True)
     for number, (x, y, seen) in enumerate(threes):
+        if seen not in VISIBILITIES:
+            raise InputError(
+                f"{place} has a key point with v {seen:g}, expected 0 (not labelled), 1 or 2: "
+                "write x, y, v of each key point."
+            )
         if seen > 0:
             yield number, (float(x), float(y))
 
