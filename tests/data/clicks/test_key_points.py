@@ -1,7 +1,7 @@
 """Key points of COCO, and points of CVAT that are joined by the tool's own structure."""
 
 import pytest
-from tests.data.clicks.tool_files import found, write
+from tests.data.clicks.tool_files import found, image, write
 
 from pointsam.data.clicks.formats import read_clicks
 from pointsam.errors import InputError
@@ -106,3 +106,12 @@ def test_a_track_of_the_background_serves_the_whole_of_its_frames(tmp_path):
     data = read_clicks(write(tmp_path / "a.xml", VIDEO))
     assert data.images[0].background_points == ((3, 4),)
     assert data.dropped == ()
+
+
+def test_images_exported_as_a_video_are_told_from_one(tmp_path):
+    image(tmp_path / "I/1.jpg")
+    path = write(tmp_path / "a.xml", VIDEO)
+    with pytest.raises(
+        FileNotFoundError, match=r"no image frame_000000\.\* .* 'CVAT for images 1\.1'"
+    ):
+        read_clicks(path, images=tmp_path / "I")

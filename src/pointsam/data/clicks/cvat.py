@@ -178,8 +178,18 @@ def _add_tracks(root: ElementTree.Element, found: _Found) -> None:
 
 
 def _frame_name(number: int, path: Path, pictures: Pictures) -> str:
-    """Name a frame of a video as CVAT's own export of its images does."""
+    """Name a frame of a video as CVAT's own export of its images does.
+
+    Raises:
+        FileNotFoundError: there is no such frame.
+    """
     stem = f"frame_{number:06d}"
     if pictures.folder is None:
         return f"{stem}.PNG"
-    return pictures.with_stem(path, stem) or stem
+    try:
+        return pictures.with_stem(path, stem) or stem
+    except FileNotFoundError as error:
+        # "CVAT for video 1.1" of a task of images numbers them, too, and drops their names.
+        raise FileNotFoundError(
+            f"{error} Of a task of images, export as '{FOR_IMAGES}', which keeps their names."
+        ) from error
