@@ -7,6 +7,7 @@ ground truth of NWPU VHR-10.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pointsam.data.clicks.class_names import ClassList, ClassLists, is_name_file
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.pictures import Pictures
+from pointsam.data.clicks.yolo_lines import BOX_FIELDS, middle_of, says_poses
 from pointsam.data.rasters.images import ENDINGS
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
@@ -44,9 +46,6 @@ _NOT_LABELS = re.compile(r"(train|val|valid|test|trainval|readme.*|notes|labels)
 _LABEL_FOLDER = re.compile(r"labels|labelTxt[\w.-]*|annfiles|obj_\w+_data", re.IGNORECASE)
 """Folders that tools put label files in, beside those of the images: Ultralytics and Roboflow; the
 releases of DOTA (``labelTxt-v1.5``); mmrotate, where it cuts DOTA's images; CVAT."""
-
-BOX_FIELDS, CORNERS_FIELDS = (5, 6), (9, 10)
-"""Numbers of YOLO's lines: class and box or four corners, then a score or a number of a track."""
 
 Reader = Callable[[str, str, str, tuple[int, int], Path], Click]
 """Takes image, place for messages, line, size (height, width) and label file."""
@@ -137,8 +136,12 @@ def read_yolo(content: Content, asked: Asked) -> Dataset:
     """Read YOLO's boxes, upright or by four corners; notes say which list names the classes."""
     lists = ClassLists(content.path if content.is_folder else content.path.parent)
 
+    poses = cache(says_poses)  # each list is read once
+
     def click(image: str, place: str, line: str, size: tuple[int, int], file: Path) -> Click:
-        return _yolo_click(image, place, line, size, lists.of(file))
+        classes = lists.of(file)
+        told = classes.path if classes is not None and poses(classes.path) else None
+        return _yolo_click(image, place, line, size, classes, told)
 
     return _read(content, asked, click, notes=lists.notes)
 
@@ -220,23 +223,19 @@ def _dota_click(image: str, place: str, line: str, size: tuple[int, int], file: 
 
 
 def _yolo_click(
-    image: str, place: str, line: str, size: tuple[int, int], classes: ClassList | None
+    image: str,
+    place: str,
+    line: str,
+    size: tuple[int, int],
+    classes: ClassList | None,
+    poses: Path | None,
 ) -> Click:
     values = line.split()
-    try:
-        numbers = [float(value) for value in values]
-    except ValueError as error:
-        raise InputError(f"{place} is not numbers: {line!r}.") from error
-    corners = len(numbers) in CORNERS_FIELDS
-    known = corners or len(numbers) in BOX_FIELDS
-    if not known or not numbers[0].is_integer() or numbers[0] < 0:
-        raise InputError(
-            f"{place} has {len(values)} values, expected a box: class, x, y, width, height (or the "
-            "x, y of four corners)."
-        )
+    if not _numbers(values):
+        raise InputError(f"{place} is not numbers: {line!r}.")
+    x, y = middle_of(values, place, size, poses)
     height, width = size
-    kind = int(numbers[0])
-    x, y = np.reshape(numbers[1:9], (4, 2)).mean(axis=0).tolist() if corners else numbers[1:3]
+    kind = int(float(values[0]))
     return Click(
         image,
         to_middles(x * width),
