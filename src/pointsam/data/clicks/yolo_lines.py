@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from jaxtyping import Float
 
 from pointsam.errors import InputError
 from pointsam.files import read_text, read_yaml
@@ -82,7 +83,7 @@ def _no_box(values: list[str], place: str) -> InputError:
 
 def _refuse_poses(
     values: list[str],
-    corners: np.ndarray,
+    corners: Float[np.ndarray, "corners 2"],
     place: str,
     size: tuple[int, int],
     poses: Path | None,
@@ -104,7 +105,7 @@ def _refuse_poses(
         )
 
 
-def _is_convex(corners: np.ndarray) -> bool:
+def _is_convex(corners: Float[np.ndarray, "corners 2"]) -> bool:
     """Say whether all turns go one way; those within `ROUNDED` pixels of straight go either."""
     before, after = np.roll(corners, 1, axis=0), np.roll(corners, -1, axis=0)
     across = after - before
