@@ -20,8 +20,7 @@ from pointsam.data.clicks.values import category_of, label_of, number_of, text_o
 from pointsam.data.rasters.georeference import DEGREES
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
-from pointsam.files import as_text, from_text, read_text, replacing
-from pointsam.prompts import NEGATIVE
+from pointsam.files import from_text, read_text
 
 COLUMNS = ("image", "x", "y", "label", "class", "instance")
 
@@ -122,24 +121,6 @@ def read_table(content: Content, asked: Asked) -> Dataset:
         clicks.update(zip(numbers, read, strict=True))
     in_order = [clicks[number] for number in sorted(clicks)]
     return gather(in_order, sizes, negative=asked.negative, beside=pictures.placed is not None)
-
-
-def write_csv(data: Dataset, path: Path) -> None:
-    """Write a table that `read_table` gives back; images without clicks are not in it.
-
-    A text that a table program would compute is marked with an apostrophe, which reading takes off.
-    """
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
-        for image in data.images:
-            for instance in image.instances:
-                for x, y, label in instance.points:
-                    owner = instance.key or instance.id
-                    row = [image.file_name, x, y, label, instance.category, owner]
-                    writer.writerow([as_text(cell) for cell in row])
-            for x, y in image.background_points:
-                writer.writerow([as_text(image.file_name), x, y, NEGATIVE, "", ""])
 
 
 def _of_image(
