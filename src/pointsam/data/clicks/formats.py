@@ -23,7 +23,8 @@ from pointsam.data.clicks.label_studio import holds_label_studio, read_label_stu
 from pointsam.data.clicks.labelme import holds_labelme, read_labelme
 from pointsam.data.clicks.pictures import Picture, Pictures
 from pointsam.data.clicks.supervisely import holds_supervisely, read_supervisely
-from pointsam.data.clicks.tables import holds_table, read_table, table_on_map
+from pointsam.data.clicks.table_files import holds_table
+from pointsam.data.clicks.tables import read_table, table_on_map
 from pointsam.data.clicks.twice import told_twice
 from pointsam.data.clicks.values import BACKGROUND
 from pointsam.data.clicks.vector_points import ENDINGS, holds_vector, read_vector

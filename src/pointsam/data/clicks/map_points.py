@@ -11,6 +11,7 @@ from rasterio.crs import CRS
 from pointsam.data.clicks.asked import Asked
 from pointsam.data.clicks.gather import Click, gather, label_in
 from pointsam.data.clicks.pictures import Affine, Picture
+from pointsam.data.clicks.told import Told
 from pointsam.data.rasters.georeference import move_points
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
@@ -37,7 +38,9 @@ class MapPoints:
     crs: str | None
     """None where the file does not say; then each raster's own is used."""
     clicks: Sequence[Click]
-    """The clicks, still without image and pixel."""
+    """The clicks, still without pixel; their image is the one that the file names, or empty."""
+    notes: Sequence[str] = ()
+    """For the user, one line each."""
     _moved: dict[str, Float[np.ndarray, "points 2"]] = field(default_factory=dict)
 
     def on(self, picture: Picture) -> Float[np.ndarray, "points 2"]:
@@ -101,16 +104,19 @@ def read_map_points(points: MapPoints, asked: Asked) -> Dataset:
     The border of two images belongs to one of them. An object on several images becomes one
     object on each; the first keeps its number. Clicks on no image are counted.
 
+    A click that the file says is of one of the images is on that one alone.
+
     Raises:
         InputError: no image is on a map, or none has an object on it.
     """
     pictures = asked.pictures.on_map()
+    images, notes = _named(points, asked)
     if asked.pictures.placed is not None:
         [picture] = pictures
-        clicks = _placed(points, picture, points.on(picture), np.ones(len(points.places), bool))
+        clicks = _placed(points, picture, points.on(picture), _may_be_on(picture, images))
         return gather(
             clicks, {picture.name: picture.size}, negative=asked.negative, beside=True,
-            one_naming=True,
+            one_naming=True, notes=notes,
         )  # fmt: skip
     found: list[Click] = []
     sizes = {}
@@ -118,6 +124,7 @@ def read_map_points(points: MapPoints, asked: Asked) -> Dataset:
     for picture in pictures:
         pixels = points.on(picture).round(ROUNDING)
         inside = np.asarray(in_pixels(pixels[:, 0], pixels[:, 1], picture.size))
+        inside &= _may_be_on(picture, images)
         clicks = _whole(_placed(points, picture, pixels, inside), asked.negative)
         if any(label_in(click, asked.negative) == POSITIVE for click in clicks):
             found += clicks
@@ -128,7 +135,30 @@ def read_map_points(points: MapPoints, asked: Asked) -> Dataset:
     lost = int((~used).sum())
     lines = [f"{points.path}: {lost} of {len(used)} clicks, which are on no image"] if lost else []
     lines += _never_on(points, asked.negative)
-    return gather(found, sizes, negative=asked.negative, dropped=lines, one_naming=True)
+    return gather(
+        found, sizes, negative=asked.negative, dropped=lines, notes=notes, one_naming=True
+    )
+
+
+def _named(points: MapPoints, asked: Asked) -> tuple[list[str | None], list[str]]:
+    """Give the image that each click is named to be on, None where its place alone says it.
+
+    Names of which none is there, such as those of photos, are noted and do not count.
+    """
+    told = {click.image: Told.of_path(click.image) for click in points.clicks if click.image}
+    names = asked.pictures.named_here(told.values())
+    notes = list(points.notes)
+    if names is None:
+        first = next(iter(told))
+        notes.append(f"{points.path}: no image is called {first}: the field image is not read")
+        return [None] * len(points.clicks), notes
+    known = {image: names.get(one.link, "") for image, one in told.items()}
+    return [known.get(click.image) for click in points.clicks], notes
+
+
+def _may_be_on(picture: Picture, images: Sequence[str | None]) -> Bool[np.ndarray, " points"]:
+    """Say which clicks are not named to be on another image."""
+    return np.array([image in (None, picture.name) for image in images], dtype=bool)
 
 
 def _placed(

@@ -165,7 +165,8 @@ class Pictures:
         """Say whether an image that a tool names is there, beside the single one, too."""
         if self.only is not None and same_name(self.only.name, told.base):
             return True
-        folder = self.folder or (self.only.parent if self.only is not None else None)
+        # A raster on a server has no folder: all that a part of its path names would be there.
+        folder = self.folder or (Path(self.only).parent if self.only is not None else None)
         return folder is not None and any(find_image(folder, end) for end in told.ends)
 
     def named(self, told: Iterable[Told]) -> dict[str, str]:
@@ -190,6 +191,22 @@ class Pictures:
             names = below_common(links)
         _refuse_meeting(names)
         return names
+
+    def named_here(self, told: Iterable[Told]) -> dict[str, str] | None:
+        """Give the file name of each image that a tool names and that is here, by its link.
+
+        None where there are names, and none of them is that of an image here or beside the single
+        one: then they name something else.
+        """
+        links = {one.link: one for one in told}
+        if self.only is not None:
+            names = self._only_one(links)
+        elif self.folder is not None:
+            ends = {link: _longest_end(self.folder, one) for link, one in links.items()}
+            names = {link: end for link, end in ends.items() if end is not None}
+        else:
+            return {}
+        return names if names or not links or any(map(self.hold, links.values())) else None
 
     def _only_one(self, links: Mapping[str, Told]) -> dict[str, str]:
         """Find the link of the single image by its name, and by its folders if several match."""
@@ -242,15 +259,20 @@ def same_stem(folder: Path, stem: str, *, file: Path, stems: Stems) -> str:
 def _found(folder: Path, told: Told) -> str:
     """Find the longest end of a path that is a file of a folder."""
     ends = told.ends
-    for end in [told.stored, *ends]:
-        found = find_image(folder, end) if end else None
-        if found is not None:
-            return found
+    found = _longest_end(folder, told)
+    if found is not None:
+        return found
     if len(ends) == 1:
         raise FileNotFoundError(why_missing(folder / ends[0]))
     raise FileNotFoundError(
         f"{told.link} is no image of {folder}: none of its files is named {' or '.join(ends)}."
     )
+
+
+def _longest_end(folder: Path, told: Told) -> str | None:
+    """Find the longest end of a path that is a file of a folder; None where there is none."""
+    found = (find_image(folder, end) for end in [told.stored, *told.ends] if end)
+    return next((name for name in found if name is not None), None)
 
 
 def _refuse_meeting(names: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointsam.data.clicks.tables import COLUMNS
+from pointsam.data.clicks.columns import COLUMNS
 from pointsam.data.clicks.values import id_of, text_of
 from pointsam.data.coco.annotations import write_points
 from pointsam.data.rasters.georeference import pixels_to_degrees, read_georeference

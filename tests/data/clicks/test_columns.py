@@ -1,0 +1,142 @@
+"""Columns and fields under other names, and values that may mean two things, are not guessed."""
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+from tests.data.clicks.tool_files import found, image, write
+
+from pointsam.data.clicks.formats import read_clicks
+from pointsam.errors import InputError
+
+
+def raster(path, place, crs):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    profile = {"driver": "GTiff", "count": 1, "dtype": "uint8", "height": 20, "width": 30}
+    with rasterio.open(path, "w", crs=crs, transform=from_origin(*place), **profile) as out:
+        out.write(np.zeros((1, 20, 30), np.uint8))
+    return path
+
+
+def geojson(path, *features):
+    """Write points of EPSG:32632, each a place and its properties."""
+    system = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32632"}}
+    rows = [
+        {"type": "Feature", "properties": known,
+         "geometry": {"type": "Point", "coordinates": list(place)}}
+        for place, known in features
+    ]  # fmt: skip
+    return write(path, {"type": "FeatureCollection", "crs": system, "features": rows})
+
+
+@pytest.mark.parametrize("column", ["image_name", "img", "Image_Path", "filepath"])
+def test_the_column_of_images_has_other_names(tmp_path, column):
+    picture = image(tmp_path / "I/1.png")
+    table = write(tmp_path / "c.csv", f"{column},x,y\n1.png,5,5\n2.png,9,9\n")
+    assert found(read_clicks(table, images=picture)) == {"1.png": [("object", (5, 5, 1))]}
+
+
+def test_a_column_that_names_images_is_not_passed_over(tmp_path):
+    picture = image(tmp_path / "I/1.png")
+    table = write(tmp_path / "c.csv", "bild,x,y\n1.png,5,5\n2.png,9,9\n")
+    with pytest.raises(InputError, match=r"bild names images \(1\.png\): call it image"):
+        read_clicks(table, images=picture)
+
+
+@pytest.mark.parametrize("names", ["labels,class_name", "point_label,category_name"])
+def test_labels_and_classes_have_other_names(tmp_path, names):
+    image(tmp_path / "I/1.png")
+    rows = "1.png,5,5,1,roof,4\n1.png,9,9,0,roof,4\n"
+    table = write(tmp_path / "c.csv", f"image,x,y,{names},object_id\n{rows}")
+    data = read_clicks(table, images=tmp_path / "I")
+    assert found(data) == {"1.png": [("roof", (5, 5, 1))]}
+    assert data.images[0].background_points == ((9, 9),)
+    assert data.notes == (f"{table}: columns not read: object_id",)
+
+
+def test_fields_of_vector_files_have_the_same_names(tmp_path):
+    scene = raster(tmp_path / "s.tif", (500_000, 5_500_000, 1, 1), "EPSG:32632")
+    path = geojson(
+        tmp_path / "c.geojson",
+        ((500_002.5, 5_499_997.5), {"labels": 1, "class_name": "roof", "obj": 4, "empty": None}),
+        ((500_005.5, 5_499_997.5), {"labels": 0, "class_name": "roof", "obj": 4, "empty": None}),
+    )
+    data = read_clicks(path, images=scene)
+    assert [i.category for i in data.images[0].instances] == ["roof"]
+    assert len(data.images[0].background_points) == 1
+    assert data.notes == (f"{path}: columns not read: obj",)
+
+
+def test_fields_that_gdal_adds_to_gpx_are_read(tmp_path):
+    scene = raster(tmp_path / "s.tif", (9, 50, 0.01, 0.01), "EPSG:4326")
+    points = "".join(
+        f'<wpt lat="49.905" lon="{lon}"><extensions><ogr:label>{label}</ogr:label>'
+        "<ogr:instance>7</ogr:instance></extensions></wpt>"
+        for lon, label in ((9.105, 1), (9.205, 0))
+    )
+    path = write(
+        tmp_path / "c.gpx",
+        '<?xml version="1.0"?><gpx version="1.1" creator="GDAL" xmlns:ogr="http://osgeo.org/gdal" '
+        f'xmlns="http://www.topografix.com/GPX/1/1">{points}</gpx>',
+    )
+    [one] = read_clicks(path, images=scene).images[0].instances
+    assert (one.id, [label for *_, label in one.points]) == (7, [1, 0])
+
+
+@pytest.fixture
+def tiles(tmp_path):
+    """Two tiles that share their middle."""
+    for name, x in (("a.tif", 500_000), ("b.tif", 500_010)):
+        raster(tmp_path / "T" / name, (x, 5_500_000, 1, 1), "EPSG:32632")
+    return tmp_path / "T"
+
+
+SHARED = (500_015.5, 5_499_990.5), (500_020.5, 5_499_995.5)
+
+
+def test_a_click_is_on_the_tile_that_its_field_names(tmp_path, tiles):
+    names = ("a.tif", "b.tif")
+    path = geojson(
+        tmp_path / "c.geojson",
+        *((place, {"image": name}) for place, name in zip(SHARED, names, strict=True)),
+    )
+    rows = "".join(f"{n},{x},{y}\n" for n, (x, y) in zip(names, SHARED, strict=True))
+    table = write(tmp_path / "c.csv", f"image,map_x,map_y\n{rows}")
+    data = read_clicks(path, images=tiles)
+    assert found(data) == found(read_clicks(table, images=tiles))
+    assert {name: len(clicks) for name, clicks in found(data).items()} == {"a.tif": 1, "b.tif": 1}
+    assert found(read_clicks(path, images=tiles / "b.tif")).keys() == {"b.tif"}
+    assert found(read_clicks(path, images=tiles / "b.tif"))["b.tif"] == found(data)["b.tif"]
+
+
+def test_a_field_that_names_no_image_is_said(tmp_path, tiles):
+    path = geojson(tmp_path / "c.geojson", (SHARED[0], {"image": "DCIM/photo 7.jpg"}))
+    data = read_clicks(path, images=tiles)
+    assert {name: len(clicks) for name, clicks in found(data).items()} == {"a.tif": 1, "b.tif": 1}
+    [note] = data.notes
+    assert "no image is called DCIM/photo 7.jpg: the field image is not read" in note
+
+
+@pytest.fixture
+def large(tmp_path):
+    image(tmp_path / "I/1.png", size=(2000, 1500))
+    return tmp_path / "I"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image,x,y\n1.png,5,6,\n",
+        "\n \nimage,x,y\n1.png,5,6\n",
+        "\nsep=;\n\nimage;x;y\n1.png;5;6;;\n",
+    ],
+)
+def test_blank_ends_and_lines_say_nothing(tmp_path, large, text):
+    table = write(tmp_path / "c.csv", text)
+    assert found(read_clicks(table, images=large)) == {"1.png": [("object", (5, 6, 1))]}
+
+
+def test_lines_are_counted_from_the_start_of_the_file(tmp_path, large):
+    table = write(tmp_path / "c.csv", "\n\nimage,x,y\n1.png,5,zwei\n")
+    with pytest.raises(InputError, match="line 4: 'zwei'"):
+        read_clicks(table, images=large)
