@@ -123,6 +123,40 @@ def large(tmp_path):
     return tmp_path / "I"
 
 
+def test_a_comma_that_may_group_thousands_is_refused(tmp_path, large):
+    table = write(tmp_path / "c.csv", 'image,x,y\n1.png,"1,234","1,100"\n')
+    with pytest.raises(InputError, match=r"line 2: '1,234' may be 1234 or 1\.234: write it in one"):
+        read_clicks(table, images=large)
+    table = write(tmp_path / "d.csv", 'image,x,y\n1.png,"1,234.5",7\n')
+    with pytest.raises(InputError, match=r"'1,234\.5' is not a number: write 1234\.5"):
+        read_clicks(table, images=large)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("image;x;y\n1.png;1.234;1.100\n", True),
+        ("image;x;y\n1.png;1.234;1.1\n", False),
+        ("image;x;y\n1.png;1,234;1,100\n", False),
+        ("image;x;y\n1.png;0.234;0.100\n", False),
+        ("image\tx\ty\n1.png\t1,234\t1,100\n", True),
+        ("image,x,y\n1.png,1.234,1.100\n", False),
+    ],
+)
+def test_decimals_that_may_be_thousands_are_noted(tmp_path, large, text, said):
+    notes = read_clicks(write(tmp_path / "c.csv", text), images=large).notes
+    assert [("groups thousands" in note) for note in notes] == [True] * said
+
+
+def test_a_name_that_a_table_program_shortened_is_refused(tmp_path, large):
+    rows = "1.png,5,5,1.23457E+11\n1.png,90,90,1.23457E+11\n"
+    table = write(tmp_path / "c.csv", f"image,x,y,instance\n{rows}")
+    with pytest.raises(InputError, match=r"table program shortened.*format the column as text"):
+        read_clicks(table, images=large)
+    whole = write(tmp_path / "d.csv", "image,x,y,instance\n1.png,5,5,E+11\n1.png,9,9,1E11\n")
+    assert len(found(read_clicks(whole, images=large))["1.png"]) == 2
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -1,5 +1,6 @@
 """Clicks in tables: CSV in pixels, in degrees, or in map coordinates."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
@@ -14,11 +15,17 @@ from pointsam.data.clicks.map_points import MapPoints, read_map_points
 from pointsam.data.clicks.pictures import Picture, Pictures
 from pointsam.data.clicks.table_files import Row, Table, table_of, unknown_columns
 from pointsam.data.clicks.told import Told
-from pointsam.data.clicks.values import category_of, label_of, number_of, text_of
+from pointsam.data.clicks.values import category_of, label_of, number_of, owner_of
 from pointsam.data.rasters.georeference import DEGREES
 from pointsam.data.rasters.images import ENDINGS
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
+
+_MAY_BE_THOUSANDS = {
+    ";": re.compile(r"[1-9]\d{0,2}\.\d{3}"),
+    "\t": re.compile(r"[1-9]\d{0,2},\d{3}"),
+}
+"""Numbers whose decimals may be thousands, by the delimiter of programs that write them so."""
 
 
 def table_on_map(content: Content) -> bool:
@@ -64,7 +71,7 @@ def read_table(content: Content, asked: Asked) -> Dataset:
         in_order,
         sizes,
         negative=asked.negative,
-        notes=table.notes,
+        notes=_notes(table),
         beside=pictures.placed is not None,
     )
 
@@ -90,6 +97,20 @@ def _only_image(table: Table, pictures: Pictures) -> str:
 def _is_file(text: str) -> bool:
     """Say whether a text looks like the name of an image file."""
     return PurePath(text).suffix.lower() in ENDINGS
+
+
+def _notes(table: Table) -> list[str]:
+    """Note which columns are not read, and where decimals look as thousands do, too."""
+    form = _MAY_BE_THOUSANDS.get(table.delimiter)
+    texts = [row[column] for _, row in table.rows for column in table.where or ()]
+    if form is None or table.where == LON_LAT or not texts or not all(map(form.fullmatch, texts)):
+        return table.notes
+    mark = texts[0].lstrip("0123456789")[0]
+    return [
+        *table.notes,
+        f"{table.path}: all numbers are like {texts[0]}, and are read as decimals: if {mark!r} "
+        "groups thousands, take it out",
+    ]
 
 
 def _of_image(table: Table, rows: Sequence[Row], name: str, asked: Asked) -> list[Click]:
@@ -124,7 +145,7 @@ def _map_points(table: Table) -> MapPoints:
     places = np.array(_places(table, table.rows), dtype=float).reshape(-1, 2)
     clicks = [_known(place, row) for place, row in table.rows]
     crs = DEGREES if table.where == LON_LAT else None
-    return MapPoints(table.path, places, crs, clicks, notes=table.notes)
+    return MapPoints(table.path, places, crs, clicks, notes=_notes(table))
 
 
 def _places(table: Table, rows: Sequence[Row]) -> list[tuple[float, float]]:
@@ -132,7 +153,10 @@ def _places(table: Table, rows: Sequence[Row]) -> list[tuple[float, float]]:
     across, down = table.where
     places = []
     for place, row in rows:
-        x, y = (number_of(row[column], place) for column in (across, down))
+        x, y = (
+            number_of(row[column], place, commas_separate=table.delimiter == ",")
+            for column in (across, down)
+        )
         if table.where == LON_LAT and not (abs(x) <= 360 and abs(y) <= 90):
             raise InputError(f"{place}: lon {x:g}, lat {y:g} is no place on earth.")
         places.append((x, y))
@@ -146,6 +170,6 @@ def _known(place: str, row: Mapping[str, str]) -> Click:
         0.0,
         label_of(row.get("label"), place),
         category_of(row.get("class")),
-        text_of(row.get("instance")),
+        owner_of(row.get("instance"), place),
         place,
     )

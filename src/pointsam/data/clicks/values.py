@@ -20,6 +20,8 @@ _ON, _OFF = {"1", "true"}, {"0", "false"}
 _WHOLE_FLOAT = re.compile(r"([+-]?\d+)(?:\.0+|,0)")
 _CONTROL = re.compile(r"[\x00-\x1f]+")
 _NUMBER = re.compile(r"0|-?[1-9][0-9]*")
+_SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d+")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
 def text_of(value: Any) -> str | None:
@@ -52,7 +54,25 @@ def label_of(value: Any, place: str) -> int | None:
         return POSITIVE
     if text.casefold() in _OFF:
         return NEGATIVE
-    raise InputError(f"{place} has label {value!r}, expected 1 (on the object) or 0 (off it).")
+    raise InputError(
+        f"{place} has label {value!r}, expected 1 (on the object) or 0 (off it): if it names the "
+        "kind of object, call it class."
+    )
+
+
+def owner_of(value: Any, place: str) -> str | None:
+    """Read the name of an object in a table or a vector file; None where there is none.
+
+    Raises:
+        InputError: a number that a table program shortened, as it does with several others alike.
+    """
+    text = text_of(value)
+    if text is not None and _SHORTENED.fullmatch(text):
+        raise InputError(
+            f"{place} has instance {text!r}, a number that a table program shortened, so that it "
+            "may stand for several objects: format the column as text, and save it again."
+        )
+    return text
 
 
 def category_of(value: Any) -> str:
@@ -66,21 +86,33 @@ def is_background(category: str, negative: str) -> bool:
     return category.strip().casefold() == negative.strip().casefold()
 
 
-def number_of(text: str, place: str) -> float:
+def number_of(text: str, place: str, *, commas_separate: bool = False) -> float:
     """Read a number with a decimal point or a decimal comma.
 
+    Args:
+        text: as written.
+        place: for messages.
+        commas_separate: the columns of its table, so that a comma in it may group thousands.
+
     Raises:
-        InputError: no number; names the place.
+        InputError: no number, or one of two; names the place.
     """
     plain = text.strip()
+    grouped = _GROUPED.fullmatch(plain) is not None
     if "_" in plain:  # Python reads 1_0 as 10
         raise InputError(f"{place}: {text!r} is not a number.")
     if plain.count(",") == 1 and "." not in plain:
+        if grouped and commas_separate:
+            raise InputError(
+                f"{place}: {text!r} may be {plain.replace(',', '')} or {plain.replace(',', '.')}: "
+                "write it in one of these ways."
+            )
         plain = plain.replace(",", ".")
     try:
         return float(plain)
     except ValueError as error:
-        raise InputError(f"{place}: {text!r} is not a number.") from error
+        advice = f": write {plain.replace(',', '')}" if grouped else ""
+        raise InputError(f"{place}: {text!r} is not a number{advice}.") from error
 
 
 def id_of(key: str) -> int | None:

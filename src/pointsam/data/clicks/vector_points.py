@@ -11,7 +11,7 @@ from pointsam.data.clicks.columns import known_columns, not_read
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click
 from pointsam.data.clicks.map_points import MapPoints, read_map_points
-from pointsam.data.clicks.values import category_of, label_of, text_of
+from pointsam.data.clicks.values import category_of, label_of, owner_of, text_of
 from pointsam.data.rasters.vector_files import POINTS, Features, read_features
 from pointsam.data.rasters.vector_sources import vector_kind
 from pointsam.data.records import Dataset
@@ -83,7 +83,7 @@ def read_places(content: Content, layer: str | None) -> MapPoints:
                 0.0,
                 label_of(values["label"][row], place),
                 category_of(values["class"][row]),
-                text_of(values["instance"][row]),
+                owner_of(values["instance"][row], place),
                 place,
                 number=features.ids[row],
             )
