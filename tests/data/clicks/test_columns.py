@@ -117,6 +117,36 @@ def test_a_field_that_names_no_image_is_said(tmp_path, tiles):
     assert "no image is called DCIM/photo 7.jpg: the field image is not read" in note
 
 
+def test_degrees_called_x_and_y_are_no_pixels(tmp_path):
+    # QGIS, "Save features as CSV" with GEOMETRY=AS_XY.
+    scene = raster(tmp_path / "s.tif", (5, 52, 0.2, 0.2), "EPSG:4326")
+    rows = "6.5,51,1,roof\n"
+    table = write(tmp_path / "c.csv", f"X,Y,fid,class\n{rows}")
+    with pytest.raises(InputError, match=r"\(6\.5, 51\) is off .*in degrees.*columns lon,lat"):
+        read_clicks(table, images=scene)
+    large = raster(tmp_path / "l.tif", (-5, 12, 0.8, 0.8), "EPSG:4326")
+    table = write(tmp_path / "d.csv", "X,Y\n6.5,5\n8,9\n")
+    with pytest.raises(InputError, match=r"places in degrees too.*lon,lat; or, .*a column image"):
+        read_clicks(table, images=large)
+    table = write(tmp_path / "e.csv", "image,X,Y\nl.tif,6.5,5\nl.tif,8,9\n")
+    assert found(read_clicks(table, images=large))["l.tif"][0] == ("object", (6.5, 5, 1))
+
+
+@pytest.mark.parametrize("named", ["", "image,"])
+def test_metres_called_x_and_y_are_no_pixels(tmp_path, named):
+    scene = raster(tmp_path / "s.tif", (500_000, 5_500_000, 1, 1), "EPSG:32632")
+    first = "s.tif," if named else ""
+    table = write(tmp_path / "c.csv", f"{named}X,Y\n{first}500010,5499990\n")
+    with pytest.raises(InputError, match=r"lies on it as a place on its map: .* map_x,map_y"):
+        read_clicks(table, images=scene)
+
+
+def test_pixels_of_a_scene_stay_pixels(tmp_path):
+    scene = raster(tmp_path / "s.tif", (500_000, 5_500_000, 1, 1), "EPSG:32632")
+    table = write(tmp_path / "c.csv", "x,y\n5,6\n")
+    assert found(read_clicks(table, images=scene)) == {"s.tif": [("object", (5, 6, 1))]}
+
+
 @pytest.fixture
 def large(tmp_path):
     image(tmp_path / "I/1.png", size=(2000, 1500))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from pointsam.data.clicks.asked import Asked
 from pointsam.data.clicks.columns import LON_LAT, MAP, PIXELS
@@ -20,6 +21,7 @@ from pointsam.data.rasters.georeference import DEGREES
 from pointsam.data.rasters.images import ENDINGS
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
+from pointsam.frames import in_pixels
 
 _MAY_BE_THOUSANDS = {
     ";": re.compile(r"[1-9]\d{0,2}\.\d{3}"),
@@ -117,6 +119,7 @@ def _of_image(table: Table, rows: Sequence[Row], name: str, asked: Asked) -> lis
     """Read the clicks of one image, those on a map through its place there."""
     if table.where == PIXELS:
         places = _places(table, rows)
+        _refuse_map_places(table, places, name, asked)
         return [
             replace(_known(place, row), image=name, x=x, y=y)
             for (place, row), (x, y) in zip(rows, places, strict=True)
@@ -139,6 +142,57 @@ def _picture(name: str, pictures: Pictures) -> Picture | None:
     """Give an image with its place on the map; None where it has none."""
     found = pictures.georeference(name)
     return None if found is None else Picture(name, found.size, found.transform, found.crs)
+
+
+def _refuse_map_places(
+    table: Table, places: Sequence[tuple[float, float]], name: str, asked: Asked
+) -> None:
+    """Refuse ``x, y`` that may be places on the image's map, as QGIS names them in its tables.
+
+    Raises:
+        InputError: a place is off the image as a pixel and on it as a place; or all are on it in
+            both ways, and no column image says that they are of it.
+    """
+    values = np.array(places, dtype=float).reshape(-1, 2)
+    here = np.asarray(in_pixels(values[:, 0], values[:, 1], asked.pictures.size(name)))
+    if here.all() and (table.names_images or not len(here)):
+        return
+    picture = _picture(name, asked.pictures)
+    if picture is None:
+        return
+    for columns, crs in ((LON_LAT, DEGREES), (MAP, None)):
+        there = _on_map(table, values, crs, picture)
+        doubtful = there if here.all() else there & ~here
+        if not (doubtful.all() if here.all() else doubtful.any()):
+            continue
+        x, y = values[int(np.flatnonzero(doubtful)[0])].tolist()
+        what = "in degrees" if columns == LON_LAT else "on its map"
+        image, names = asked.pictures.path(name), ",".join(columns)
+        if here.all():
+            raise InputError(
+                f"{table.path}: x, y are pixels, but they lie on {image} as places {what} too, the "
+                f"first at ({x:.9g}, {y:.9g}): name the columns {names}; or, if they are pixels, "
+                "add a column image."
+            )
+        raise InputError(
+            f"{table.path}: x, y are pixels, and ({x:.9g}, {y:.9g}) is off {image}, but lies on "
+            f"it as a place {what}: name the columns {names}."
+        )
+
+
+def _on_map(
+    table: Table, values: Float[np.ndarray, "places 2"], crs: str | None, picture: Picture
+) -> Bool[np.ndarray, " places"]:
+    """Say which values lie on an image, as degrees or in its own coordinate system."""
+    inside = np.isfinite(values).all(axis=1)
+    if crs == DEGREES:
+        inside &= (np.abs(values) <= (360, 90)).all(axis=1)
+    try:
+        found = MapPoints(table.path, values[inside], crs, []).on(picture)
+    except InputError:  # no way from degrees to the image's system
+        return np.zeros(len(values), dtype=bool)
+    inside[inside] = in_pixels(found[:, 0], found[:, 1], picture.size)
+    return inside
 
 
 def _map_points(table: Table) -> MapPoints:
