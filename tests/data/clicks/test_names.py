@@ -128,3 +128,56 @@ def test_an_image_whose_name_has_two_lines_is_refused(tmp_path):
     table = write(tmp_path / "clicks.csv", 'image,x,y\n"a\nb.png",5,5\n')
     with pytest.raises(InputError, match=r"'a\\nb.png' is no name of one line"):
         read_clicks(table, images=tmp_path / "images")
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize(
+    ("written", "there"), [(COMPOSED, APART), (APART, COMPOSED), ("a%20b.png", "a b.png")]
+)
+def test_a_file_of_labels_finds_its_image_under_every_spelling(tmp_path, written, there, single):
+    picture = image(tmp_path / "I" / there)
+    write(tmp_path / "Y" / written.replace(".png", ".txt"), "0 0.5 0.5 0.2 0.2\n")
+    data = read_clicks(tmp_path / "Y", images=picture if single else picture.parent)
+    assert names(data) == [there]
+
+
+def test_a_file_of_labels_is_of_the_image_that_is_named_alike_to_the_letter(tmp_path):
+    for name in ("a b.png", "a%20b.png"):
+        image(tmp_path / "I" / name)
+    for name in ("a b.txt", "a%20b.txt"):
+        write(tmp_path / "Y" / name, "0 0.5 0.5 0.2 0.2\n")
+    assert names(read_clicks(tmp_path / "Y", images=tmp_path / "I")) == ["a b.png", "a%20b.png"]
+
+
+def test_labels_of_another_folder_are_of_another_image(tmp_path):
+    south = image(tmp_path / "I/south/1.png")
+    write(tmp_path / "Y/north/1.txt", "0 0.5 0.5 0.2 0.2\n")
+    write(tmp_path / "Y/classes.txt", "roof\n")
+    [note] = read_clicks(tmp_path / "Y", images=south).notes
+    assert note == f"north/1.png is taken for {south}, whose folders differ"
+    image(tmp_path / "I/north/1.png")
+    assert names(read_clicks(tmp_path / "Y", images=south)) == []
+    write(tmp_path / "Y/south/1.txt", "0 0.2 0.2 0.2 0.2\n")
+    data = read_clicks(tmp_path / "Y", images=south)
+    assert [i.points for i in data.images[0].instances] == [((5.5, 3.5, 1),)]
+    assert data.notes == ()
+
+
+@pytest.mark.parametrize("place", ["labels", "labels/south"])
+def test_labels_beside_their_image_need_no_note(tmp_path, place):
+    picture = image(tmp_path / place.replace("labels", "images") / "1.png")
+    write(tmp_path / place / "1.txt", "0 0.5 0.5 0.2 0.2\n")
+    write(tmp_path / "classes.txt", "roof\n")
+    write(tmp_path / "labels/classes.txt", "roof\n")
+    for root in (tmp_path / "labels", tmp_path):
+        data = read_clicks(root, images=picture)
+        assert (names(data), data.notes) == (["1.png"], ())
+
+
+def test_a_path_of_another_file_of_this_machine_is_said(tmp_path):
+    north, south = (image(tmp_path / "I" / name / "1.png") for name in ("north", "south"))
+    table = write(tmp_path / "c.csv", f"image,x,y\n{north},5,5\n")
+    for images in (south, south.parent):
+        [note] = read_clicks(table, images=images).notes
+        assert note == f"{north} is there, but its clicks are taken for {south}"
+    assert read_clicks(table, images=north).notes == ()

@@ -6,12 +6,13 @@ An image is identified by its path in the images folder, not by base name: ``nor
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from os.path import isfile, samefile
 from pathlib import Path, PurePosixPath
 
+from pointsam.data.clicks.stems import Stems, same_stem
 from pointsam.data.clicks.told import Told, below_common, ends_with
 from pointsam.data.rasters.georeference import Georeference, read_georeference
 from pointsam.data.rasters.images import (
-    ENDINGS,
     find_image,
     image_size,
     is_image,
@@ -24,6 +25,9 @@ from pointsam.errors import InputError
 
 Affine = tuple[float, float, float, float, float, float]
 """``(a, b, c, d, e, f)``: map x = a col + b row + c, map y = d col + e row + f."""
+
+IMAGES = "images"
+"""Folder that many tools put images in, whatever the folder of a single one is."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +42,6 @@ class Picture:
     """Pixel corners to map."""
     crs: str | None
     """As WKT; None for an image without a coordinate system."""
-
-
-@dataclass(frozen=True)
-class Stems:
-    """The images of folders by their names without ending; each folder is listed once."""
-
-    _listed: dict[Path, dict[str, list[str]]] = field(default_factory=dict, repr=False)
-
-    def named(self, folder: Path, stem: str) -> list[str]:
-        """List the images of a folder whose name without ending is `stem`."""
-        if folder not in self._listed:
-            names: dict[str, list[str]] = {}
-            for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-                if path.suffix.lower() in ENDINGS:
-                    names.setdefault(path.stem, []).append(path.name)
-            self._listed[folder] = names
-        return self._listed[folder].get(stem, [])
 
 
 @dataclass(frozen=True)
@@ -156,10 +143,27 @@ class Pictures:
             FileNotFoundError: there is no such image.
             InputError: there are several, and one would have to be guessed.
         """
-        if self.only is not None:
-            return self.only.name if self.only.stem == PurePosixPath(stem).name else None
-        assert self.folder is not None
-        return same_stem(self.folder, stem, file=file, stems=self._stems)
+        if self.only is None:
+            assert self.folder is not None
+            return same_stem(self.folder, stem, file=file, stems=self._stems)
+        # A single image may lie elsewhere than in the folders that the labels are sorted by.
+        own = PurePosixPath(stem)
+        if not same_name(self.only.stem, own.name) or self._beside(own):
+            return None
+        if {*own.parent.parts} - {IMAGES}:
+            self._note_folders(Told.of_path(f"{stem}{self.only.suffix}"), self.only)
+        return self.only.name
+
+    def _beside(self, stem: PurePosixPath) -> bool:
+        """Say whether a path without ending is that of another image than the single one."""
+        assert self.only is not None
+        only = Path(self.only).absolute()
+        if not {*stem.parent.parts} - {IMAGES} or ends_with(
+            only.with_suffix(""), Told.of_path(stem.as_posix())
+        ):
+            return False
+        folders = (folder / stem.parent for folder in only.parents)
+        return any(self._stems.named(folder, stem.name) for folder in folders)
 
     def hold(self, told: Told) -> bool:
         """Say whether an image that a tool names is there, beside the single one, too."""
@@ -187,6 +191,7 @@ class Pictures:
             names = {link: _found(self.folder, one) for link, one in links.items()}
             for link, name in names.items():
                 self._note_folders(links[link], self.folder / name)
+            self._note_others({self.folder / name: links[link] for link, name in names.items()})
         else:
             names = below_common(links)
         _refuse_meeting(names)
@@ -223,6 +228,7 @@ class Pictures:
         found = (whole or alike)[:1]
         for one in found:
             self._note_folders(one, self.only)
+            self._note_others({self.only: one})
         return {one.link: name for one in found}
 
     def _note_folders(self, told: Told, path: Path) -> None:
@@ -230,30 +236,20 @@ class Pictures:
         if told.has_folders and not ends_with(path, told):
             self.notes.append(f"{told.link} is taken for {path}, whose folders differ")
 
+    def _note_others(self, told: Mapping[Path, Told]) -> None:
+        """Note where the very file that a path of this machine names is there, and another."""
+        others = {one.link: path for path, one in told.items() if _is_another(path, one)}
+        if others:
+            link, path = next(iter(others.items()))
+            more = f", and so are {len(others) - 1} more" if len(others) > 1 else ""
+            self.notes.append(f"{link} is there, but its clicks are taken for {path}{more}")
 
-def same_stem(folder: Path, stem: str, *, file: Path, stems: Stems) -> str:
-    """Find the one image of a folder whose name without ending is `stem`.
 
-    Args:
-        folder: of images.
-        stem: relative to it, without ending.
-        file: of labels, for messages.
-        stems: of all folders that are searched.
-
-    Raises:
-        FileNotFoundError: there is no such image.
-        InputError: there are several, and one would have to be guessed.
-    """
-    wanted = folder / stem
-    found = stems.named(wanted.parent, wanted.name)
-    names = [(Path(stem).parent / name).as_posix() for name in found]
-    if not names:
-        raise FileNotFoundError(f"{file} has no image {stem}.* in {folder}.")
-    if len(names) > 1:
-        raise InputError(
-            f"{file} is of {' or of '.join(names)} in {folder}, and nothing tells which: keep one."
-        )
-    return names[0]
+def _is_another(path: Path, told: Told) -> bool:
+    """Say whether a tool's path is that of a file of this machine, other than the one used."""
+    whole = told.link == told.path and Path(told.path).is_absolute()
+    both = whole and isfile(told.path) and isfile(path)
+    return both and not samefile(told.path, path)
 
 
 def _found(folder: Path, told: Told) -> str:

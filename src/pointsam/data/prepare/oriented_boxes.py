@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pointsam.data.clicks.pictures import Stems, same_stem
+from pointsam.data.clicks.stems import Stems, same_stem
 from pointsam.data.coco.schema import read_coco_json, refuse
 from pointsam.data.rasters.images import image_size
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord

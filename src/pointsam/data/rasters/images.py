@@ -154,7 +154,12 @@ def find_image(folder: Path, name: str) -> str | None:
 
 def same_name(one: str, other: str) -> bool:
     """Say whether two names are of one file, written as `find_image` knows them."""
-    return _plainly(one) == _plainly(other)
+    return plain_name(one) == plain_name(other)
+
+
+def plain_name(name: str) -> str:
+    """Normalise a name: one form of accents, no escapes of addresses, no folders."""
+    return unicodedata.normalize("NFC", unquote(name).replace("\\", "/")).rpartition("/")[2]
 
 
 def image_path(folder: Path, name: str) -> Path:
@@ -282,8 +287,3 @@ def why_missing(path: Path) -> str:
     if other is not None:
         return f"no image {path}: there is {other}, whose name is written otherwise; use that name."
     return f"no image {path}: check the image folder and the file name."
-
-
-def _plainly(name: str) -> str:
-    """Normalise a name: one form of accents, no escapes of addresses, no folders."""
-    return unicodedata.normalize("NFC", unquote(name).replace("\\", "/")).rpartition("/")[2]
