@@ -7,6 +7,7 @@ from rasterio.transform import from_origin
 from tests.data.clicks.tool_files import found, image, write
 
 from pointsam.data.clicks.formats import read_clicks
+from pointsam.data.clicks.writers import write_clicks
 from pointsam.errors import InputError
 
 
@@ -107,6 +108,18 @@ def test_a_click_is_on_the_tile_that_its_field_names(tmp_path, tiles):
     assert {name: len(clicks) for name, clicks in found(data).items()} == {"a.tif": 1, "b.tif": 1}
     assert found(read_clicks(path, images=tiles / "b.tif")).keys() == {"b.tif"}
     assert found(read_clicks(path, images=tiles / "b.tif"))["b.tif"] == found(data)["b.tif"]
+
+
+def test_objects_of_overlapping_tiles_come_back_from_geojson(tmp_path, tiles):
+    rows = "a.tif,15.5,5,\na.tif,5,5,1\nb.tif,5.5,5,1\nb.tif,8,9,\n"
+    table = write(tmp_path / "c.csv", f"image,x,y,instance\n{rows}")
+    data = read_clicks(table, images=tiles)
+    write_clicks(data, tmp_path / "o.geojson", images=tiles)
+    again = found(read_clicks(tmp_path / "o.geojson", images=tiles))
+    assert {name: len(objects) for name, objects in again.items()} == {"a.tif": 2, "b.tif": 2}
+    for name, objects in found(data).items():
+        for (_, point), (_, back) in zip(objects, again[name], strict=True):
+            assert point == pytest.approx(back, abs=1e-3)
 
 
 def test_a_field_that_names_no_image_is_said(tmp_path, tiles):

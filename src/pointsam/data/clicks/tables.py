@@ -184,7 +184,7 @@ def _on_map(
     table: Table, values: Float[np.ndarray, "places 2"], crs: str | None, picture: Picture
 ) -> Bool[np.ndarray, " places"]:
     """Say which values lie on an image, as degrees or in its own coordinate system."""
-    inside = np.isfinite(values).all(axis=1)
+    inside: Bool[np.ndarray, " places"] = np.isfinite(values).all(axis=1)
     if crs == DEGREES:
         inside &= (np.abs(values) <= (360, 90)).all(axis=1)
     try:
