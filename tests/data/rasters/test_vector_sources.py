@@ -138,3 +138,21 @@ def test_a_database_that_is_no_geopackage_is_refused(tmp_path):
     assert "no GeoPackage" in refusal(tmp_path / "a.gpkg")
     shutil.copy(tmp_path / "a.gpkg", tmp_path / "a.geojson")
     assert "no GeoPackage" in refusal(tmp_path / "a.geojson")
+
+
+@pytest.mark.parametrize(
+    ("names", "advice"),
+    [
+        (["[Content_Types].xml", "xl/workbook.xml"], "a workbook of Excel: save its sheet as CSV"),
+        (["mimetype", "content.xml"], "of LibreOffice: save its sheet as CSV"),
+        (["doc.kml"], "a KMZ archive: unpack it, and give the .kml file"),
+        (["annotations.xml", "images/1.jpg"], "an export of CVAT: unpack it, and give annotations"),
+        (["annotations/person_keypoints_default.json"], "unpack it, and give the .json file"),
+        (["clicks.csv"], "unpack it, and give the .csv file"),
+    ],
+)
+def test_another_archive_is_refused_with_what_to_do(tmp_path, names, advice):
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
+        for name in names:
+            archive.writestr(name, "x")
+    assert advice in refusal(tmp_path / "a.xlsx")

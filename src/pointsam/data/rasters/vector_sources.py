@@ -53,6 +53,16 @@ _LINKED = {"link", "url"}
 _ZIPPED = {".shp", ".shx", ".dbf", ".prj", ".cpg", ".qpj", ".sbn", ".sbx", ".qix", ".xml", ".cst"}
 """Endings of the files in a zipped Shapefile."""
 
+_OTHER_ARCHIVES = {
+    "xl/workbook.xml": "is a workbook of Excel: save its sheet as CSV in UTF-8, and give that file",
+    "content.xml": "is a document of LibreOffice: save its sheet as CSV, and give that file",
+    ".kml": "is a KMZ archive: unpack it, and give the .kml file in it",
+    "annotations.xml": "is an export of CVAT: unpack it, and give annotations.xml",
+    ".json": "holds JSON, packed: unpack it, and give the .json file or their folder",
+    ".csv": "holds CSV, packed: unpack it, and give the .csv file",
+}
+"""Ends of names in archives that are no Shapefile, and what to do with them."""
+
 _MISREAD = "!;?"
 """Characters in a file name that the library takes for the parts of an address."""
 
@@ -173,6 +183,7 @@ def _folder_in_zip(path: Path) -> str:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise InputError(f"{path} is no archive that can be read ({in_words(error)}).") from error
+    _refuse_other_archive(path, [entry.filename.lower() for entry in entries])
     strange = [entry.filename for entry in entries if not _of_shapefile(entry.filename)]
     if strange or not entries:
         what = strange[0] if strange else "nothing"
@@ -186,6 +197,15 @@ def _folder_in_zip(path: Path) -> str:
     if len(folders) != 1:
         raise InputError(f"{path} holds {len(folders)} folders with a Shapefile: unpack it.")
     return folders.pop()
+
+
+def _refuse_other_archive(path: Path, names: list[str]) -> None:
+    """Refuse an archive of another program, and say what to do with it."""
+    if any(name.endswith(".shp") for name in names):
+        return
+    for mark, advice in _OTHER_ARCHIVES.items():
+        if any(name.endswith(mark) for name in names):
+            raise InputError(f"{path} {advice}.")
 
 
 def _hidden(name: str) -> bool:
