@@ -140,3 +140,15 @@ def test_damaged_tables_are_refused_in_a_line(tmp_path, start):
     path = write(tmp_path / "v.csv", f"{start}\n1.jpg,99,{{,1\n")
     with pytest.raises(InputError, match=r"v\.csv is not as VIA writes it"):
         read_clicks(path, images=tmp_path / "I")
+
+
+def test_other_json_in_a_folder_of_via_is_passed_over(tmp_path):
+    image(tmp_path / "I/1.jpg")
+    point = {"name": "point", "cx": 4, "cy": 5}
+    regions = [{"shape_attributes": point, "region_attributes": {"class": "ship"}}]
+    entry = {"filename": "1.jpg", "size": 99, "regions": regions, "file_attributes": {}}
+    write(tmp_path / "V/0.json", {"images": [], "annotations": []})
+    write(tmp_path / "V/1.json", {"1.jpg99": entry})
+    data = read_clicks(tmp_path / "V", images=tmp_path / "I")
+    assert found(data) == {"1.jpg": [("ship", (3.5, 4.5, 1))]}
+    assert data.notes == (f"{tmp_path / 'V'}: 1 .json files are not VIA's",)

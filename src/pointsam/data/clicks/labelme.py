@@ -20,8 +20,8 @@ CLICKS = ("point", "points")
 
 
 def holds_labelme(content: Content) -> bool:
-    """Say whether a file, or the first of a folder, has LabelMe's list of shapes."""
-    return isinstance(content.sample, dict) and "shapes" in content.sample
+    """Say whether a file, or one of a folder, has LabelMe's list of shapes."""
+    return any(_is_labelme(entry) for _, entry in content.entries())
 
 
 def read_labelme(content: Content, asked: Asked) -> Dataset:

@@ -57,7 +57,9 @@ def read_via(content: Content, asked: Asked) -> Dataset:
             dropped.append(f"{content.path}: {name}: {len(regions) - len(read)} regions, no points")
     if found.elsewhere:
         dropped.append(f"{content.path}: {len(found.elsewhere)} regions that are of no image alone")
-    return gather(clicks, sizes, negative=asked.negative, dropped=dropped)
+    others = len(found.others)
+    notes = [f"{content.path}: {others} .json files are not VIA's"] if others else []
+    return gather(clicks, sizes, negative=asked.negative, dropped=dropped, notes=notes)
 
 
 def _clicks(regions: Sequence[Region], name: str, path: Path) -> Iterator[Click]:

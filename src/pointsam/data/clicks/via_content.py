@@ -7,6 +7,7 @@ import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pointsam.data.clicks.content import Content
@@ -41,6 +42,8 @@ class ViaImages:
     """Name, path or address of each image, and its regions."""
     elsewhere: list[Region] = field(default_factory=list)
     """Regions of videos, sounds and groups of files."""
+    others: list[Path] = field(default_factory=list)
+    """Files of the folder that are not VIA's."""
 
     def add(self, key: Any, name: str, region: Region | None = None) -> None:
         """Take an image, and a region of it."""
@@ -51,7 +54,7 @@ class ViaImages:
 
 def is_via(content: Content) -> bool:
     """Say whether VIA wrote a file: a project, or annotations as JSON or CSV."""
-    return _is_table(content) or _images(content.sample) is not None or _is_3(content.sample)
+    return _is_table(content) or any(_is_entry(entry) for _, entry in content.entries())
 
 
 def images_in(content: Content) -> ViaImages:
@@ -68,7 +71,9 @@ def images_in(content: Content) -> ViaImages:
         else:
             _read_table([lines[0].lstrip("#"), *lines[1:]], found)
         return found
-    for number, (_, entry) in enumerate(content.entries()):
+    for number, (path, entry) in enumerate(content.entries()):
+        if not _is_entry(entry):
+            found.others.append(path)
         if _is_3(entry):
             _read_3(entry, number, found)
         for key, image in (_images(entry) or {}).items():
@@ -88,6 +93,10 @@ def _is_table(content: Content) -> bool:
 def _is_3(entry: Any) -> bool:
     keys = {"project", "attribute", "file", "metadata", "view"}
     return isinstance(entry, dict) and keys <= {*entry}
+
+
+def _is_entry(entry: Any) -> bool:
+    return _images(entry) is not None or _is_3(entry)
 
 
 def _images(entry: Any) -> Mapping[str, Any] | None:
