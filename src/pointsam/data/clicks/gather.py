@@ -12,6 +12,9 @@ from pointsam.errors import InputError
 from pointsam.frames import on_image
 from pointsam.prompts import NEGATIVE, POSITIVE
 
+_LISTED = 9
+"""Most classes that a note lists."""
+
 
 @dataclass(frozen=True)
 class Click:
@@ -85,9 +88,10 @@ def gather(
         InputError: a click on no known image, or off its image, or an image without a size.
     """
     _check_images(sizes)
+    every = list(clicks)
     owners: dict[_Owner, list[Click]] = {}
     background: dict[str, list[tuple[float, float]]] = {}
-    for order, click in enumerate(clicks):
+    for order, click in enumerate(every):
         _check(click, sizes, beside=beside)
         if click.instance is not None:
             owners.setdefault(_Owner(click.image, click.instance, -1), []).append(click)
@@ -98,7 +102,7 @@ def gather(
     lines = [*dropped, *_without_positive(owners, negative)]
     ids = _ids(owners, one_naming=one_naming)
     instances: dict[str, list[InstanceRecord]] = {}
-    said = list(notes)
+    said = [*notes, *_without_negatives(every, negative)]
     for owner, members in owners.items():
         said += _contradiction(owner, members, negative)
         record = _instance(owner, members, ids.of[owner], negative)
@@ -148,6 +152,17 @@ def _without_positive(owners: dict[_Owner, list[Click]], negative: str) -> list[
             lines.append(f"{members[0].place}: instance {owner.key} has no positive point")
             del owners[owner]
     return lines
+
+
+def _without_negatives(clicks: Sequence[Click], negative: str) -> list[str]:
+    """Note that no click is of the class that the user called the one off the objects."""
+    found = dict.fromkeys(click.category for click in clicks)
+    if not clicks or is_background(negative, BACKGROUND):
+        return []
+    if any(is_background(category, negative) for category in found):
+        return []
+    listed = ", ".join([*found][:_LISTED]) + (", ..." if len(found) > _LISTED else "")
+    return [f"no click is of the class {negative} (--negative); these are there: {listed}"]
 
 
 def _contradiction(owner: _Owner, members: list[Click], negative: str) -> list[str]:
