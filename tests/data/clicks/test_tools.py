@@ -213,6 +213,63 @@ def test_labelme_of_version_3_takes_the_size_of_the_image(tmp_path):
         read_clicks(tmp_path / "b.json", images=tmp_path / "J")
 
 
+@pytest.mark.parametrize("name", ["0.json", "_config.json", "z.json"])
+def test_other_json_in_a_folder_of_labelme_is_passed_over(tmp_path, name):
+    labelme(tmp_path / "L/a.json", "a.jpg", shape(1.5, 2.5))
+    write(tmp_path / "L" / name, {"images": [], "annotations": [], "categories": []})
+    data = read_clicks(tmp_path / "L")
+    assert found(data) == {"a.jpg": [("ship", (1, 2, 1))]}
+    assert data.notes == (f"{tmp_path / 'L'}: 1 .json files are not LabelMe's",)
+
+
+@pytest.mark.parametrize("sides", [(20.0, 30.0), ("20", "30")])
+def test_a_size_is_a_whole_number_however_it_is_written(tmp_path, sides):
+    size = {"imageHeight": sides[0], "imageWidth": sides[1]}
+    path = labelme(tmp_path / "a.json", "a.jpg", shape(1.5, 2.5), **size)
+    assert read_clicks(path).images[0].size == (20, 30)
+    odd = labelme(tmp_path / "b.json", "a.jpg", shape(1.5, 2.5), imageHeight=20.5)
+    with pytest.raises(InputError, match=r"a side of a\.jpg is 20\.5 px, expected a whole number"):
+        read_clicks(odd)
+
+
+def key_points(name, size=(20, 30)):
+    return {
+        "images": [{"id": 1, "file_name": name, "height": size[0], "width": size[1]}],
+        "categories": [{"id": 1, "name": "ship"}],
+        "annotations": [{"id": 7, "image_id": 1, "category_id": 1, "keypoints": [3, 4, 2]}],
+    }
+
+
+@pytest.mark.parametrize("name", ["train/1.jpg", "C:\\data\\1.jpg", "1.jpg"])
+def test_key_points_are_of_the_image_that_their_longest_path_names(tmp_path, name):
+    path = write(tmp_path / "k.json", key_points(name))
+    image(tmp_path / "I/1.jpg")
+    assert found(read_clicks(path, images=tmp_path / "I")) == {"1.jpg": [("ship", (3, 4, 1))]}
+    assert set(found(read_clicks(path))) == {name}
+
+
+def test_key_points_of_a_missing_image_or_of_another_size_are_refused(tmp_path):
+    image(tmp_path / "I/1.jpg")
+    missing = write(tmp_path / "m.json", key_points("2.jpg"))
+    with pytest.raises(InputError, match=r"no image .*2\.jpg"):
+        read_clicks(missing, images=tmp_path / "I")
+    other = write(tmp_path / "o.json", key_points("1.jpg", size=(40, 60)))
+    with pytest.raises(InputError, match="another version of the image"):
+        read_clicks(other, images=tmp_path / "I")
+
+
+def test_a_class_off_the_objects_that_no_click_has_is_said(tmp_path):
+    image(tmp_path / "I/1.jpg")
+    rows = "1.jpg,5,5,roof\n1.jpg,9,9,background\n"
+    path = write(tmp_path / "c.csv", f"image,x,y,class\n{rows}")
+    [note] = read_clicks(path, images=tmp_path / "I", negative="hintergrund").notes
+    assert note == (
+        "no click is of the class hintergrund (--negative); these are there: roof, background"
+    )
+    for negative in ("Background", "ROOF"):
+        assert read_clicks(path, images=tmp_path / "I", negative=negative).notes == ()
+
+
 def test_supervisely_points(tmp_path):
     figure = {
         "id": 1, "classTitle": "ship", "geometryType": "point", "tags": [],

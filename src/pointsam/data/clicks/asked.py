@@ -1,10 +1,12 @@
 """Options for reading a file of clicks, and the type of a row in the table of formats."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.pictures import Pictures
+from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import BACKGROUND
 from pointsam.data.coco.schema import OnFault, refuse
 from pointsam.data.records import Dataset
@@ -66,7 +68,9 @@ def stated_size(
         InputError: neither is known, or they differ.
     """
     height, width = stated
-    said = None if height is None or width is None else (int(str(height)), int(str(width)))
+    said = None
+    if height is not None and width is not None:
+        said = (_side(height, name, place), _side(width, name, place))
     if not asked.pictures.known:
         if said is None:
             raise InputError(f"{place} states no size of {name}: give --images DIR.")
@@ -79,3 +83,46 @@ def stated_size(
             "version of the image?"
         )
     return size
+
+
+def _side(value: object, name: str, place: str) -> int:
+    """Read a side of an image in pixels: 96, "96" and 96.0 are one."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = math.nan
+    if not number.is_integer():
+        raise InputError(
+            f"{place} says that a side of {name} is {value!r} px, expected a whole number: put it "
+            "right, or export the clicks anew."
+        )
+    return int(number)
+
+
+def in_folder(data: Dataset, asked: Asked) -> Dataset:
+    """Give images the names that they have in the folder, by the longest end of their paths.
+
+    What is wrong goes to `on_fault`: an image that is missing, or of another size than is stated.
+
+    Raises:
+        InputError: two images that would be one file.
+    """
+    pictures = asked.pictures
+    if pictures.folder is None:
+        return data
+    told = [Told.of_path(record.file_name) for record in data.images]
+    try:
+        names = pictures.named(told)
+    except FileNotFoundError as error:
+        asked.on_fault(str(error))
+        return data
+    images = tuple(
+        replace(record, file_name=names[one.link])
+        for record, one in zip(data.images, told, strict=True)
+    )
+    for record in images:
+        try:
+            stated_size(asked, record.file_name, record.size, "the file of clicks")
+        except InputError as error:
+            asked.on_fault(str(error))
+    return replace(data, images=images)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from pointsam.data.clicks.asked import Asked
+from pointsam.data.clicks.asked import Asked, in_folder
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.groups import without_own_groups
@@ -46,8 +46,11 @@ def read_point_file(content: Content, asked: Asked) -> Dataset:
 def read_keypoints(content: Content, asked: Asked) -> Dataset:
     """Read COCO key points: those of one annotation that are labelled are one object's clicks.
 
+    In a folder of images, a path is that of the image that its longest end names.
+
     Raises:
-        InputError: not COCO, or key points that are not threes of numbers.
+        InputError: not COCO, key points that are not threes of numbers, or an image that is missing
+            or of another size.
     """
     path = content.path
     found = read_coco_json(path, asked.on_fault)
@@ -76,7 +79,7 @@ def read_keypoints(content: Content, asked: Asked) -> Dataset:
     sizes = {i["file_name"]: (i["height"], i["width"]) for i in found["images"]}
     freed = without_own_groups(clicks, asked.negative)
     data = gather(freed, sizes, negative=asked.negative, dropped=dropped, notes=notes)
-    return asked_about(data, asked)
+    return asked_about(in_folder(data, asked), asked)
 
 
 def _holds_classes(category: dict[str, Any]) -> bool:
