@@ -102,27 +102,28 @@ def _side(value: object, name: str, place: str) -> int:
 def in_folder(data: Dataset, asked: Asked) -> Dataset:
     """Give images the names that they have in the folder, by the longest end of their paths.
 
-    What is wrong goes to `on_fault`: an image that is missing, or of another size than is stated.
+    A caller that lists all faults, by an `on_fault` of its own, looks at every image itself: it
+    is given those that are missing or of another size, too.
 
     Raises:
-        InputError: two images that would be one file.
+        FileNotFoundError: an image is missing.
+        InputError: an image of another size than is stated, or two that would be one file.
     """
     pictures = asked.pictures
     if pictures.folder is None:
         return data
     told = [Told.of_path(record.file_name) for record in data.images]
+    lists_faults = asked.on_fault is not refuse
     try:
         names = pictures.named(told)
-    except FileNotFoundError as error:
-        asked.on_fault(str(error))
-        return data
+    except FileNotFoundError:
+        if lists_faults:
+            return data
+        raise
     images = tuple(
         replace(record, file_name=names[one.link])
         for record, one in zip(data.images, told, strict=True)
     )
-    for record in images:
-        try:
-            stated_size(asked, record.file_name, record.size, "the file of clicks")
-        except InputError as error:
-            asked.on_fault(str(error))
+    for record in () if lists_faults else images:
+        stated_size(asked, record.file_name, record.size, "the file of clicks")
     return replace(data, images=images)
