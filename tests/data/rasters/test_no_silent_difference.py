@@ -19,7 +19,7 @@ from pointsam.data.rasters.doubts import (
 )
 from pointsam.data.rasters.images import image_size, read_image
 from pointsam.data.rasters.scene import open_scene
-from pointsam.data.rasters.stretching import Stretch, find_stretch, plain_stretch
+from pointsam.data.rasters.stretching import Stretch, convert_image, find_stretch, plain_stretch
 from pointsam.data.records import ImageRecord
 from pointsam.data.scene_dataset import click_on
 from pointsam.errors import InputError
@@ -71,6 +71,19 @@ def test_a_declared_scale_and_another_type_are_one_picture(tmp_path_factory, kin
     path = save(folder / "a.tif", stored, scale=(scale, offset))
     low, high = 0 * scale + offset, 255 * scale + offset
     assert (shown(path, stretch=(low, high)) == picture()).all()
+
+
+@pytest.mark.parametrize("scale", [(0.01, 0.0), (1.0, -100.0), (0.5, 3.0)])
+def test_bytes_with_a_declared_scale_are_shown_from_black_to_white(tmp_path, scale):
+    path = save(tmp_path / "a.tif", np.moveaxis(picture(), -1, 0), scale=scale)
+    assert (shown(path) == picture()).all()
+    convert_image(path, tmp_path / "out.tif", find_stretch([path]))
+    assert (read_image(tmp_path / "out.tif") == picture()).all()
+
+
+def test_a_negative_scale_makes_the_largest_byte_the_darkest(tmp_path):
+    path = save(tmp_path / "a.tif", np.moveaxis(picture(), -1, 0), scale=(-1.0, 0.0))
+    assert (shown(path) == 255 - picture()).all()
 
 
 @pytest.mark.parametrize("turn", range(1, 9))

@@ -15,6 +15,9 @@ from pointsam.errors import InputError
 UNDECLARED = (-9999, -99999, -999, -32768, -32767, -3.4028234663852886e38, 65535)
 """Values that mean "no data" in many files, even if the file does not declare it."""
 
+Values = tuple[float, float, float]
+"""One for each band that is shown."""
+
 _OTHER_COLOURS = {
     *(ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black),
     *(ColorInterp.hue, ColorInterp.saturation, ColorInterp.lightness),
@@ -51,17 +54,24 @@ def natural_bands(raster: rasterio.DatasetReader) -> tuple[int, int, int]:
     return (plain[0], plain[1], plain[2]) if len(plain) >= 3 else (plain[0],) * 3
 
 
-def natural_range(raster: rasterio.DatasetReader, bands: Sequence[int]) -> tuple[int, int] | None:
+def natural_range(
+    raster: rasterio.DatasetReader, bands: tuple[int, int, int]
+) -> tuple[Values, Values] | None:
     """Give the values that are black and white in a file of bytes, or of a part of their bits.
 
+    Both are in units, as `in_units` gives them: a declared scale moves them with the bytes.
     None where the values have no natural black and white.
     """
     if not bands_exist(raster, bands) or {raster.dtypes[band - 1] for band in bands} != {"uint8"}:
         return None
     if any(raster.colorinterp[band - 1] == ColorInterp.palette for band in bands):
-        return (0, 255)  # the bits of a palette number colours, not brightness
+        return (0, 0, 0), (255, 255, 255)  # its bits number colours, not brightness
     bits = {int(raster.tags(band, ns="IMAGE_STRUCTURE").get("NBITS", 8)) for band in bands}
-    return (0, 2 ** max(bits) - 1)
+    stored = np.array([0, 2 ** max(bits) - 1], dtype=np.uint8)
+    # A negative scale makes the largest byte the darkest.
+    ends = np.sort(in_units(raster, np.broadcast_to(stored, (3, 1, 2)), bands)[:, 0], axis=1)
+    (r0, r1), (g0, g1), (b0, b1) = ends.tolist()
+    return (r0, g0, b0), (r1, g1, b1)
 
 
 def bands_exist(raster: rasterio.DatasetReader, bands: Sequence[int]) -> bool:

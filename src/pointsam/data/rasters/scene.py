@@ -17,13 +17,12 @@ from pointsam.data.rasters.band_values import (
     kind_of,
     known_pixels,
     natural_bands,
-    natural_range,
     refuse_other_colours,
     without_undeclared,
 )
 from pointsam.data.rasters.georeference import pixel_metres
 from pointsam.data.rasters.opening import open_raster, refuse_control_points, unreadable
-from pointsam.data.rasters.stretching import NO_DATA, Stretch, plain_stretch, spread
+from pointsam.data.rasters.stretching import NO_DATA, Stretch, natural_stretch, plain_stretch, spread
 from pointsam.data.rasters.windows import Grid, Transform, Window
 from pointsam.errors import InputError, in_words
 
@@ -171,12 +170,13 @@ def open_scene(
         raise FileNotFoundError(f"no scene {path}: give the path of a raster file.")
     with open_raster(path, typed=True) as dataset:
         refuse_control_points(path, dataset)
+        chosen = bands or natural_bands(dataset)
         if isinstance(stretch, Stretch):
             shown = stretch
+        elif stretch is not None:
+            shown = plain_stretch(chosen, *stretch)
         else:
-            chosen = bands or natural_bands(dataset)
-            usual = natural_range(dataset, chosen)
-            shown = plain_stretch(chosen, *(stretch or usual or (0, 255)))
+            shown = natural_stretch(dataset, chosen) or plain_stretch(chosen, 0, 255)
         scene = Scene(path, dataset, shown)
         _check(scene)
         if stretch is None:
@@ -217,7 +217,7 @@ def _check(scene: Scene) -> None:
 def _refuse_deep(scene: Scene) -> None:
     """Refuse values that need a stretch, and suggest one."""
     kinds = {scene.dataset.dtypes[band - 1] for band in scene.bands}
-    if natural_range(scene.dataset, scene.bands) is None:
+    if natural_stretch(scene.dataset, scene.stretch.bands) is None:
         low, high = _percentiles(scene)
         raise InputError(
             f"{scene.path} holds {'/'.join(sorted(kinds))}, not bytes: say which values are black "

@@ -82,6 +82,14 @@ def plain_stretch(bands: tuple[int, int, int], low: float, high: float) -> Stret
     return Stretch(bands, (low,) * 3, (high,) * 3)
 
 
+def natural_stretch(
+    raster: rasterio.DatasetReader, bands: tuple[int, int, int]
+) -> Stretch | None:
+    """Give the stretch that shows bytes as they are; None where values have no natural black."""
+    ends = natural_range(raster, bands)
+    return None if ends is None else Stretch(bands, *ends, kind="bytes")
+
+
 def write_stretch(stretch: Stretch, path: Path) -> None:
     """Save a stretch, so that later images are shown alike."""
     with replacing(path) as temporary:
@@ -155,12 +163,12 @@ def find_stretch(
                 )
             chosen = bands or natural_bands(raster)
             _check(path, raster, chosen)
-            usual = natural_range(raster, chosen)
+            usual = natural_stretch(raster, chosen)
             if percent or usual is None:
                 refuse_other_colours(path, raster)
                 samples.append(without_undeclared(_sample(raster, chosen), path))
     if not samples:
-        return replace(plain_stretch(chosen, *(usual or (0, 255))), kind="bytes")
+        return usual or replace(plain_stretch(chosen, 0, 255), kind="bytes")
     values = np.concatenate(samples, axis=1)
     if not values.size:
         raise InputError(f"{paths[0].parent}: no image holds a value that is known.")
