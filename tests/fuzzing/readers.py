@@ -19,9 +19,10 @@ from pointsam.data.prepare.chips import read_polygons
 from pointsam.data.prepare.conversion import _read_journal
 from pointsam.data.prepare.label_rasters import LabelRule, find_instances, read_labels
 from pointsam.data.prepare.oriented_boxes import read_boxes, read_scores
+from pointsam.data.rasters.common_stretch import find_stretch
 from pointsam.data.rasters.images import image_size, is_image, read_image, read_transparent
 from pointsam.data.rasters.scene import georeferenced, open_scene
-from pointsam.data.rasters.stretching import convert_image, find_stretch, read_stretch
+from pointsam.data.rasters.stretching import convert_image, read_stretch
 from pointsam.errors import InputError
 from pointsam.models.adapters.card import read_card
 from pointsam.models.adapters.saved import load_adapter_weights

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pointsam.cli.arguments import ModelChoice
 from pointsam.cli.click_files import say
+from pointsam.data.rasters.common_stretch import find_stretch
 from pointsam.data.rasters.doubts import doubts_of_ground
 from pointsam.data.rasters.stretching import (
     FILE_NAME,
     Stretch,
-    find_stretch,
     read_stretch,
     stretch_from,
 )
@@ -90,8 +90,7 @@ def found_stretch(
     Raises:
         InputError: a band that a raster does not have, or rasters of several kinds.
     """
-    found = find_stretch(paths, bands=bands, percent=percent)
-    return found if values is None else found.between(*values)
+    return find_stretch(paths, bands=bands, percent=percent, values=values)
 
 
 def described(stretch: Stretch) -> str:

@@ -11,10 +11,11 @@ import rasterio
 from jaxtyping import UInt8
 from PIL import Image
 
+from pointsam.data.rasters.common_stretch import find_stretch
 from pointsam.data.rasters.georeference import Georeference, read_georeference
 from pointsam.data.rasters.images import ENDINGS, can_be_shown, image_size, list_images, read_image
 from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
-from pointsam.data.rasters.stretching import FILE_NAME, NO_DATA, Stretch, find_stretch, read_stretch
+from pointsam.data.rasters.stretching import FILE_NAME, NO_DATA, Stretch, read_stretch
 from pointsam.data.rasters.windows import Grid, Window, place, shrink_of
 from pointsam.data.records import Point
 from pointsam.errors import InputError

@@ -14,11 +14,11 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_origin
 
 from pointsam.data.rasters.band_values import natural_bands
+from pointsam.data.rasters.common_stretch import find_stretch
 from pointsam.data.rasters.data_under_clicks import with_data
 from pointsam.data.rasters.georeference import read_georeference
 from pointsam.data.rasters.scene import open_scene
 from pointsam.data.rasters.scene_points import SceneObject, ScenePoints
-from pointsam.data.rasters.stretching import find_stretch
 from pointsam.errors import InputError
 
 RED = ColorInterp.red, ColorInterp.green, ColorInterp.blue

@@ -11,6 +11,7 @@ from rasterio.transform import from_origin
 
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.dataset import read_image_of
+from pointsam.data.rasters.common_stretch import find_stretch
 from pointsam.data.rasters.doubts import (
     doubt_of_collar,
     doubt_of_ground,
@@ -19,7 +20,7 @@ from pointsam.data.rasters.doubts import (
 )
 from pointsam.data.rasters.images import image_size, read_image
 from pointsam.data.rasters.scene import open_scene
-from pointsam.data.rasters.stretching import Stretch, convert_image, find_stretch, plain_stretch
+from pointsam.data.rasters.stretching import Stretch, convert_image, plain_stretch
 from pointsam.data.records import ImageRecord
 from pointsam.data.scene_dataset import click_on
 from pointsam.errors import InputError

@@ -2,17 +2,18 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_origin
 from tests.data.deep_png import save_deep_png
 
+from pointsam.data.rasters.common_stretch import find_stretch
 from pointsam.data.rasters.images import read_image
 from pointsam.data.rasters.scene import open_scene
 from pointsam.data.rasters.stretching import (
     NO_DATA,
     Stretch,
     convert_image,
-    find_stretch,
     plain_stretch,
     read_stretch,
     write_stretch,
@@ -254,3 +255,26 @@ def test_a_pixel_that_one_band_knows_is_shown_as_scenes_show_it(tmp_path):
         assert np.array_equal(shown, scene.read(scene.grid.whole))
     assert shown[0, 0].tolist() == [0, 120, 120]
     assert shown[1, 1].tolist() == list(NO_DATA)
+
+
+def test_images_whose_bands_mean_other_colours_share_no_stretch(tmp_path):
+    red = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    paths = [save(tmp_path / name, ramp(3, np.uint8)) for name in ("a.tif", "b.tif")]
+    for path, meanings in zip(paths, (red[::-1], red), strict=True):
+        with rasterio.open(path, "r+") as raster:
+            raster.colorinterp = meanings
+    for order, bands in ((paths, r"1,2,3, .*a\.tif in 3,2,1"), (paths[::-1], "3,2,1")):
+        with pytest.raises(InputError, match=f"has red, green, blue in bands {bands}"):
+            find_stretch(order)
+    assert find_stretch(paths, bands=(1, 1, 1)).bands == (1, 1, 1)
+
+
+def test_images_of_other_bits_share_no_natural_black_and_white(tmp_path):
+    Image.new("L", (16, 16), 200).save(tmp_path / "a.png")
+    Image.new("1", (16, 16)).save(tmp_path / "b.png")
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    for order in (paths, paths[::-1]):
+        with pytest.raises(InputError, match=r"folders of one range, or say .* --stretch"):
+            find_stretch(order)
+    assert find_stretch(paths, values=(0, 9)) == plain_stretch((1, 1, 1), 0, 9)
+    assert find_stretch(paths, percent=(0, 100)).high == (200, 200, 200)

@@ -22,7 +22,13 @@ from pointsam.data.rasters.band_values import (
 )
 from pointsam.data.rasters.georeference import pixel_metres
 from pointsam.data.rasters.opening import open_raster, refuse_control_points, unreadable
-from pointsam.data.rasters.stretching import NO_DATA, Stretch, natural_stretch, plain_stretch, spread
+from pointsam.data.rasters.stretching import (
+    NO_DATA,
+    Stretch,
+    natural_stretch,
+    plain_stretch,
+    spread,
+)
 from pointsam.data.rasters.windows import Grid, Transform, Window
 from pointsam.errors import InputError, in_words
 

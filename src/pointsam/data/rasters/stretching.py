@@ -1,12 +1,8 @@
-"""Converts images of any depth and number of bands to 8-bit RGB, by one stretch.
-
-All images of a folder get the same stretch, so that a roof is equally bright in each of them, in
-training and in prediction.
-"""
+"""Converts images of any depth and number of bands to 8-bit RGB, by a stretch."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +14,10 @@ from rasterio.windows import Window
 
 from pointsam.data.rasters.band_values import (
     in_units,
-    kind_of,
     known_pixels,
     natural_bands,
     natural_range,
     refuse_other_colours,
-    without_undeclared,
 )
 from pointsam.data.rasters.images import can_be_shown, orientation, read_transparent, turn_upright
 from pointsam.data.rasters.opening import open_raster
@@ -34,8 +28,6 @@ NO_DATA = (124, 116, 104)
 """Colour of pixels without data: SAM's mean colour, which is zero in its input."""
 
 FILE_NAME = "stretch.json"
-_SAMPLES = 256
-"""Side of the grid of pixels that is read of each image to find percentiles."""
 _STRIP = 1024
 """Rows converted at once."""
 
@@ -58,10 +50,6 @@ class Stretch:
         if not all(np.isfinite(pair).all() and pair[0] < pair[1] for pair in pairs):
             raise InputError(f"a stretch from {self.low} to {self.high} shows nothing.")
 
-    def between(self, low: float, high: float) -> "Stretch":
-        """Give the same bands with the same values black and white in each."""
-        return replace(self, low=(low,) * 3, high=(high,) * 3)
-
     def show(
         self, values: np.ndarray, known: Bool[np.ndarray, "rows cols"]
     ) -> UInt8[np.ndarray, "rows cols 3"]:
@@ -82,9 +70,7 @@ def plain_stretch(bands: tuple[int, int, int], low: float, high: float) -> Stret
     return Stretch(bands, (low,) * 3, (high,) * 3)
 
 
-def natural_stretch(
-    raster: rasterio.DatasetReader, bands: tuple[int, int, int]
-) -> Stretch | None:
+def natural_stretch(raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> Stretch | None:
     """Give the stretch that shows bytes as they are; None where values have no natural black."""
     ends = natural_range(raster, bands)
     return None if ends is None else Stretch(bands, *ends, kind="bytes")
@@ -131,52 +117,6 @@ def stretch_from(content: Mapping[str, Any]) -> Stretch:
     return Stretch((red, green, blue), low, high, content.get("kind"))
 
 
-def find_stretch(
-    paths: Sequence[Path],
-    *,
-    bands: tuple[int, int, int] | None = None,
-    percent: tuple[float, float] | None = None,
-) -> Stretch:
-    """Choose one stretch for all images: percentiles of all their pixels.
-
-    Args:
-        paths: of rasters alike in bands and kind of values.
-        bands: shown as red, green, blue; if not given, the first three, or the one there is.
-        percent: share of the pixels, of all images together, that goes black, and share that
-            does not go white; if not given, bytes stay as they are and of others it is 2 and 98.
-
-    Raises:
-        InputError: images that differ, a band they do not have, colour numbers, or no values.
-    """
-    if percent and not 0 <= percent[0] < percent[1] <= 100:
-        raise InputError(f"percentiles lie in 0 to 100, got {percent[0]:g} and {percent[1]:g}.")
-    samples: list[np.ndarray] = []
-    first: tuple[int, str] | None = None
-    for path in paths:
-        with open_raster(path) as raster:
-            kind = raster.count, raster.dtypes[0]
-            first = first or kind
-            if kind != first:
-                raise InputError(
-                    f"{path} has {kind[0]} bands of {kind[1]}, {paths[0]} has {first[0]} of "
-                    f"{first[1]}: convert them in folders of one kind."
-                )
-            chosen = bands or natural_bands(raster)
-            _check(path, raster, chosen)
-            usual = natural_stretch(raster, chosen)
-            if percent or usual is None:
-                refuse_other_colours(path, raster)
-                samples.append(without_undeclared(_sample(raster, chosen), path))
-    if not samples:
-        return usual or replace(plain_stretch(chosen, 0, 255), kind="bytes")
-    values = np.concatenate(samples, axis=1)
-    if not values.size:
-        raise InputError(f"{paths[0].parent}: no image holds a value that is known.")
-    low, high = spread(values, percent or (2, 98))
-    (r0, g0, b0), (r1, g1, b1) = low.tolist(), high.tolist()
-    return Stretch(chosen, (r0, g0, b0), (r1, g1, b1), kind_of(kind[1]))
-
-
 def spread(values: np.ndarray, percent: tuple[float, float]) -> Float[np.ndarray, "2 *bands"]:
     """Give two percentiles along the last axis, the second above the first.
 
@@ -208,7 +148,7 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
             seen[seen[..., 3] == 0, :3] = NO_DATA
             Image.fromarray(seen[..., :3].copy()).save(output)
             return
-        _check(path, raster, stretch.bands)
+        check_bands(path, raster, stretch.bands)
         refuse_other_colours(path, raster)
         turn = 1 if raster.crs else orientation(path)
         if output.suffix.lower() == ".png" or turn > 1:
@@ -226,22 +166,17 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
                 out.write(np.moveaxis(_shown(raster, window, stretch), -1, 0), window=window)
 
 
-def _check(path: Path, raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> None:
+def check_bands(path: Path, raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> None:
+    """Refuse bands that a raster does not have, and values that cannot be shown.
+
+    Raises:
+        InputError: with the bands that are missing, or what to write first.
+    """
     missing = sorted({band for band in bands if not 1 <= band <= raster.count})
     if missing:
         raise InputError(f"{path} has {raster.count} bands, not {missing}; they count from 1.")
     if any(np.issubdtype(raster.dtypes[band - 1], np.complexfloating) for band in bands):
         raise InputError(f"{path} holds complex numbers: write their amplitude first.")
-
-
-def _sample(raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> np.ndarray:
-    """Read known pixels on a grid, three values each."""
-    shape = (3, min(raster.height, _SAMPLES), min(raster.width, _SAMPLES))
-    values = raster.read(list(bands), out_shape=shape)
-    mask = raster.read_masks(list(bands), out_shape=shape)
-    known = (mask > 0).all(axis=0) & np.isfinite(values).all(axis=0)
-    values = in_units(raster, values, bands)
-    return np.asarray(values[:, known], dtype=np.float64)
 
 
 def _shown(
