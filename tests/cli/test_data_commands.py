@@ -177,6 +177,27 @@ def test_a_scene_is_checked_without_what_is_for_folders(scene, capsys):
     assert "is one file: give the clicks on it with --points FILE" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("turn", [3, 6])
+def test_a_click_on_a_turned_photograph_is_where_it_is_shown(tmp_path, capsys, turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    Image.fromarray(picture()).save(tmp_path / "a.jpg", exif=exif)
+    (tmp_path / "clicks.csv").write_text("image,x,y\na.jpg,4,70\nb.jpg,1,1\n")
+    assert check_scene(tmp_path, "clicks.csv", name="a.jpg") == 0
+    assert ("96 x 80" if turn == 6 else "80 x 96") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("mode", ["P", "1"])
+def test_one_image_is_checked_as_images_of_a_folder_are(tmp_path, capsys, mode):
+    Image.fromarray(picture()).convert(mode).save(tmp_path / "a.png")
+    (tmp_path / "clicks.csv").write_text("image,x,y\na.png,4,70\n")
+    assert check_scene(tmp_path, "clicks.csv", name="a.png") == 0
+    assert capsys.readouterr().out.endswith("sound\n")
+    (tmp_path / "clicks.csv").write_text("image,x,y\nb.png,4,70\n")
+    assert check_scene(tmp_path, "clicks.csv", name="a.png") == 1
+    assert "a.png" in capsys.readouterr().out
+
+
 def test_a_file_that_is_no_json_is_one_fault(made, capsys):
     (made / "masks.json").write_text("{")
     assert check(made) == 1

@@ -23,7 +23,7 @@ from pointsam.data.prepare.checking import (
     check_points,
     looks_of,
 )
-from pointsam.data.prepare.checking_scenes import check_scene_points
+from pointsam.data.prepare.checking_scenes import check_clicks_on
 from pointsam.data.prepare.contact_sheet import draw_sheet
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
@@ -131,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
     asked = Check.parse(args)
     report = Report()
     if asked.images is not None and asked.points is not None and asked.images.is_file():
-        check_scene_points(asked.points, asked.images, report)
+        check_clicks_on(asked.points, asked.images, report)
         return _end(report, asked)
     masks = check_annotations(asked.annotations, report) if asked.annotations else None
     points = (

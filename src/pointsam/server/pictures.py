@@ -13,8 +13,8 @@ from PIL import Image
 
 from pointsam.data.rasters.common_stretch import find_stretch
 from pointsam.data.rasters.georeference import Georeference, read_georeference
-from pointsam.data.rasters.images import ENDINGS, can_be_shown, image_size, list_images, read_image
-from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
+from pointsam.data.rasters.images import ENDINGS, image_size, list_images, read_image
+from pointsam.data.rasters.scene import Scene, is_picture, open_scene
 from pointsam.data.rasters.stretching import FILE_NAME, NO_DATA, Stretch, read_stretch
 from pointsam.data.rasters.windows import Grid, Window, place, shrink_of
 from pointsam.data.records import Point
@@ -100,7 +100,7 @@ def find_pictures(path: Path) -> list[Picture]:
 def _picture(number: int, path: Path, stretch: Stretch | None) -> Picture:
     """Read an image's header; a damaged image is reported when it is opened."""
     try:
-        if not georeferenced(path) and can_be_shown(path):
+        if is_picture(path):
             size = image_size(path)
             if size[0] * size[1] <= MAX_WHOLE:
                 return Picture(number, path, size, None, None)

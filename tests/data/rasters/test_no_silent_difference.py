@@ -99,6 +99,11 @@ def test_a_photograph_turned_by_exif_is_the_picture_that_is_shown(tmp_path, turn
     Image.fromarray(np.ascontiguousarray(back(pixels))).save(tmp_path / "a.png", exif=exif)
     assert image_size(tmp_path / "a.png") == pixels.shape[:2]
     assert (read_image(tmp_path / "a.png") == pixels).all()
+    if turn > 1:
+        with pytest.raises(InputError, match=rf"a\.png is shown turned .*{turn}.* data images"):
+            shown(tmp_path / "a.png")
+    else:
+        assert (shown(tmp_path / "a.png") == pixels).all()
     unturned = ImageRecord(1, "a.png", back(pixels).shape[:2])
     if turn > 4:
         with pytest.raises(InputError, match="EXIF turns the image"):

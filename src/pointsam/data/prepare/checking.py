@@ -71,7 +71,14 @@ def check_annotations(path: Path, report: Report) -> Dataset | None:
 def check_points(
     clicks: ClickFile, masks: Dataset | None, report: Report, *, images: Path | None
 ) -> Dataset | None:
-    """Check a file of clicks, and that it fits the masks; give its sound part."""
+    """Check a file of clicks, and that it fits the masks; give its sound part.
+
+    Args:
+        clicks: of any form.
+        masks: of the same images.
+        report: is filled.
+        images: their folder, or the one image whose clicks are checked.
+    """
     path = clicks.path
     try:
         data = clicks.read(images, on_fault=report.faults.append)
@@ -81,10 +88,29 @@ def check_points(
     report.notes.extend((*data.dropped, *data.notes))
     report.facts.extend((*_facts(path, data), *_kinds(data)))
     if images is not None:
-        report.notes.extend(_unseen(data, images))
+        report.notes.extend(_unseen(data, images.parent if images.is_file() else images))
     if masks is not None:
         _compare(path, masks, data, report)
     return data
+
+
+def check_picture(clicks: ClickFile, path: Path, report: Report) -> None:
+    """Check the clicks on one image, and the image.
+
+    Args:
+        clicks: a file of clicks in pixels; those on other images are not looked at.
+        path: of the image, which is read as a whole.
+        report: is filled.
+    """
+    data = check_points(clicks, None, report, images=path)
+    if data is not None and not data.images:
+        report.faults.append(f"{clicks.path} has no points for an image named {path.name}.")
+    for record in data.images if data is not None else ():
+        try:
+            read_image_of(record, path.parent)
+        except (InputError, FileNotFoundError) as error:
+            report.faults.append(str(error))
+    report.notes.extend(doubts_of_pages([path]))
 
 
 def _unseen(data: Dataset, folder: Path) -> Iterator[str]:

@@ -10,10 +10,10 @@ from rasterio.crs import CRS
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.clicks.pictures import Picture
 from pointsam.data.clicks.twice import called
-from pointsam.data.prepare.checking import Report, click_facts
+from pointsam.data.prepare.checking import Report, check_picture, click_facts
 from pointsam.data.rasters.doubts import doubts_of_scene
 from pointsam.data.rasters.georeference import to_map
-from pointsam.data.rasters.scene import Scene, open_scene
+from pointsam.data.rasters.scene import Scene, is_picture, open_scene
 from pointsam.data.rasters.scene_points import points_on_scene
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
@@ -22,6 +22,23 @@ from pointsam.prompts import POSITIVE
 
 _ANY_VALUES = (0.0, 1.0)
 """Stretch for opening the scene; a check shows no pixels, so any values will do."""
+
+
+def check_clicks_on(clicks: ClickFile, path: Path, report: Report) -> None:
+    """Check the clicks on one file: an image, as those of a folder are read, or a scene.
+
+    Args:
+        clicks: a file of clicks.
+        path: of the image or scene.
+        report: is filled.
+    """
+    try:
+        # Clicks on a map need a place on it, and a scene says best that it has none.
+        whole = is_picture(path) and not clicks.on_map
+    except InputError as error:
+        report.faults.append(str(error))
+        return
+    (check_picture if whole else check_scene_points)(clicks, path, report)
 
 
 def check_scene_points(clicks: ClickFile, path: Path, report: Report) -> None:

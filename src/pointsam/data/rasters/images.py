@@ -117,7 +117,7 @@ def orientation(path: Path) -> int:
     """
     try:
         with opened(path) as image:
-            return int(image.getexif().get(_ORIENTATION, 1))
+            return _turn_of(image)
     except DAMAGED:
         return 1
 
@@ -196,12 +196,18 @@ def image_size(path: Path) -> tuple[int, int]:
             # Some versions of Pillow have swapped the sides of a TIFF already.
             tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
             width, height = tags.get(_WIDTH, image.width), tags.get(_HEIGHT, image.height)
-            # Pillow decodes a whole PNG to read its EXIF, so a too large one is refused before.
-            small = image.format != "PNG" or width * height <= MAX_PIXELS
-            lying = small and image.getexif().get(_ORIENTATION, 1) > 4
+            lying = _turn_of(image) > 4
     except DAMAGED as error:
         raise _fault(path, error) from error
     return (width, height) if lying else (height, width)
+
+
+def _turn_of(image: Image.Image) -> int:
+    """Give the orientation of an open image."""
+    large = image.width * image.height > MAX_PIXELS
+    if image.format == "PNG" and large and "exif" not in image.info:
+        return 1  # Pillow decodes a whole PNG to look for EXIF behind its pixels
+    return int(image.getexif().get(_ORIENTATION, 1))
 
 
 def _read_upright(path: Path) -> Image.Image:

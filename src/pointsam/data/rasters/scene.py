@@ -21,7 +21,9 @@ from pointsam.data.rasters.band_values import (
     without_undeclared,
 )
 from pointsam.data.rasters.georeference import pixel_metres
+from pointsam.data.rasters.images import can_be_shown, orientation
 from pointsam.data.rasters.opening import open_raster, refuse_control_points, unreadable
+from pointsam.data.rasters.remote import Source
 from pointsam.data.rasters.stretching import (
     NO_DATA,
     Stretch,
@@ -170,12 +172,14 @@ def open_scene(
 
     Raises:
         FileNotFoundError: no such file.
-        InputError: not a raster, a band it does not have, or values that need a stretch.
+        InputError: not a raster, a band it does not have, values that need a stretch, or a
+            photograph that is shown turned.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no scene {path}: give the path of a raster file.")
     with open_raster(path, typed=True) as dataset:
         refuse_control_points(path, dataset)
+        _refuse_turned(path, dataset)
         chosen = bands or natural_bands(dataset)
         if isinstance(stretch, Stretch):
             shown = stretch
@@ -201,6 +205,24 @@ def georeferenced(path: Path) -> bool:
             return placed or bool(dataset.gcps[0])
     except InputError:
         return False
+
+
+def is_picture(path: Path) -> bool:
+    """Say whether a file is an image that `read_image` takes, and no place on a map."""
+    return not georeferenced(path) and can_be_shown(path)
+
+
+def _refuse_turned(path: Path, dataset: rasterio.DatasetReader) -> None:
+    """Refuse a photograph that EXIF turns: windows are read as stored, clicks are made as shown."""
+    if isinstance(path, Source) or dataset.crs is not None or not dataset.transform.is_identity:
+        return  # a place on the map says where the pixels lie
+    turn = orientation(path)
+    if turn > 1:
+        raise InputError(
+            f"{path} is shown turned (EXIF orientation {turn}), expected pixels that are stored as "
+            "they are shown: write its folder anew with 'pointsam data images', or leave out "
+            "--window."
+        )
 
 
 def _check(scene: Scene) -> None:
