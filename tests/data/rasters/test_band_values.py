@@ -13,9 +13,10 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_origin
 
-from pointsam.data.rasters.band_values import natural_bands
+from pointsam.data.rasters.band_values import natural_bands, plain_undeclared, undeclared_in
 from pointsam.data.rasters.common_stretch import find_stretch
 from pointsam.data.rasters.data_under_clicks import with_data
+from pointsam.data.rasters.doubts import doubt_of_undeclared
 from pointsam.data.rasters.georeference import read_georeference
 from pointsam.data.rasters.scene import open_scene
 from pointsam.data.rasters.scene_points import SceneObject, ScenePoints
@@ -87,6 +88,48 @@ def test_undeclared_no_data_is_left_out_with_a_word(tmp_path, caplog):
         stretch = find_stretch([save(tmp_path / "a.tif", values)])
     assert min(stretch.low) > -1
     assert "are -9999, a usual value for no data" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        ("float32", -3.4028230607370965e38), ("float32", -3.4028234663852886e38),
+        ("float32", 9.969209968386869e36), ("float32", 1e20), ("float64", -1.7976931348623157e308),
+        ("int16", 32767), ("int16", -32768), ("int32", 2**31 - 1), ("int32", -(2**31)),
+        ("uint32", 2**32 - 1), ("uint16", 65535), ("int16", -9999),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_values_at_the_end_of_a_type_are_no_data(tmp_path, caplog, dtype, value, scale):
+    values = np.linspace(1, 100, 3 * 64).reshape(3, 8, 8).astype(dtype)
+    values[:, :5] = np.dtype(dtype).type(value)
+    path = save(tmp_path / "a.tif", values)
+    with rasterio.open(path, "r+") as raster:
+        raster.scales = (scale,) * 3
+    with caplog.at_level(logging.WARNING, "pointsam"):
+        stretch = find_stretch([path])
+    assert 0 < min(stretch.low) < max(stretch.high) <= 100 * scale
+    told = caplog.text.split("-a_nodata ")[1].split()[0]
+    assert np.dtype(dtype).type(float(told)) == values[0, 0, 0]
+    with open_scene(path, stretch=stretch) as scene:
+        line = doubt_of_undeclared(scene)
+        assert line is not None
+        assert told in line
+    with pytest.raises(InputError, match="not bytes") as refused, open_scene(path):
+        pass
+    assert "e+" not in str(refused.value).partition("--stretch")[2]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16"])
+def test_black_and_white_of_bytes_and_a_nought_are_measured(dtype):
+    info = np.iinfo(dtype)
+    ends = [info.min, info.max] if info.bits == 8 else [0]
+    assert plain_undeclared(np.array([*ends, 7], dtype=dtype)) is None
+
+
+def test_two_undeclared_values_are_both_left_out(tmp_path):
+    values = np.array([-9999, 1, 2, 3, 3.4028234663852886e38], dtype=np.float32)
+    assert undeclared_in(values, tmp_path).tolist() == [True, False, False, False, True]
 
 
 def test_clicks_without_data_under_them_are_left_out(tmp_path):

@@ -12,8 +12,11 @@ from rasterio.windows import Window
 
 from pointsam.errors import InputError
 
-UNDECLARED = (-9999, -99999, -999, -32768, -32767, -3.4028234663852886e38, 65535)
+_UNDECLARED = (-9999, -99999, -999, -32768, -32767, 65535)
 """Values that mean "no data" in many files, even if the file does not declare it."""
+
+_BEYOND = 1e20
+"""No sensor measures more, in any unit: CF's 1e20, NetCDF's 9.97e36 and the ends of a float32."""
 
 Values = tuple[float, float, float]
 """One for each band that is shown."""
@@ -91,45 +94,58 @@ def in_units(
     return scaled
 
 
-def without_undeclared(values: np.ndarray, path: Path) -> np.ndarray:
-    """Leave a usual, undeclared no-data value out of the percentiles, and warn about it.
+def undeclared_in(values: np.ndarray, path: Path) -> Bool[np.ndarray, "*shape"]:
+    """Mark usual, undeclared no-data values, which must not decide black and white; warn of them.
 
     Args:
-        values: known ones, last axis pixels.
+        values: known ones, as they are stored: a scale would hide what they mean.
         path: of the file, for the message.
     """
-    value = plain_undeclared(values)
-    if value is None:
-        return values
-    held = values == np.asarray(value, dtype=values.dtype)
-    _LOG.warning(
-        "%s: %.1f %% of its values are %g, a usual value for no data, which the file does not "
-        "declare; they do not count for black and white. Declare it: gdal_edit.py -a_nodata %g",
-        path, 100 * held.mean(), value, value,
-    )  # fmt: skip
-    return values[..., ~held.reshape(-1, held.shape[-1]).any(axis=0)]
+    marked: Bool[np.ndarray, "*shape"] = np.zeros(values.shape, dtype=bool)
+    while (value := plain_undeclared(values[~marked])) is not None:
+        held = values == np.asarray(value, dtype=values.dtype)
+        marked |= held
+        _LOG.warning(
+            "%s: %.1f %% of its values are %s, a usual value for no data, which the file does not "
+            "declare; they do not count for black and white. Declare it: gdal_edit.py -a_nodata %s",
+            path, 100 * held.mean(), as_written(value), as_written(value),
+        )  # fmt: skip
+    return marked
 
 
 def plain_undeclared(values: np.ndarray) -> float | None:
-    """Give a usual no-data value that is the lowest or highest of values, and not rare in them."""
-    for value in UNDECLARED if values.size else ():
-        if _holds(values, value) and _extreme(values, value):
-            held = values == np.asarray(value, dtype=values.dtype)
-            if held.mean() >= _PLAIN_SHARE:
-                return value
+    """Give a usual no-data value that is the lowest or highest of values, and not rare in them.
+
+    A measured value rarely is the lowest or highest one and common.
+    """
+    for end in (values.min(), values.max()) if values.size else ():
+        if usual_no_data(end.item(), values.dtype) and (values == end).mean() >= _PLAIN_SHARE:
+            return float(end)
     return None
 
 
-def _holds(values: np.ndarray, value: float) -> bool:
-    if np.issubdtype(values.dtype, np.integer):
-        info = np.iinfo(values.dtype)
-        return info.min <= value <= info.max
-    return True
+def usual_no_data(value: float, dtype: np.dtype | str) -> bool:
+    """Say whether a value often stands for no data: a usual number, or the end of a type.
+
+    The ends of a byte are black and white, which many pixels are.
+    """
+    if value in _UNDECLARED or abs(value) >= _BEYOND:
+        return True
+    if not np.issubdtype(dtype, np.integer) or np.dtype(dtype).itemsize == 1:
+        return False
+    return value in (np.iinfo(dtype).min, np.iinfo(dtype).max) and value != 0
 
 
-def _extreme(values: np.ndarray, value: float) -> bool:
-    """Say whether a value is the lowest or highest of all; a measured one rarely is."""
-    return bool((values >= value).all() or (values <= value).all())
+def as_written(value: float) -> str:
+    """Write a stored value so that it is read as the same one again, in few digits."""
+    short = f"{value:g}"
+    if float(short) == value:
+        return short
+    if float(value).is_integer() and abs(value) < _BEYOND:
+        return str(int(value))
+    # The digits that tell a float32 from its neighbours are fewer than those of a float64.
+    fits = abs(value) <= float(np.finfo(np.float32).max) and float(np.float32(value)) == value
+    return str(np.float32(value)) if fits else repr(float(value))
 
 
 def known_pixels(

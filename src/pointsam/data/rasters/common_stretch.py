@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from jaxtyping import Float
 
 from pointsam.data.rasters.band_values import (
     in_units,
     kind_of,
     natural_bands,
     refuse_other_colours,
-    without_undeclared,
+    undeclared_in,
 )
 from pointsam.data.rasters.opening import open_raster
 from pointsam.data.rasters.stretching import (
@@ -62,7 +63,7 @@ def find_stretch(
             _refuse_other_kind(own, first, ranges=percent is None and values is None)
             if values is None and (percent or own.usual is None):
                 refuse_other_colours(path, raster)
-                samples.append(without_undeclared(_sample(raster, own.bands), path))
+                samples.append(_sample(path, raster, own.bands))
     if first is None:
         raise ValueError("there is no raster to find a stretch of.")
     kind = kind_of(first.dtype)
@@ -132,11 +133,13 @@ def _listed(bands: tuple[int, int, int]) -> str:
     return ",".join(str(band) for band in bands)
 
 
-def _sample(raster: rasterio.DatasetReader, bands: tuple[int, int, int]) -> np.ndarray:
-    """Read known pixels on a grid, three values each."""
+def _sample(
+    path: Path, raster: rasterio.DatasetReader, bands: tuple[int, int, int]
+) -> Float[np.ndarray, "3 pixels"]:
+    """Read known pixels on a grid, three values each, in units."""
     shape = (3, min(raster.height, _SAMPLES), min(raster.width, _SAMPLES))
-    values = raster.read(list(bands), out_shape=shape)
+    stored = raster.read(list(bands), out_shape=shape)
     mask = raster.read_masks(list(bands), out_shape=shape)
-    known = (mask > 0).all(axis=0) & np.isfinite(values).all(axis=0)
-    values = in_units(raster, values, bands)
-    return np.asarray(values[:, known], dtype=np.float64)
+    known = (mask > 0).all(axis=0) & np.isfinite(stored).all(axis=0)
+    known[known] = ~undeclared_in(stored[:, known], path).any(axis=0)
+    return np.asarray(in_units(raster, stored[:, None, known], bands)[:, 0], dtype=np.float64)

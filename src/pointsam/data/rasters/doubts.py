@@ -12,9 +12,10 @@ from PIL.TiffImagePlugin import TiffImageFile
 from rasterio.windows import Window
 
 from pointsam.data.rasters.band_values import (
-    UNDECLARED,
+    as_written,
     in_units,
     plain_undeclared,
+    usual_no_data,
 )
 from pointsam.data.rasters.data_under_clicks import listed
 from pointsam.data.rasters.georeference import pixel_metres, read_georeference
@@ -83,12 +84,12 @@ def doubt_of_collar(scene: Scene, points: ScenePoints | None = None) -> str | No
     if found is None:
         return None
     corners, value = found
-    numbers = ", ".join(f"{number:g}" for number in dict.fromkeys(value))
+    numbers = ", ".join(as_written(number) for number in dict.fromkeys(value))
     return (
         f"{scene.path}: {corners} of its corners hold nothing but {numbers}, which looks "
         "like no data that the file does not declare; masks reach into it, and clicks there "
         f"count{_clicked_on(scene, points, value)}. Declare it: gdal_edit.py -a_nodata "
-        f"{value[0]:g} FILE"
+        f"{as_written(value[0])} FILE"
     )
 
 
@@ -100,10 +101,10 @@ def doubt_of_undeclared(scene: Scene, points: ScenePoints | None = None) -> str 
     if value is None:
         return None
     return (
-        f"{scene.path} holds {value:g}, a usual value for no data, which it does not declare; "
-        f"masks reach into it, and clicks there count"
+        f"{scene.path} holds {as_written(value)}, a usual value for no data, which it does not "
+        f"declare; masks reach into it, and clicks there count"
         f"{_clicked_on(scene, points, (value,) * len(scene.bands))}. Declare it: gdal_edit.py "
-        f"-a_nodata {value:g} FILE"
+        f"-a_nodata {as_written(value)} FILE"
     )
 
 
@@ -131,7 +132,8 @@ def _collar(scene: Scene) -> tuple[int, tuple[float, ...]] | None:
 def _usual(scene: Scene, value: float) -> bool:
     """Say whether a value often stands for no data: 0, white of bytes, or a usual number."""
     kinds = {scene.dataset.dtypes[band - 1] for band in scene.bands}
-    return value == 0 or value in UNDECLARED or (kinds == {"uint8"} and value == 255)
+    usual = any(usual_no_data(value, kind) for kind in kinds)
+    return value == 0 or usual or (kinds == {"uint8"} and value == 255)
 
 
 def _clicked_on(scene: Scene, points: ScenePoints | None, value: Sequence[float]) -> str:

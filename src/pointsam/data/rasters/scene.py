@@ -18,7 +18,7 @@ from pointsam.data.rasters.band_values import (
     known_pixels,
     natural_bands,
     refuse_other_colours,
-    without_undeclared,
+    undeclared_in,
 )
 from pointsam.data.rasters.georeference import pixel_metres
 from pointsam.data.rasters.images import can_be_shown, orientation
@@ -282,13 +282,10 @@ def _percentiles(scene: Scene) -> Float[np.ndarray, "2"]:
     shape = (len(scene.bands), scene.size[0] // factor or 1, scene.size[1] // factor or 1)
     try:
         values = scene.dataset.read(scene.bands, out_shape=shape, masked=True)
-        values = np.ma.array(
-            in_units(scene.dataset, values.data, scene.bands), mask=np.ma.getmaskarray(values)
-        )
     except RasterioIOError as error:
         raise InputError(f"{scene.path} is damaged ({in_words(error)}): get it again.") from error
-    known = values.compressed()
-    known = without_undeclared(known[np.isfinite(known)], scene.path)
-    if not len(known):
+    known = ~np.ma.getmaskarray(values) & np.isfinite(values.data)
+    known[known] = ~undeclared_in(values.data[known], scene.path)
+    if not known.any():
         raise InputError(f"{scene.path} holds no value that is known: it is all no-data or NaN.")
-    return spread(known, (2, 98))
+    return spread(in_units(scene.dataset, values.data, scene.bands)[known], (2, 98))
