@@ -61,6 +61,7 @@ def test_bands_in_any_order_are_one_picture(tmp_path_factory, order, with_alpha)
     planes["alpha"] = np.full(pixels.shape[:2], 255, np.uint8)
     path = save(folder / "a.tif", np.stack([planes[name] for name in names]), meanings=names)
     assert (shown(path) == pixels).all()
+    assert (read_image(path) == pixels).all()
 
 
 @settings(max_examples=16)

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from pointsam.data.rasters.opening import head_of, open_raster, raster_kind, within
+from pointsam.data.rasters.tiff_images import named_colours
 from pointsam.errors import DAMAGED, InputError, in_words
 from pointsam.files import list_files
 
@@ -77,7 +78,7 @@ def deeper_than_a_byte(image: Image.Image, path: Path) -> str | None:
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
-    """Read an image as RGB, turned as its EXIF orientation says; alpha is dropped.
+    """Read an image as RGB, turned as EXIF says, TIFF bands by their meanings; alpha is dropped.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -111,10 +112,7 @@ def is_image(path: Path) -> bool:
 
 
 def orientation(path: Path) -> int:
-    """Give the orientation that EXIF states, 1 to 8; 1, upright, where none is known.
-
-    `turn_upright` applies it, as `read_image` does.
-    """
+    """Give the orientation that EXIF states, 1 to 8; 1, upright, where none is known."""
     try:
         with opened(path) as image:
             return _turn_of(image)
@@ -123,8 +121,8 @@ def orientation(path: Path) -> int:
 
 
 def turn_upright(
-    pixels: UInt8[np.ndarray, "rows cols 3"], orientation: int
-) -> UInt8[np.ndarray, "height width 3"]:
+    pixels: UInt8[np.ndarray, "rows cols bands"], orientation: int
+) -> UInt8[np.ndarray, "height width bands"]:
     """Turn and mirror stored pixels into the orientation in which they are shown."""
     if orientation > 4:
         pixels = pixels.transpose(1, 0, 2)
@@ -224,6 +222,9 @@ def _read_upright(path: Path) -> Image.Image:
                     f"{path} has {deep} pixels, expected 8-bit grey or colour: "
                     "make 8-bit images with 'pointsam data images'."
                 )
+            named = named_colours(path) if isinstance(image, TiffImageFile) else None
+            if named is not None:
+                return Image.fromarray(turn_upright(named, _turn_of(image)))
             # Pillow warns if a palette with alpha is not converted to RGBA first.
             return ImageOps.exif_transpose(image).convert("RGBA")
     except InputError:
