@@ -1,8 +1,12 @@
 """Clicks where an image is transparent are left out by name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
+from rasterio.transform import from_origin
 
 from pointsam.data.clicks.transparent import without_transparent
 from pointsam.data.records import ImageRecord, InstanceRecord
@@ -50,3 +54,35 @@ def test_one_colour_of_a_palette_may_be_transparent(tmp_path):
     image.putpalette([9, 9, 9, 200, 0, 0])
     image.save(tmp_path / "a.png", transparency=1)
     assert [i.id for i in without_transparent(RECORD, tmp_path)[0].instances] == [7, 9]
+
+
+@pytest.mark.parametrize("way", ["value", "mask inside", "mask beside"])
+def test_declared_no_data_of_a_tiff_is_transparent(tmp_path, way):
+    values = np.full((3, 20, 30), 9, dtype=np.uint8)
+    known = np.full((20, 30), 255, dtype=np.uint8)
+    known[:, :10] = 0
+    values[:, known == 0] = 0
+    nodata = {"nodata": 0} if way == "value" else {}
+    shape = {"count": len(values), "height": 20, "width": 30, "dtype": "uint8"}
+    place = {"crs": "EPSG:32632", "transform": from_origin(500000, 5500000, 1, 1)}
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=way == "mask inside"),
+        rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", **shape, **place, **nodata) as out,
+    ):
+        out.write(values)
+        if way.startswith("mask"):
+            out.write_mask(known)
+    record = replace(RECORD, file_name="a.tif")
+    left, lines = without_transparent(record, tmp_path)
+    assert [one.id for one in left.instances] == [7, 9]
+    assert len(lines) == 2
+
+
+def test_no_data_of_a_turned_tiff_is_where_it_is_shown(tmp_path):
+    values = np.full((30, 20), 9, dtype=np.uint8)
+    values[:10] = 0  # orientation 8 turns the first row to the left
+    exif = Image.Exif()
+    exif[0x0112], exif[42113] = 8, "0"
+    Image.fromarray(values).save(tmp_path / "a.tif", tiffinfo=exif)
+    record = replace(RECORD, file_name="a.tif")
+    assert [one.id for one in without_transparent(record, tmp_path)[0].instances] == [7, 9]

@@ -1,13 +1,21 @@
-"""Leaves out clicks on transparent pixels of an image, by name, as on a scene without data."""
+"""Leaves out clicks on pixels that are transparent or without data, by name, as on a scene."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool
 
 from pointsam.data.clicks.twice import called
 from pointsam.data.rasters.data_under_clicks import listed
-from pointsam.data.rasters.images import image_path, opened, read_transparent
+from pointsam.data.rasters.images import (
+    image_path,
+    opened,
+    orientation,
+    read_transparent,
+    turn_upright,
+)
+from pointsam.data.rasters.tiff_images import known_in_tiff
 from pointsam.data.records import ImageRecord, InstanceRecord
 from pointsam.errors import reading
 from pointsam.frames import nearest_pixel
@@ -16,6 +24,8 @@ from pointsam.prompts import POSITIVE
 
 def without_transparent(record: ImageRecord, folder: Path) -> tuple[ImageRecord, list[str]]:
     """Leave out positive points on transparent pixels, and objects that have no others.
+
+    No data that a TIFF declares, by a value or a mask, is transparent, too.
 
     Args:
         record: of an image that can be read and has the size it states.
@@ -29,10 +39,8 @@ def without_transparent(record: ImageRecord, folder: Path) -> tuple[ImageRecord,
         InputError: the image cannot be read.
     """
     path = image_path(folder, record.file_name)
-    if not record.instances or not _may_be_transparent(path):
-        return record, []
-    shown = read_transparent(path)[..., 3] > 0
-    if shown.all():
+    shown = _shown(path) if record.instances else None
+    if shown is None or shown.all():
         return record, []
     kept: list[InstanceRecord] = []
     lost, fewer = [], []
@@ -50,10 +58,16 @@ def without_transparent(record: ImageRecord, folder: Path) -> tuple[ImageRecord,
     return replace(record, instances=tuple(kept)), lines
 
 
-def _may_be_transparent(path: Path) -> bool:
-    """Say whether an image holds how transparent its pixels are, told from its header."""
+def _shown(path: Path) -> Bool[np.ndarray, "height width"] | None:
+    """Mark the pixels that are shown; None where the header says that all are."""
     with reading(path, what="an image"), opened(path) as image:
-        return image.has_transparency_data
+        clear, tiff = image.has_transparency_data, image.format == "TIFF"
+    shown = read_transparent(path)[..., 3] > 0 if clear else None
+    known = known_in_tiff(path) if tiff else None
+    if known is None:
+        return shown
+    upright = turn_upright(known[..., None].astype(np.uint8), orientation(path))[..., 0] > 0
+    return upright if shown is None else upright & shown
 
 
 def _at(shown: np.ndarray, x: float, y: float) -> bool:
