@@ -43,9 +43,39 @@ def test_every_form_is_read(tmp_path, ending, driver):
     assert read(save(tmp_path / f"a.{ending}", driver)) == [9, 49]
 
 
+@pytest.mark.parametrize("name", ["UP.ZIP", "a", "a.shz", "a!b"])
+def test_a_zip_is_known_whatever_its_name(tmp_path, name):
+    save(tmp_path / "a.shp", "ESRI Shapefile")
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        for part in ("a.shp", "a.shx", "a.dbf", "a.prj"):
+            archive.write(tmp_path / part, part)
+    assert read(tmp_path / name) == [9, 49]
+
+
+def test_a_zipped_shapefile_needs_its_table_too(tmp_path):
+    save(tmp_path / "a.shp", "ESRI Shapefile")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for part in ("a.shp", "a.shx"):
+            archive.write(tmp_path / part, part)
+    assert "has no .dbf beside a.shp" in refusal(tmp_path / "a.zip")
+
+
 @pytest.mark.parametrize("name", ["a!b.gpkg", "a;b.gpkg", "a?b.gpkg", "a b.gpkg", "a#b.gpkg"])
 def test_a_name_is_no_address(tmp_path, name):
     assert read(save(tmp_path / "plain.gpkg").rename(tmp_path / name)) == [9, 49]
+
+
+@pytest.mark.parametrize("ending", ["dbf", "DBF"])
+def test_a_shapefile_needs_the_table_of_its_fields(tmp_path, ending):
+    path = save(tmp_path / "a.shp", "ESRI Shapefile")
+    table = (tmp_path / "a.dbf").rename(tmp_path / f"a.{ending}")
+    assert read(path) == [9, 49]
+    content = bytearray(table.read_bytes())
+    content[4] = 0
+    table.write_bytes(content)
+    assert f"has 1 shapes and a.{ending} 0 rows" in refusal(path)
+    table.unlink()
+    assert "has no .dbf beside it, which holds its fields: copy all its parts" in refusal(path)
 
 
 def test_a_zipped_shapefile_is_read_and_nothing_else_beside_it(tmp_path):

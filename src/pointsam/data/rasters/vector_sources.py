@@ -62,6 +62,18 @@ _OTHER_ARCHIVES = {
     ".csv": "holds CSV, packed: unpack it, and give the .csv file",
 }
 """Ends of names in archives that are no Shapefile, and what to do with them."""
+_COPY = "copy all its parts (.shp, .shx, .dbf, .prj) together."
+
+_DBF_ROWS = slice(4, 8)
+"""Bytes of a .dbf file that say how many rows it has.
+
+Source: dBASE III, "Database file header".
+"""
+_SHX_HEAD, _SHX_ENTRY = 100, 8
+"""Bytes of a .shx file before its entries, and of the entry of each shape.
+
+Source: ESRI Shapefile Technical Description, "Organization of the Index File".
+"""
 
 _MISREAD = "!;?"
 """Characters in a file name that the library takes for the parts of an address."""
@@ -87,22 +99,45 @@ def vector_source(path: Path, *, what: str) -> Iterator[str]:
     if kind is None:
         raise InputError(f"{path} is no vector file of {what}: give {FORMS}.")
     _refuse_descriptions(path)
+    if kind == "Shapefile":
+        _check_rows(path)
     if kind == "GeoJSON":
         _refuse_linked_system(path)
     if kind == "GeoPackage":
         _check_database(path)
-    folder = _folder_in_zip(path) if kind == "zip" else "."
+    folder = _folder_in_zip(path) if kind == "zip" else None
     whole = str(path.absolute())
     if any(character in whole for character in _MISREAD):
         whole = f"/vsisubfile/0_-1,{whole}"
-    if folder != ".":
-        whole = f"/vsizip/{{{whole}}}/{folder}"
+    if folder is not None:  # the library knows a zip by its ending alone
+        whole = f"/vsizip/{{{whole}}}" + (f"/{folder}" if folder != "." else "")
     before = {name: pyogrio.get_gdal_config_option(name) for name in CLOSED}
     pyogrio.set_gdal_config_options(CLOSED)
     try:
         yield whole
     finally:
         pyogrio.set_gdal_config_options(before)
+
+
+def _check_rows(path: Path) -> None:
+    """Refuse a Shapefile without the table of its fields, or with a table of fewer rows.
+
+    The library reads both without a word: labels, classes and names are lost, or whole shapes.
+    """
+    beside = {other.suffix.lower(): other for other in path.parent.iterdir()
+              if other.stem == path.stem}  # fmt: skip
+    table, index = beside.get(".dbf"), beside.get(".shx")
+    if table is None:
+        raise InputError(f"{path} has no .dbf beside it, which holds its fields: {_COPY}")
+    head = head_of(table)[: _DBF_ROWS.stop]
+    rows = int.from_bytes(head[_DBF_ROWS], "little")
+    if index is None or index.stat().st_size < _SHX_HEAD:
+        return  # the library says so
+    shapes = (index.stat().st_size - _SHX_HEAD) // _SHX_ENTRY
+    if rows != shapes:
+        raise InputError(
+            f"{path} has {shapes} shapes and {table.name} {rows} rows, expected as many: {_COPY}"
+        )
 
 
 def vector_kind(path: Path) -> str | None:
@@ -196,6 +231,12 @@ def _folder_in_zip(path: Path) -> str:
     folders = {name.parent.as_posix() for name in names if name.suffix.lower() == ".shp"}
     if len(folders) != 1:
         raise InputError(f"{path} holds {len(folders)} folders with a Shapefile: unpack it.")
+    tables = {name.stem for name in names if name.suffix.lower() == ".dbf"}
+    bare = [
+        name.name for name in names if name.suffix.lower() == ".shp" and name.stem not in tables
+    ]
+    if bare:
+        raise InputError(f"{path} has no .dbf beside {bare[0]}, which holds its fields: {_COPY}")
     return folders.pop()
 
 
