@@ -75,7 +75,7 @@ _SHX_HEAD, _SHX_ENTRY = 100, 8
 Source: ESRI Shapefile Technical Description, "Organization of the Index File".
 """
 
-_MISREAD = "!;?"
+MISREAD = "!;?"
 """Characters in a file name that the library takes for the parts of an address."""
 
 
@@ -107,7 +107,7 @@ def vector_source(path: Path, *, what: str) -> Iterator[str]:
         _check_database(path)
     folder = _folder_in_zip(path) if kind == "zip" else None
     whole = str(path.absolute())
-    if any(character in whole for character in _MISREAD):
+    if any(character in whole for character in MISREAD):
         whole = f"/vsisubfile/0_-1,{whole}"
     if folder is not None:  # the library knows a zip by its ending alone
         whole = f"/vsizip/{{{whole}}}" + (f"/{folder}" if folder != "." else "")

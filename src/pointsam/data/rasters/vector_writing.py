@@ -6,11 +6,15 @@ import warnings
 from collections.abc import Mapping
 from errno import ENOSPC
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+
+from pointsam.data.rasters.vector_sources import MISREAD
+from pointsam.errors import InputError, in_words
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf"}
 
@@ -42,7 +46,18 @@ def write_features(
 
     Raises:
         OSError: the disk is full.
+        InputError: the place cannot be written to.
     """
+    whole = str(path.absolute())
+    if any(character in MISREAD or not character.isprintable() for character in whole):
+        # The library takes such a path for an address, or for another file.
+        with TemporaryDirectory() as folder:
+            plain = Path(folder) / f"shapes{path.suffix}"
+            named = plain.stem if path.suffix == ".shp" else layer
+            write_features(plain, shapes, fields, kind=kind, crs=crs, layer=named)
+            for part in sorted(Path(folder).iterdir()):  # a Shapefile is several files
+                shutil.move(part, path.with_suffix(part.suffix))
+        return
     with warnings.catch_warnings():
         # The polygons of a scene without a coordinate system have none.
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
@@ -60,6 +75,9 @@ def write_features(
             )
         except (DataSourceError, DataLayerError, FeatureError) as error:
             # On a full disk SQLite says that a table is missing.
-            if shutil.disk_usage(path.parent).free < MIN_FREE:
+            if path.parent.is_dir() and shutil.disk_usage(path.parent).free < MIN_FREE:
                 raise OSError(ENOSPC, os.strerror(ENOSPC), str(path)) from error
-            raise
+            raise InputError(
+                f"{path} cannot be written ({in_words(error)}): give a file of another name or "
+                "folder."
+            ) from error
