@@ -37,6 +37,19 @@ def test_scores_are_written_and_shown_for_each_class(tmp_path, capsys):
     assert "tank" in capsys.readouterr().out
 
 
+def test_a_class_is_the_same_in_every_kind_of_column(tmp_path):
+    shapes = [box(0, 0), box(50, 0)]
+    for name, classes in (("truth", np.array([1, 2])), ("found", np.array([1.0, np.nan]))):
+        pyogrio.raw.write(
+            tmp_path / f"{name}.gpkg", shapely.to_wkb(np.array(shapes, dtype=object)), [classes],
+            ["class"], geometry_type="Polygon", crs="EPSG:32632",
+        )  # fmt: skip
+    assert score(tmp_path) == 0
+    scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
+    assert set(scores["classes"]) == {"1", "2"}
+    assert scores["classes"]["1"]["f1"] == 1
+
+
 def test_layers_in_other_systems_meet_on_the_map(tmp_path):
     from rasterio.warp import transform
 

@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from rasterio.crs import CRS
 
+from pointsam.data.clicks.values import category_of, text_of
 from pointsam.data.rasters.georeference import move_points
 from pointsam.data.rasters.vector_files import POLYGONS, Features, read_features
 from pointsam.errors import InputError
@@ -76,9 +77,11 @@ def _plain(scores: PolygonScores) -> dict[str, Any]:
 
 
 def _classes(features: Features) -> list[str] | None:
-    """Give the class of each feature; None where the file has none."""
+    """Give the class of each feature, written as those of clicks are; None where none has one."""
     values = features.column("class", "category")
-    return None if all(value is None for value in values) else [str(value) for value in values]
+    if all(text_of(value) is None for value in values):
+        return None
+    return [category_of(value) for value in values]
 
 
 def _moved(found: Features, truth: Features, *, what: str) -> list[shapely.Geometry]:
