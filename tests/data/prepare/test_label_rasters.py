@@ -108,6 +108,31 @@ def test_numbers_come_as_they_were_written(tmp_path, values, mode):
     assert read_labels(tmp_path / "a.tif").tolist() == values.astype(int).tolist()
 
 
+@pytest.mark.parametrize(
+    ("dtype", "more"),
+    [("uint8", {"nbits": 1}), ("uint8", {"nbits": 1, "photometric": "miniswhite"}),
+     ("uint8", {"nbits": 2}), ("uint8", {"nbits": 4}), ("uint8", {"photometric": "miniswhite"}),
+     ("int64", {}), ("uint32", {}), ("uint8", {"compress": "lerc"})],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_numbers_of_a_tiff_come_as_they_are_stored(tmp_path, dtype, more):
+    values = np.array([[0, 0, 1, 0], [0, 0, 1, 1]], dtype=dtype)
+    shape = {"count": 1, "height": 2, "width": 4, "dtype": dtype}
+    with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", **shape, **more) as out:
+        out.write(values[None])
+    assert read_labels(tmp_path / "a.tif").tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_numbers_of_a_png_of_few_bits_come_as_they_are_stored(tmp_path, bits):
+    values = np.arange(2**bits, dtype=np.uint8).reshape(1, -1)
+    shape = {"count": 1, "height": 1, "width": 2**bits, "dtype": "uint8", "nbits": bits}
+    with rasterio.open(tmp_path / "a.png", "w", driver="PNG", **shape) as out:
+        out.write(values[None])
+    assert read_labels(tmp_path / "a.png").tolist() == values.tolist()
+
+
 def test_colours_are_packed(tmp_path):
     colours = np.array([[[0, 0, 0], [1, 2, 3]]], dtype=np.uint8)
     for mode in ("RGB", "RGBA"):

@@ -13,7 +13,8 @@ from rasterio import features
 from scipy import ndimage
 
 from pointsam.data.coco.masks import to_rle
-from pointsam.data.rasters.images import deeper_than_a_byte, opened
+from pointsam.data.rasters.images import bits_of_png, deeper_than_a_byte, opened
+from pointsam.data.rasters.opening import head_of, open_raster, raster_kind
 from pointsam.errors import InputError
 
 Labels = Int[np.ndarray, "height width"]
@@ -48,6 +49,32 @@ def read_labels(path: Path) -> Labels:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no label raster {path}.")
+    values = _of_one_band(path)
+    if values is None:
+        values = _of_picture(path)
+    if values.ndim == 3 and values.shape[2] == 3:
+        return np.asarray(values.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1]))
+    if values.ndim != 2:
+        raise InputError(f"{path} has {values.shape[2]} bands, expected 1 or 3 (RGB).")
+    if np.issubdtype(values.dtype, np.floating) and not (np.mod(values, 1) == 0).all():
+        raise InputError(f"{path} holds fractions or NaN, expected whole numbers as labels.")
+    return values.astype(np.int64)
+
+
+def _of_one_band(path: Path) -> np.ndarray | None:
+    """Read a TIFF of one band as it is stored; None of other files.
+
+    Pillow turns 0 and 1 over where 0 is shown as white, multiplies values of few bits, and does
+    not read 64 bits.
+    """
+    if raster_kind(path, head_of(path)) != "GTiff":
+        return None
+    with open_raster(path) as raster:
+        return np.asarray(raster.read(1)) if raster.count == 1 else None
+
+
+def _of_picture(path: Path) -> np.ndarray:
+    """Read an image as numbers, or as colours of its last axis."""
     try:
         with opened(path) as image:
             deep = deeper_than_a_byte(image, path)
@@ -58,19 +85,15 @@ def read_labels(path: Path) -> Labels:
                 )
             opaque = image.convert("RGB") if image.mode == "RGBA" else image
             values = np.array(opaque)
+            # Pillow spreads grey of 2 and 4 bits over a byte.
+            bits = bits_of_png(path) if image.format == "PNG" and image.mode == "L" else 8
+            return values // (255 // (2**bits - 1)) if bits < 8 else values
     except UnidentifiedImageError as error:
         raise InputError(f"{path} is not a label raster that can be read.") from error
     except (OSError, SyntaxError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is damaged ({error}): get it again.") from error
-    if values.ndim == 3 and values.shape[2] == 3:
-        return np.asarray(values.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1]))
-    if values.ndim != 2:
-        raise InputError(f"{path} has {values.shape[2]} bands, expected 1 or 3 (RGB).")
-    if np.issubdtype(values.dtype, np.floating) and not (np.mod(values, 1) == 0).all():
-        raise InputError(f"{path} holds fractions or NaN, expected whole numbers as labels.")
-    return values.astype(np.int64)
 
 
 def find_instances(labels: Labels, rule: LabelRule) -> list[dict[str, Any]]:

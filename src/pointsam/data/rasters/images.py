@@ -41,10 +41,7 @@ _PACKING, _NOT_UNPACKED = 259, (34887, 50001)
 """Tag of TIFF for how values are packed, and LERC and WebP there."""
 
 _PNG_DEPTH = 24
-"""Byte of a PNG file that says how many bits a value has.
-
-Source: PNG specification, "IHDR Image header".
-"""
+"""Byte of a PNG file that says how many bits a value has (PNG specification, "IHDR")."""
 
 
 @contextmanager
@@ -70,11 +67,16 @@ def deeper_than_a_byte(image: Image.Image, path: Path) -> str | None:
         with open_raster(path) as raster:
             bits = 8 if set(raster.dtypes) == {"uint8"} else 16
     elif image.format == "PNG":
-        with path.open("rb") as stream:
-            bits = stream.read(_PNG_DEPTH + 1)[_PNG_DEPTH]
+        bits = bits_of_png(path)
     if bits > 8:
         return f"{bits}-bit {image.mode}"
     return f"signed {image.mode}" if signed else None
+
+
+def bits_of_png(path: Path) -> int:
+    """Give how many bits a value of a PNG file has."""
+    with path.open("rb") as stream:
+        return stream.read(_PNG_DEPTH + 1)[_PNG_DEPTH]
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
