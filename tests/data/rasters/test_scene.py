@@ -152,3 +152,16 @@ def test_a_plain_image_has_no_place_on_a_map(tmp_path):
     with open_scene(tmp_path / "b.png") as scene:
         assert scene.crs is None
         assert scene.grid.box == (0, 0, 4, 4)
+
+
+def test_the_stretch_that_is_suggested_can_be_used(tmp_path):
+    values = np.linspace(1234560, 1234561, 100).reshape(1, 10, 10)
+    path = _write(tmp_path / "a.tif", values)
+    with pytest.raises(InputError, match="--stretch") as told, open_scene(path):
+        pass
+    low, high = map(float, str(told.value).split("--stretch ")[1].split()[0].split(","))
+    with open_scene(path, stretch=(low, high)) as scene:
+        assert scene.read(scene.grid.whole).std() > 50
+    path = _write(tmp_path / "b.tif", np.full((1, 10, 10), 1000, dtype=np.uint16))
+    with pytest.raises(InputError, match="hardly any value but 1000"), open_scene(path):
+        pass

@@ -29,7 +29,6 @@ from pointsam.data.rasters.stretching import (
     Stretch,
     natural_stretch,
     plain_stretch,
-    spread,
 )
 from pointsam.data.rasters.windows import Grid, Transform, Window
 from pointsam.errors import InputError, in_words
@@ -246,10 +245,16 @@ def _refuse_deep(scene: Scene) -> None:
     """Refuse values that need a stretch, and suggest one."""
     kinds = {scene.dataset.dtypes[band - 1] for band in scene.bands}
     if natural_stretch(scene.dataset, scene.stretch.bands) is None:
-        low, high = _percentiles(scene)
+        low, high = (f"{value:.9g}" for value in _percentiles(scene))
+        held = f"{scene.path} holds {'/'.join(sorted(kinds))}, not bytes"
+        if float(low) >= float(high):
+            raise InputError(
+                f"{held}, and hardly any value but {low}, which shows nothing: say which values "
+                "are black and white with --stretch LOW,HIGH, or give another scene."
+            )
         raise InputError(
-            f"{scene.path} holds {'/'.join(sorted(kinds))}, not bytes: say which values are black "
-            f"and white, for example --stretch {low:g},{high:g} (its 2nd and 98th percentile)."
+            f"{held}: say which values are black and white, for example --stretch {low},{high} "
+            "(its 2nd and 98th percentile)."
         )
 
 
@@ -288,4 +293,5 @@ def _percentiles(scene: Scene) -> Float[np.ndarray, "2"]:
     known[known] = ~undeclared_in(values.data[known], scene.path)
     if not known.any():
         raise InputError(f"{scene.path} holds no value that is known: it is all no-data or NaN.")
-    return spread(in_units(scene.dataset, values.data, scene.bands)[known], (2, 98))
+    units = in_units(scene.dataset, values.data, scene.bands)
+    return np.percentile(units[known], (2, 98))
