@@ -50,6 +50,19 @@ def test_a_class_is_the_same_in_every_kind_of_column(tmp_path):
     assert scores["classes"]["1"]["f1"] == 1
 
 
+def test_several_layers_are_refused_with_advice_that_helps(tmp_path, capsys):
+    write(tmp_path / "found.gpkg", [box(0, 0)])
+    for layer in ("one", "two"):
+        pyogrio.raw.write(
+            tmp_path / "truth.gpkg", shapely.to_wkb(np.array([box(0, 0)], dtype=object)), [], [],
+            geometry_type="Polygon", crs="EPSG:32632", layer=layer, append=layer == "two",
+        )  # fmt: skip
+    assert score(tmp_path) == 2
+    told = capsys.readouterr().err
+    assert "2 layers of true polygons, one, two: export one to a file of its own" in told
+    assert "--layer" not in told
+
+
 def test_layers_in_other_systems_meet_on_the_map(tmp_path):
     from rasterio.warp import transform
 

@@ -12,7 +12,7 @@ from rasterio.crs import CRS
 
 from pointsam.data.clicks.values import category_of, text_of
 from pointsam.data.rasters.georeference import move_points
-from pointsam.data.rasters.vector_files import POLYGONS, Features, read_features
+from pointsam.data.rasters.vector_files import EXPORT_LAYER, POLYGONS, Features, read_features
 from pointsam.errors import InputError
 from pointsam.evaluation.polygons import PolygonScores, score_classes, score_polygons
 from pointsam.files import new_folder, refuse_existing
@@ -50,8 +50,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Score."""
     refuse_existing(args.output)
-    found = read_features(args.polygons, kinds=POLYGONS, what="polygons")
-    truth = read_features(args.truth, kinds=POLYGONS, what="true polygons")
+    found = read_features(args.polygons, kinds=POLYGONS, what="polygons", several=EXPORT_LAYER)
+    truth = read_features(args.truth, kinds=POLYGONS, what="true polygons", several=EXPORT_LAYER)
     shapes = _moved(found, truth, what=str(args.polygons))
     scores = score_polygons(shapes, list(truth.shapes))
     classes = _classes(found), _classes(truth)

@@ -19,7 +19,7 @@ from pointsam.data.clicks.values import text_of
 from pointsam.data.coco.masks import to_rle
 from pointsam.data.rasters.georeference import move_points
 from pointsam.data.rasters.opening import open_raster
-from pointsam.data.rasters.vector_files import POLYGONS, read_features
+from pointsam.data.rasters.vector_files import EXPORT_LAYER, POLYGONS, read_features
 from pointsam.errors import InputError, in_words
 
 CLASS_FIELDS = ("class", "category")
@@ -48,7 +48,7 @@ def read_polygons(path: Path, scene: Path, *, category: str) -> Outlined:
     """
     if not scene.is_file():
         raise FileNotFoundError(f"no file {scene}.")
-    features = read_features(path, kinds=POLYGONS, what="polygons")
+    features = read_features(path, kinds=POLYGONS, what="polygons", several=EXPORT_LAYER)
     shapes = shapely.transform(features.shapes, _Mover(path, features.crs, scene))
     # Some systems have no place for the other side of the earth.
     placed = np.isfinite(shapely.bounds(shapes)).all(axis=1)

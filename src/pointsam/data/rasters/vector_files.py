@@ -24,6 +24,9 @@ READ_ERRORS = (DataLayerError, DataSourceError, FeatureError, FieldError, Geomet
 
 _LOG = logging.getLogger("pointsam")
 
+EXPORT_LAYER = "export one to a file of its own, with ogr2ogr one.gpkg FILE LAYER."
+"""Advice of commands that have no ``--layer``."""
+
 _FARTHEST = 1e12
 """No coordinate of a map is larger, whatever its unit."""
 
@@ -49,7 +52,12 @@ class Features:
 
 
 def read_features(
-    path: Path, *, kinds: tuple[shapely.GeometryType, ...], what: str, layer: str | None = None
+    path: Path,
+    *,
+    kinds: tuple[shapely.GeometryType, ...],
+    what: str,
+    layer: str | None = None,
+    several: str = "say which with --layer NAME.",
 ) -> Features:
     """Read a vector file whose shapes are all of some kinds.
 
@@ -58,6 +66,7 @@ def read_features(
         kinds: of shapes.
         what: they are called in messages.
         layer: that is read; if not given, the only one that holds such shapes.
+        several: what the user can do where several layers hold them.
 
     Raises:
         FileNotFoundError: no such file.
@@ -66,7 +75,7 @@ def read_features(
     with reading(path, what=f"a vector file of {what}"), _telling(path):
         try:
             with vector_source(path, what=what) as source:
-                chosen = _chosen_layer(source, path, kinds, what, layer)
+                chosen = _chosen_layer(source, path, kinds, what, layer, several)
                 meta, ids, geometry, columns = pyogrio.raw.read(
                     source, layer=chosen, return_fids=True
                 )
@@ -105,6 +114,7 @@ def _chosen_layer(
     kinds: tuple[shapely.GeometryType, ...],
     what: str,
     layer: str | None,
+    several: str,
 ) -> str | None:
     """Choose the layer that was asked for, or the only one that holds shapes of some kinds."""
     there = [(str(one), str(kind)) for one, kind in pyogrio.list_layers(name)]
@@ -118,8 +128,7 @@ def _chosen_layer(
     fitting = [one for one, kind in there if _may_hold(name, one, kind, kinds)]
     if len(fitting) > 1:
         raise InputError(
-            f"{path} has {len(fitting)} layers of {what}, {', '.join(fitting)}: say which with "
-            "--layer NAME."
+            f"{path} has {len(fitting)} layers of {what}, {', '.join(fitting)}: {several}"
         )
     if not fitting:
         listed = ", ".join(f"{one} ({kind})" for one, kind in there)

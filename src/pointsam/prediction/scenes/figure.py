@@ -14,7 +14,7 @@ from rasterio.features import rasterize
 from pointsam.data.rasters.georeference import move_points, pixel_metres, to_map
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject, ScenePoints, points_in_window
-from pointsam.data.rasters.vector_files import POLYGONS, read_features
+from pointsam.data.rasters.vector_files import EXPORT_LAYER, POLYGONS, read_features
 from pointsam.data.rasters.windows import Window
 from pointsam.errors import InputError
 from pointsam.figures import LONGEST_SIDE, draw_panel, side_by_side
@@ -51,7 +51,7 @@ def read_outlines(path: Path, scene: Scene) -> SceneOutlines:
         FileNotFoundError: no such file.
         InputError: not a vector file of polygons, or not in the scene's coordinates.
     """
-    found = read_features(path, kinds=POLYGONS, what="polygons")
+    found = read_features(path, kinds=POLYGONS, what="polygons", several=EXPORT_LAYER)
     places = shapely.get_coordinates(found.shapes)
     if found.crs is not None and scene.crs is not None:
         systems = CRS.from_user_input(found.crs), CRS.from_wkt(scene.crs)

@@ -23,7 +23,7 @@ from pointsam.data.rasters.georeference import (
 from pointsam.data.rasters.opening import CACHE_BYTES
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject
-from pointsam.data.rasters.vector_files import POLYGONS, read_features
+from pointsam.data.rasters.vector_files import EXPORT_LAYER, POLYGONS, read_features
 from pointsam.data.rasters.vector_writing import write_features
 from pointsam.data.rasters.windows import Box, Grid
 from pointsam.errors import InputError
@@ -134,7 +134,7 @@ def write_boxes_of(polygons: Path, path: Path) -> int:
         InputError: no vector file of polygons, or `path` exists.
     """
     refuse_existing_file(path)
-    found = read_features(polygons, kinds=POLYGONS, what="polygons")
+    found = read_features(polygons, kinds=POLYGONS, what="polygons", several=EXPORT_LAYER)
     flat = np.flatnonzero(shapely.area(shapely.convex_hull(found.shapes)) == 0)
     if len(flat):
         raise InputError(f"{polygons}: feature {found.ids[flat[0]]} has no area.")
