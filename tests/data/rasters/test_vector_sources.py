@@ -186,3 +186,30 @@ def test_another_archive_is_refused_with_what_to_do(tmp_path, names, advice):
         for name in names:
             archive.writestr(name, "x")
     assert advice in refusal(tmp_path / "a.xlsx")
+
+
+def points(path: Path, *fields: dict[str, object]) -> Path:
+    """Write GeoJSON with a point for each set of fields."""
+    features = [
+        {"type": "Feature", "properties": one, "geometry": {"type": "Point", "coordinates": [9, n]}}
+        for n, one in enumerate(fields)
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return path
+
+
+def test_two_fields_of_one_name_are_refused_where_they_count(tmp_path):
+    path = points(tmp_path / "a.geojson", {"Class": "roof", "CLASS": "tank", "n": 1, "N": 2})
+    found = read_features(path, kinds=POINTS, what="points")
+    with pytest.raises(InputError, match="has the fields Class, CLASS, expected one of them"):
+        found.column("class")
+    assert found.column("label") == [None]
+
+
+def test_ids_that_run_together_are_refused(tmp_path):
+    path = points(tmp_path / "a.geojson", {"i": 2**53}, {"i": 2**53 + 1}, {"i": None})
+    with pytest.raises(InputError, match="more than 15 digits run together: write it as whole"):
+        read_features(path, kinds=POINTS, what="points").column("i")
+    path = points(tmp_path / "b.geojson", {"i": 2**53}, {"i": 2**53 + 1})
+    whole = read_features(path, kinds=POINTS, what="points")
+    assert whole.column("i") == [2**53, 2**53 + 1]

@@ -27,6 +27,9 @@ _LOG = logging.getLogger("pointsam")
 EXPORT_LAYER = "export one to a file of its own, with ogr2ogr one.gpkg FILE LAYER."
 """Advice of commands that have no ``--layer``."""
 
+_EXACT = 2.0**53
+"""Real numbers from here on are not next to each other: two ids may become one."""
+
 _FARTHEST = 1e12
 """No coordinate of a map is larger, whatever its unit."""
 
@@ -43,12 +46,33 @@ class Features:
     """Columns by name."""
     crs: str | None
     """Coordinate system; None where the file does not say."""
+    path: Path
+    """Of the file, for messages."""
 
     def column(self, *names: str) -> list[Any]:
-        """Give the values of the first of these fields, in any case; None where there is none."""
-        lower = {name.lower(): values for name, values in self.fields.items()}
-        found = next((lower[name] for name in names if name in lower), None)
-        return [None] * len(self.shapes) if found is None else list(found.tolist())
+        """Give the values of the first of these fields, in any case; None where there is none.
+
+        Raises:
+            InputError: the field is there twice, or its fractions hold numbers too large for them.
+        """
+        written: dict[str, list[str]] = {}
+        for name in self.fields:
+            written.setdefault(name.lower(), []).append(name)
+        found = next((written[name] for name in names if name in written), None)
+        if found is None:
+            return [None] * len(self.shapes)
+        if len(found) > 1:
+            raise InputError(
+                f"{self.path} has the fields {', '.join(found)}, expected one of them: rename or "
+                "delete the others."
+            )
+        values = self.fields[found[0]]
+        if np.issubdtype(values.dtype, np.floating) and (np.abs(values) >= _EXACT).any():
+            raise InputError(
+                f"{self.path}: its field {found[0]} is of real numbers, in which numbers of more "
+                "than 15 digits run together: write it as whole numbers or as text."
+            )
+        return list(values.tolist())
 
 
 def read_features(
@@ -95,7 +119,7 @@ def read_features(
     if len(kept) < len(shapes):
         lost = len(shapes) - len(kept)
         _LOG.warning("%s: left out: %d features without a place", path, lost)
-    return Features(shapes[kept], ids[kept].tolist(), fields, _known_crs(meta["crs"]))
+    return Features(shapes[kept], ids[kept].tolist(), fields, _known_crs(meta["crs"]), path)
 
 
 @contextmanager
