@@ -294,4 +294,4 @@ def _percentiles(scene: Scene) -> Float[np.ndarray, "2"]:
     if not known.any():
         raise InputError(f"{scene.path} holds no value that is known: it is all no-data or NaN.")
     units = in_units(scene.dataset, values.data, scene.bands)
-    return np.percentile(units[known], (2, 98))
+    return np.asarray(np.percentile(units[known], (2, 98)))

@@ -49,15 +49,28 @@ def write_features(
         InputError: the place cannot be written to.
     """
     whole = str(path.absolute())
-    if any(character in MISREAD or not character.isprintable() for character in whole):
-        # The library takes such a path for an address, or for another file.
-        with TemporaryDirectory() as folder:
-            plain = Path(folder) / f"shapes{path.suffix}"
-            named = plain.stem if path.suffix == ".shp" else layer
-            write_features(plain, shapes, fields, kind=kind, crs=crs, layer=named)
-            for part in sorted(Path(folder).iterdir()):  # a Shapefile is several files
-                shutil.move(part, path.with_suffix(part.suffix))
+    if not any(character in MISREAD or not character.isprintable() for character in whole):
+        _write(path, shapes, fields, kind=kind, crs=crs, layer=layer)
         return
+    # The library takes such a path for an address, or for another file.
+    with TemporaryDirectory() as folder:
+        plain = Path(folder) / f"shapes{path.suffix}"
+        named = plain.stem if path.suffix == ".shp" else layer
+        _write(plain, shapes, fields, kind=kind, crs=crs, layer=named)
+        for part in sorted(Path(folder).iterdir()):  # a Shapefile is several files
+            shutil.move(part, path.with_suffix(part.suffix))
+
+
+def _write(
+    path: Path,
+    shapes: np.ndarray,
+    fields: Mapping[str, np.ndarray],
+    *,
+    kind: str,
+    crs: str | None,
+    layer: str,
+) -> None:
+    """Write shapes to a path that the library does not misread."""
     with warnings.catch_warnings():
         # The polygons of a scene without a coordinate system have none.
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
