@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from pointsam.data.sample import TrainingSample
 from pointsam.models.cache import FeatureCache
 from pointsam.models.segmenter import FrozenFeatures, Segmenter
-from pointsam.training.step import Look
+from pointsam.training.step import FrozenFeatureSource, Look
 
 
 def encoded_frozen_features(
@@ -62,3 +63,18 @@ class CachedFrozenFeatures:
         if torch.is_autocast_enabled(device):
             return torch.get_autocast_dtype(device)
         return self.model.dtype
+
+
+def feature_source(
+    model: Segmenter, cache: FeatureCache | None, weights: str
+) -> FrozenFeatureSource:
+    """Choose where frozen features come from.
+
+    Args:
+        model: whose frozen part is run.
+        cache: of what it gave; None computes each time.
+        weights: hash of the base model.
+    """
+    if cache is None:
+        return partial(encoded_frozen_features, model)
+    return CachedFrozenFeatures(model, cache, weights)

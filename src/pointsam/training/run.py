@@ -5,11 +5,8 @@ Every process of a run calls this; only the first writes files and shows progres
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from pointsam.data.dataset import ImageSource
 from pointsam.data.rasters.stretching import Stretch
@@ -21,7 +18,7 @@ from pointsam.models.segmenter import Segmenter
 from pointsam.progress import Bar
 from pointsam.training.collapse_monitor import RunCollapsedError
 from pointsam.training.figure import draw_epoch
-from pointsam.training.frozen_features import CachedFrozenFeatures, encoded_frozen_features
+from pointsam.training.frozen_features import feature_source
 from pointsam.training.log import RunLog
 from pointsam.training.loop import Progress, train
 from pointsam.training.machine import refuse_idle_ranks, refuse_slow_float16, settle_precision
@@ -32,7 +29,6 @@ from pointsam.training.settings import TrainSettings, write_settings
 from pointsam.training.setup import load_base, make_views, new_state
 from pointsam.training.starting import Start, hashed
 from pointsam.training.state import STATE_NAME, RunKey, TrainState, read_state
-from pointsam.training.step import FrozenFeatureSource
 from pointsam.training.verdict import Verdict, look_back
 from pointsam.training.views import Views
 
@@ -120,9 +116,7 @@ def refuse_another_run(inputs: RunInputs, settings: TrainSettings) -> None:
 
 def _run_key(inputs: RunInputs, settings: TrainSettings) -> RunKey:
     """Give the hashes of all that decides a run."""
-    sources = hashed(inputs.sources, inputs.start)
-    if inputs.cache is not None and inputs.cache.dtype != torch.float32:
-        sources["--cache, whose features are rounded"] = str(inputs.cache.dtype)
+    sources = hashed(inputs.sources, inputs.start, inputs.cache)
     return data_key(sources, trainable(inputs.data), settings)
 
 
@@ -254,7 +248,7 @@ def _prepare(
             settings,
             first_block=writer.card.first_block,
             start=inputs.start,
-            frozen_features=_frozen_feature_source(model, inputs.cache, writer.card.base_hash),
+            frozen_features=feature_source(model, inputs.cache, writer.card.base_hash),
             saved=saved,
             ranks=inputs.ranks,
         ),
@@ -292,14 +286,6 @@ def _describe(
         stretch=inputs.stretch,
         started_from=None if inputs.start is None else inputs.start.described,
     )
-
-
-def _frozen_feature_source(
-    model: Segmenter, cache: FeatureCache | None, weights: str
-) -> FrozenFeatureSource:
-    if cache is None:
-        return partial(encoded_frozen_features, model)
-    return CachedFrozenFeatures(model, cache, weights)
 
 
 def _show(bar: Bar, progress: Progress) -> None:

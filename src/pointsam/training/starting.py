@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pointsam.errors import InputError
 from pointsam.files import sha256_of
 from pointsam.models.adapters.card import AdapterCard, read_card
 from pointsam.models.adapters.listing import WEIGHTS_NAME
 from pointsam.models.adapters.lora import Adapter, attach_adapter
+from pointsam.models.cache import FeatureCache
 from pointsam.models.loading.checkpoints import load_adapter
 from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.predictor import usual_base
@@ -78,10 +81,22 @@ def start_from(folder: Path) -> Start:
     return Start(folder, card, sha256_of(weights))
 
 
-def hashed(sources: Mapping[str, str], start: Start | None) -> dict[str, str]:
-    """Give the hash of each input file by name, with that of the first adapter."""
-    begun = {} if start is None else {f"start: {start.folder.name}": start.weights_hash}
-    return {**sources, **begun}
+def hashed(
+    sources: Mapping[str, str], start: Start | None, cache: FeatureCache | None
+) -> dict[str, str]:
+    """Name what a run begins with, and how its cache rounds.
+
+    Args:
+        sources: hash of each input file, by name.
+        start: the first adapter.
+        cache: of frozen features.
+    """
+    named = dict(sources)
+    if start is not None:
+        named[f"start: {start.folder.name}"] = start.weights_hash
+    if cache is not None and cache.dtype != torch.float32:
+        named["--cache, whose features are rounded"] = str(cache.dtype)
+    return named
 
 
 def adapter_to_train(
