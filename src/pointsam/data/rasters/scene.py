@@ -246,15 +246,12 @@ def _refuse_deep(scene: Scene) -> None:
     kinds = {scene.dataset.dtypes[band - 1] for band in scene.bands}
     if natural_stretch(scene.dataset, scene.stretch.bands) is None:
         low, high = (f"{value:.9g}" for value in _percentiles(scene))
-        held = f"{scene.path} holds {'/'.join(sorted(kinds))}, not bytes"
+        example = f"for example --stretch {low},{high} (its 2nd and 98th percentile)"
         if float(low) >= float(high):
-            raise InputError(
-                f"{held}, and hardly any value but {low}, which shows nothing: say which values "
-                "are black and white with --stretch LOW,HIGH, or give another scene."
-            )
+            example = f"with --stretch LOW,HIGH (it holds hardly any value but {low})"
         raise InputError(
-            f"{held}: say which values are black and white, for example --stretch {low},{high} "
-            "(its 2nd and 98th percentile)."
+            f"{scene.path} holds {'/'.join(sorted(kinds))}, not bytes: say which values are black "
+            f"and white, {example}."
         )
 
 
