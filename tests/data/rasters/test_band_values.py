@@ -57,6 +57,34 @@ def test_colours_are_told_by_their_meaning(tmp_path, colours, bands):
         assert scene.read(scene.grid.whole)[0, 0].tolist() == list(bands)
 
 
+@pytest.mark.parametrize(
+    ("names", "bands"),
+    [
+        (("Blue", "Green", "Red", "NIR"), (3, 2, 1)),
+        (("blue", "green", "red", "red edge"), (3, 2, 1)),
+        (("coastal_blue", "blue", "green_i", "green", "yellow", "red", "rededge"), (6, 4, 2)),
+        (("band blue", "band green", "band red"), (3, 2, 1)),
+        (("blue", "green", "nir"), (1, 2, 3)),
+        (("red", "green", "red", "blue"), (1, 2, 3)),
+    ],
+)
+def test_colours_are_told_by_names_where_the_file_means_none(tmp_path, names, bands):
+    values = steps(len(names)).astype(np.uint16)
+    path = save(tmp_path / "a.tif", values, colours=[ColorInterp.undefined] * len(names))
+    with rasterio.open(path, "r+") as raster:
+        raster.descriptions = names
+    with rasterio.open(path) as raster:
+        assert natural_bands(raster) == bands
+
+
+def test_what_the_file_means_counts_before_names(tmp_path):
+    path = save(tmp_path / "a.tif", steps(3), colours=RED)
+    with rasterio.open(path, "r+") as raster:
+        raster.descriptions = ("blue", "green", "red")
+    with rasterio.open(path) as raster:
+        assert natural_bands(raster) == (1, 2, 3)
+
+
 def test_other_colours_than_red_green_and_blue_are_refused(tmp_path):
     colours = (ColorInterp.hue, ColorInterp.saturation, ColorInterp.lightness)
     path = save(tmp_path / "a.tif", steps(), colours=colours)

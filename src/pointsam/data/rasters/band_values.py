@@ -1,6 +1,7 @@
 """The bands of a raster: which are colours, their units, and where they hold data."""
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,17 +45,35 @@ def kind_of(dtype: str) -> str:
 def natural_bands(raster: rasterio.DatasetReader) -> tuple[int, int, int]:
     """Give the bands that are shown by default.
 
-    These are the bands that the file calls red, green and blue; else the first three that are not
-    alpha, or the first of them three times.
+    These are the bands that the file means as red, green and blue, or calls so; else the first
+    three that are not alpha, or the first of them three times.
     """
     meanings = list(raster.colorinterp)
-    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-    if all(meanings.count(colour) == 1 for colour in colours):
-        red, green, blue = (meanings.index(colour) + 1 for colour in colours)
-        return red, green, blue
+    meant = _one_each(meanings, (ColorInterp.red, ColorInterp.green, ColorInterp.blue))
+    named = _one_each([_colour_of(name) for name in raster.descriptions], ("red", "green", "blue"))
+    if meant is not None:
+        return meant
+    if named is not None:
+        return named
     plain = [n for n, meaning in enumerate(meanings, start=1) if meaning != ColorInterp.alpha]
     plain = plain or [1]
     return (plain[0], plain[1], plain[2]) if len(plain) >= 3 else (plain[0],) * 3
+
+
+def _one_each(
+    values: Sequence[object], wanted: tuple[object, object, object]
+) -> tuple[int, int, int] | None:
+    """Give the bands that have three values, if one band has each."""
+    if any(values.count(value) != 1 for value in wanted):
+        return None
+    red, green, blue = (values.index(value) + 1 for value in wanted)
+    return red, green, blue
+
+
+def _colour_of(name: str | None) -> str:
+    """Take the colour from a band's name: ``Red``, ``band red``, not ``red edge``."""
+    words = re.findall("[a-z]+", (name or "").lower())
+    return " ".join(word for word in words if word not in ("band", "nm"))
 
 
 def natural_range(
