@@ -69,7 +69,7 @@ def test_a_scene_is_labelled_and_trained_on(scene, clicks, tmp_path, capsys):
     assert [int(m.sum()) for m in masks] == [entry["area"] for entry in content["annotations"]]
     for entry, mask in zip(content["annotations"], masks, strict=True):
         if entry["area"]:
-            x, y, width, height = entry["bbox"]
+            x, y, width, height = map(int, entry["bbox"])
             assert mask[y : y + height, x : x + width].sum() == entry["area"]
 
     info, _, shapes, fields = pyogrio.raw.read(out / "instances.gpkg")

@@ -95,18 +95,13 @@ class CollapseMonitor:
         """Keep a measurement, and drop the oldest where the window is full."""
         self._recent.append(measurement)
 
-    def check(self, *, at_end: bool = False) -> None:
+    def check(self) -> None:
         """Compare the medians of the window with the limits, once the window is full.
-
-        Args:
-            at_end: of the run: then a window that is not full is judged, too.
 
         Raises:
             RunCollapsedError: one of them is beyond the limits of the settings.
         """
-        if not at_end and len(self._recent) < self._settings.window:
-            return
-        fault = self._fault(self._recent) if self._recent else None
+        fault = self._lasting_fault()
         if fault is None:
             return
         raise RunCollapsedError(
@@ -115,9 +110,13 @@ class CollapseMonitor:
         )
 
     @property
-    def healthy_together(self) -> bool:
-        """Whether the last measurements, taken together, are within the limits."""
-        return not self._recent or self._fault(self._recent) is None
+    def collapsed(self) -> bool:
+        """Whether a full window is beyond the limits, so that `check` stops the run."""
+        return self._lasting_fault() is not None
+
+    def _lasting_fault(self) -> str | None:
+        full = len(self._recent) == self._settings.window
+        return self._fault(self._recent) if full else None
 
     @property
     def healthy(self) -> bool:

@@ -2,6 +2,8 @@
 
 import csv
 import importlib.util
+import logging
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 from pointsam.files import replacing
 from pointsam.training.loop import Progress
 from pointsam.training.losses import LOSS_TERMS
+
+_logger = logging.getLogger(__name__)
 
 LOG_NAME = "log.csv"
 TERMS = ("total", *LOSS_TERMS)
@@ -55,6 +59,11 @@ class RunLog:
     def write(self, progress: Progress) -> None:
         """Add a step."""
         row = as_row(progress)
+        if not math.isfinite(progress.report.losses["total"]):
+            _logger.warning(
+                "step %d: the loss is not finite; what is not finite of its gradient is dropped",
+                progress.step,
+            )
         self._writer.writerow(row)
         self._stream.flush()
         if self._board is not None:

@@ -1,8 +1,6 @@
 """One loop for every regime; it yields reports and leaves logging, saving and figures to others."""
 
-import logging
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,8 +14,6 @@ from pointsam.training.report import StepReport
 from pointsam.training.schedule import Schedule
 from pointsam.training.stages import ScheduleSettings
 from pointsam.training.step import Trainer
-
-_logger = logging.getLogger(__name__)
 
 ViewSource = Callable[[int, int], TrainingSample]
 """Gives a view of an image: its place in the data and the number of the pass."""
@@ -34,7 +30,7 @@ class Progress:
     seconds: dict[str, float]
     """Wall time by part."""
     skipped: bool = False
-    """Whether the gradient was not finite, so that the step changed nothing."""
+    """Whether float16 overflowed, so that the step changed nothing."""
 
 
 def train(
@@ -85,7 +81,7 @@ def train(
                 monitor.add(report.monitored)
             seconds = trainer.timer.take()
             yield Progress(step, schedule.epoch(step), lr, report, seconds, skipped)
-            monitor.check(at_end=step + 1 == schedule.steps)
+            monitor.check()
 
 
 def make_optimizer(
@@ -102,8 +98,7 @@ def _update(
     """Apply the gradient to the adapter, and update the adapter's average.
 
     Returns:
-        False where the gradient is not finite: then nothing changes. With a scaler float16
-        overflowed, and its factor is halved.
+        False where float16 overflowed: then nothing changes, and the scaler's factor is halved.
     """
     scaler = trainer.scaler
     for group in optimizer.param_groups:
@@ -113,12 +108,11 @@ def _update(
         if scaler is not None:
             scale = scaler.get_scale()
             scaler.unscale_(optimizer)
-        norm = clip_grad_norm_(trainer.adapter.parameters(), clip_norm or math.inf)
         if scaler is None:
-            # One such step would spoil weights, moments and average for good.
-            if not norm.isfinite():
-                _logger.warning("the gradient of a step is not finite: the step is left out.")
-                return False
+            _drop_what_is_not_finite(trainer.adapter.parameters())
+        if clip_norm is not None:
+            clip_grad_norm_(trainer.adapter.parameters(), clip_norm)
+        if scaler is None:
             optimizer.step()
         else:
             scaler.step(optimizer)
@@ -127,6 +121,16 @@ def _update(
                 return False
         trainer.average.follow()
     return True
+
+
+def _drop_what_is_not_finite(parameters: Iterable[torch.nn.Parameter]) -> None:
+    """Set such gradients to zero: one step with them would spoil weights and average for good.
+
+    To look and leave the step out would wait for the GPU in every step.
+    """
+    for parameter in parameters:
+        if parameter.grad is not None:
+            torch.nan_to_num_(parameter.grad, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _refresh_prototypes(trainer: Trainer, step: int) -> None:

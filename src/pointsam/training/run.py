@@ -181,7 +181,7 @@ class _Run:
         """
         monitor = self.state.monitor
         ended = step == self.schedule.steps
-        if monitor.healthy_together if ended else monitor.healthy:
+        if not monitor.collapsed if ended else monitor.healthy:
             self.writer.save(self.state.trainer, step=step)
         self.state.save(self.writer.folder / STATE_NAME, step=step, data_key=self.key)
 

@@ -110,8 +110,8 @@ def test_numbers_come_as_they_were_written(tmp_path, values, mode):
 
 @pytest.mark.parametrize(
     ("dtype", "more"),
-    [("uint8", {"nbits": 1}), ("uint8", {"nbits": 1, "photometric": "miniswhite"}),
-     ("uint8", {"nbits": 2}), ("uint8", {"nbits": 4}), ("uint8", {"photometric": "miniswhite"}),
+    [("uint8", {"nbits": 1}), ("uint8", {"nbits": 2}), ("uint8", {"nbits": 4}),
+     ("uint8", {"photometric": "miniswhite"}),
      ("int64", {}), ("uint32", {}), ("uint8", {"compress": "lerc"})],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -121,6 +121,17 @@ def test_numbers_of_a_tiff_come_as_they_are_stored(tmp_path, dtype, more):
     with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", **shape, **more) as out:
         out.write(values[None])
     assert read_labels(tmp_path / "a.tif").tolist() == values.tolist()
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_picture_in_black_and_white_is_read_as_it_is_shown(tmp_path):
+    values = np.array([[0, 0, 1, 0], [0, 0, 1, 1]], dtype=np.uint8)
+    shape = {"count": 1, "height": 2, "width": 4, "dtype": "uint8", "nbits": 1}
+    with rasterio.open(
+        tmp_path / "a.tif", "w", driver="GTiff", photometric="miniswhite", **shape
+    ) as out:
+        out.write(values[None])
+    assert read_labels(tmp_path / "a.tif").tolist() == (1 - values).tolist()
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])

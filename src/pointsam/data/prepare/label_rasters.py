@@ -64,13 +64,17 @@ def read_labels(path: Path) -> Labels:
 def _of_one_band(path: Path) -> np.ndarray | None:
     """Read a TIFF of one band as it is stored; None of other files.
 
-    Pillow turns 0 and 1 over where 0 is shown as white, multiplies values of few bits, and does
-    not read 64 bits.
+    Pillow turns numbers over where 0 is shown as white, multiplies values of few bits, and does not
+    read 64 bits. A picture in black and white alone holds no numbers, and is read as it is shown:
+    the labels of WHU Building are such files, with 0 as white.
     """
     if raster_kind(path, head_of(path)) != "GTiff":
         return None
     with open_raster(path) as raster:
-        return np.asarray(raster.read(1)) if raster.count == 1 else None
+        shown = raster.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
+        if raster.count > 1 or (shown and raster.tags(1, ns="IMAGE_STRUCTURE").get("NBITS") == "1"):
+            return None
+        return np.asarray(raster.read(1))
 
 
 def _of_picture(path: Path) -> np.ndarray:
