@@ -180,8 +180,8 @@ class _Run:
         leave an older one in its place.
         """
         monitor = self.state.monitor
-        ended = step == self.schedule.steps
-        if not monitor.collapsed if ended else monitor.healthy:
+        sound = not monitor.collapsed if step == self.schedule.steps else monitor.healthy
+        if sound:
             self.writer.save(self.state.trainer, step=step)
         self.state.save(self.writer.folder / STATE_NAME, step=step, data_key=self.key)
 

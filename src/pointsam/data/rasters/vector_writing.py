@@ -3,7 +3,8 @@
 import os
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from errno import ENOSPC
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,35 +49,12 @@ def write_features(
         OSError: the disk is full.
         InputError: the place cannot be written to.
     """
-    whole = str(path.absolute())
-    if not any(character in MISREAD or not character.isprintable() for character in whole):
-        _write(path, shapes, fields, kind=kind, crs=crs, layer=layer)
-        return
-    # The library takes such a path for an address, or for another file.
-    with TemporaryDirectory() as folder:
-        plain = Path(folder) / f"shapes{path.suffix}"
-        named = plain.stem if path.suffix == ".shp" else layer
-        _write(plain, shapes, fields, kind=kind, crs=crs, layer=named)
-        for part in sorted(Path(folder).iterdir()):  # a Shapefile is several files
-            shutil.move(part, path.with_suffix(part.suffix))
-
-
-def _write(
-    path: Path,
-    shapes: np.ndarray,
-    fields: Mapping[str, np.ndarray],
-    *,
-    kind: str,
-    crs: str | None,
-    layer: str,
-) -> None:
-    """Write shapes to a path that the library does not misread."""
-    with warnings.catch_warnings():
+    with _plain(path) as plain, warnings.catch_warnings():
         # The polygons of a scene without a coordinate system have none.
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
         try:
             pyogrio.raw.write(
-                str(path),
+                str(plain),
                 np.array(shapely.to_wkb(shapes), dtype=object),
                 list(fields.values()),
                 list(fields),
@@ -84,13 +62,29 @@ def _write(
                 crs=crs,
                 driver=DRIVERS[path.suffix],
                 dataset_options=GPKG_OPTIONS if path.suffix == ".gpkg" else None,
-                layer=layer,
+                layer=layer if plain == path or path.suffix != ".shp" else plain.stem,
             )
         except (DataSourceError, DataLayerError, FeatureError) as error:
             # On a full disk SQLite says that a table is missing.
-            if path.parent.is_dir() and shutil.disk_usage(path.parent).free < MIN_FREE:
+            if plain.parent.is_dir() and shutil.disk_usage(plain.parent).free < MIN_FREE:
                 raise OSError(ENOSPC, os.strerror(ENOSPC), str(path)) from error
             raise InputError(
                 f"{path} cannot be written ({in_words(error)}): give a file of another name or "
                 "folder."
             ) from error
+
+
+@contextmanager
+def _plain(path: Path) -> Iterator[Path]:
+    """Give a path that the library takes for a file; what is written there is moved to `path`.
+
+    With some characters in it, the library takes a path for an address, or for another file.
+    """
+    whole = str(path.absolute())
+    if not any(character in MISREAD or not character.isprintable() for character in whole):
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        yield Path(folder) / f"shapes{path.suffix}"
+        for part in sorted(Path(folder).iterdir()):  # a Shapefile is several files
+            shutil.move(part, path.with_suffix(part.suffix))
