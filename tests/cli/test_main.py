@@ -68,6 +68,19 @@ sys.exit("torch" in sys.modules)
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+def test_no_command_waits_for_the_libraries_of_models_before_it_needs_a_model():
+    program = """
+import importlib, pkgutil, sys
+import pointsam.cli
+names = {module.name for module in pkgutil.iter_modules(pointsam.cli.__path__)}
+for name in names - {"export"}:  # that one takes the library's models apart
+    importlib.import_module(f"pointsam.cli.{name}")
+print(*sorted({"peft", "transformers"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
 EVERY_COMMAND = [[name] for names in COMMANDS.values() for name in names if name not in GROUPS]
 EVERY_COMMAND += [[group, name] for group, names in GROUPS.items() for name in names]
 

@@ -1,18 +1,19 @@
 """LoRA on linear layers of encoder and decoder: put on, taken off, saved, loaded, merged."""
 
 import hashlib
-import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from pointsam.errors import InputError
 from pointsam.models.segmenter import QUERY_VALUE, AdaptedModule, LayerKind, Segmenter
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 AdapterState = dict[str, Tensor]
 
@@ -28,10 +29,10 @@ class Adapter:
     """
 
     def __init__(
-        self, model: Segmenter, peft_model: PeftModel, modules: Sequence[AdaptedModule]
+        self, model: Segmenter, peft_model: nn.Module, modules: Sequence[AdaptedModule]
     ) -> None:
         self._model = model
-        self._peft = peft_model
+        self._peft = cast("PeftModel", peft_model)
         for projection in modules:
             if projection.query_rows is None:
                 continue
@@ -95,6 +96,9 @@ class Adapter:
 
 def adapter_hash(model: Segmenter) -> str | None:
     """Name the adapter on a model by its weights; None where there is none, or it is off."""
+    # peft takes seconds to import; commands that end before a model is loaded do without it.
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
     layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
     if not layers or any(layer.disable_adapters for layer in layers):
         return None
@@ -152,65 +156,15 @@ def attach_adapter(
         InputError: no block is left to adapt, or a rank at which the update is no smaller than
             what it updates.
     """
+    from pointsam.models.adapters.wrapping import lora_config, wrap  # peft takes seconds to import
+
     model.first_block = first_block
     for kind in adapt:
         if not model.linear_layers(kind):
             raise InputError(f"first_block {first_block} leaves no attention block to adapt.")
     modules = model.adapted_modules(adapt)
     config = lora_config(model, modules, rank=rank, scale=1 if alpha is None else alpha / rank)
-    # peft draws from the global generator.
-    with torch.random.fork_rng(devices=[]), peft_on_newer_transformers():
-        torch.manual_seed(seed)
-        peft_model = get_peft_model(model.peft_root, config)
-    return Adapter(model, peft_model, modules)
-
-
-def lora_config(
-    model: Segmenter, modules: Sequence[AdaptedModule], *, rank: int, scale: float
-) -> LoraConfig:
-    """Describe the adapter to peft; layers whose rank is not that of the first are listed."""
-    ranks = {module.name: _peft_rank(model, module, rank) for module in modules}
-    usual = ranks[modules[0].name]
-    unusual = {name: own for name, own in ranks.items() if own != usual}
-    return LoraConfig(
-        r=usual,
-        lora_alpha=usual * scale,  # scaling alpha / r
-        rank_pattern=unusual,
-        alpha_pattern={name: own * scale for name, own in unusual.items()},
-        target_modules=[module.name for module in modules],
-        bias="none",
-    )
-
-
-def _peft_rank(model: Segmenter, module: AdaptedModule, rank: int) -> int:
-    """Give the rank that peft is told for one layer.
-
-    Raises:
-        InputError: a rank at which an update in the encoder is no smaller than what it updates.
-    """
-    layer = model.peft_root.get_submodule(module.name)
-    assert isinstance(layer, nn.Linear)
-    widest = min(layer.in_features, layer.out_features)
-    if module.query_rows is not None and module.value_rows is not None:
-        # Queries and values may be layers of their own: then one of the two has no rows.
-        widest = max(len(module.query_rows), len(module.value_rows))
-    elif module.name.startswith("mask_decoder."):
-        # The decoder's last layers are narrow: an IoU head gives four numbers.
-        return min(rank, widest)
-    if rank > widest:
-        raise InputError(
-            f"rank {rank}: {module.name}, which is adapted, has {widest} channels, and a "
-            "larger rank adds nothing; give less, 4 as a rule."
-        )
-    return rank if module.query_rows is None else 2 * rank
-
-
-@contextmanager
-def peft_on_newer_transformers() -> Iterator[None]:
-    """Silence the one warning about a name that peft still asks the library's models for."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-        yield
+    return Adapter(model, wrap(model, config, seed=seed), modules)
 
 
 def _allowed(projection: AdaptedModule, weight: Tensor) -> Tensor:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel
 from safetensors import SafetensorError, safe_open
 
 from pointsam.errors import DAMAGED, InputError, in_words
 from pointsam.models.adapters.listing import WEIGHTS_NAME
-from pointsam.models.adapters.lora import Adapter, lora_config, peft_on_newer_transformers
+from pointsam.models.adapters.lora import Adapter
+from pointsam.models.adapters.wrapping import lora_config, wrap
 from pointsam.models.segmenter import QUERY_VALUE, AdaptedModule, LayerKind, Segmenter
 
 CONFIG_NAME = "adapter_config.json"
@@ -46,8 +47,7 @@ def load_adapter_weights(
     names = [module.name for module in modules]
     _check_files(folder, names)
     config = own_config(model, modules, folder / CONFIG_NAME)
-    with torch.random.fork_rng(devices=[]), peft_on_newer_transformers():
-        peft_model = get_peft_model(model.peft_root, config)
+    peft_model = wrap(model, config)
     _fill(peft_model, folder / WEIGHTS_NAME)
     return Adapter(model, peft_model, modules)
 

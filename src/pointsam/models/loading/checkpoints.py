@@ -1,4 +1,8 @@
-"""From a name, a file or a folder to a loaded model, and the identity of a base."""
+"""From a name, a file or a folder to a loaded model, and the identity of a base.
+
+The libraries of models take seconds to import. They are imported where a model is loaded, so that
+help and a wrong command line cost a fraction of that.
+"""
 
 import hashlib
 import re
@@ -13,14 +17,10 @@ from pointsam.errors import InputError
 from pointsam.files import refuse_existing_file, replacing, sha256_of
 from pointsam.models.adapters.card import AdapterCard, read_card
 from pointsam.models.adapters.lora import Adapter
-from pointsam.models.adapters.saved import load_adapter_weights
-from pointsam.models.families.mobile_sam import MobileSam
 from pointsam.models.loading.hub import fetch_model
-from pointsam.models.loading.library_folder import load_folder, save_folder
 from pointsam.models.loading.official import to_official
 from pointsam.models.loading.registry import KNOWN_MODELS
 from pointsam.models.loading.state_files import State, read_state, refuse_nan, save_tensors
-from pointsam.models.loading.table import RELEASED, released_as
 from pointsam.models.segmenter import Segmenter
 
 EMBEDDED = "mobile_sam"
@@ -72,6 +72,8 @@ def load_adapter(model: Segmenter, folder: Path, *, card: AdapterCard | None = N
         FileNotFoundError: `folder` holds no adapter.
         InputError: the adapter was made for another base model, is damaged or holds NaN.
     """
+    from pointsam.models.adapters.saved import load_adapter_weights
+
     card = card or read_card(folder)
     found = base_hash(model)
     if (card.family, card.base_hash) != (model.family, found):
@@ -98,7 +100,7 @@ def export_plain(model: Segmenter, path: Path) -> None:
     Raises:
         InputError: `path` exists, or names a file where a folder is written, or the reverse.
     """
-    if isinstance(model, MobileSam):
+    if model.family == EMBEDDED:
         if path.suffix not in EXPORT_SUFFIXES:
             raise InputError(f"--output {path}: expected a .pt or .safetensors file.")
         export_official(model, path)
@@ -108,10 +110,12 @@ def export_plain(model: Segmenter, path: Path) -> None:
             "transformers; name one."
         )
     else:
+        from pointsam.models.loading.library_folder import save_folder
+
         save_folder(model, path)
 
 
-def export_official(model: MobileSam, path: Path) -> None:
+def export_official(model: Segmenter, path: Path) -> None:
     """Write a plain MobileSAM file (``.pt`` or ``.safetensors``) under the released names.
 
     Raises:
@@ -147,6 +151,8 @@ def base_hash(model: nn.Module) -> str:
 
 def _by_name(name: str, *, side: int) -> Segmenter:
     """Find out what `name` is, and load that."""
+    from pointsam.models.loading.library_folder import load_folder
+
     known, path = KNOWN_MODELS.get(name), Path(name)
     if name == EMBEDDED:
         return _from_state(_embedded_state(), name, side=side)
@@ -170,6 +176,8 @@ def _by_name(name: str, *, side: int) -> Segmenter:
 
 def _from_state(state: State, name: str, *, side: int) -> Segmenter:
     """Make the model whose released names a state dict has."""
+    from pointsam.models.loading.table import RELEASED, released_as
+
     released = released_as(state)
     if released is None:
         *others, last = (known.title for known in RELEASED)
