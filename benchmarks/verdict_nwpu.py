@@ -19,10 +19,10 @@ from tqdm import tqdm
 
 from pointsam.data.coco.annotations import pair, read_coco, read_points
 from pointsam.data.dataset import draw_masks, folder_images, load_sample
-from pointsam.evaluation.held_out import Looked, answer, compare
+from pointsam.evaluation.held_out import Looked, answer, compare, compare_masks
 from pointsam.masks import count_pixels, threshold
 from pointsam.models.loading.checkpoints import load_adapter, load_segmenter
-from pointsam.training.verdict import Verdict, energies
+from pointsam.training.verdict import Verdict, energies, weigh
 
 VERSIONS = ("1", "0.5", "2", "3", "-1", "noise 0.5", "noise 1", "noise 2")
 """A factor on the update, or noise of so many deviations of each layer's own weights."""
@@ -96,7 +96,10 @@ def tell(name, records, images, direct, adapted):
         Looked(record, sample, before, after)
         for record, (sample, before), (_, after) in zip(records, direct, adapted, strict=True)
     ]
-    found = compare(rows, energies=energies(rows, images))
+    found = compare(
+        [compare_masks(row) for row in rows],
+        energies=energies([weigh(row, images) for row in rows]),
+    )
     truth = [draw_masks([record])[0] for record in records]
     before, after = (
         100

@@ -7,7 +7,7 @@ from tests.models.tiny_models import small_mobile_sam
 from tests.training import drawn
 
 from pointsam.data.records import ImageRecord, InstanceRecord
-from pointsam.evaluation.held_out import compare, draw, look_at, spread
+from pointsam.evaluation.held_out import compare, compare_masks, draw, look_at, spread
 from pointsam.frames import ModelFrame
 from pointsam.masks import agree_with_clicks
 from pointsam.models.choice import InstanceMasks
@@ -56,6 +56,13 @@ def iou(one, other):
     return (one & other).sum().item() / (one | other).sum().item()
 
 
+def look(built, records, *, adapted=None):
+    state = built.adapter.state() if adapted is None else adapted
+    return look_at(
+        built.model, built.adapter, records, image_of, adapted=state, precision="float32"
+    )
+
+
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     built = drawn.trainer(small_mobile_sam(128), drawn.settings())
@@ -63,11 +70,9 @@ def compared(tmp_path_factory):
     state = built.adapter.state()
     drawn.stir(built, seed=1)  # what the run ended with is not its result
     figure = tmp_path_factory.mktemp("held") / "held_out.png"
-    rows = look_at(
-        built.model, built.adapter, RECORDS, image_of, adapted=state, precision="float32"
-    )
+    rows = list(look(built, RECORDS, adapted=state))
     draw(rows, image_of, figure)
-    found = compare(rows, energies=(-1.0, -2.0))
+    found = compare([compare_masks(row) for row in rows], energies=(-1.0, -2.0))
     built.adapter.load_state(state)
     assert figure.is_file()
     return found, masks_of(small_mobile_sam(128)), masks_of(built.model)
@@ -112,15 +117,8 @@ def test_two_empty_masks_are_not_kept(monkeypatch):
         return InstanceMasks(torch.full((len(prompts), 32, 32), -1.0), torch.ones(len(prompts)))
 
     monkeypatch.setattr("pointsam.evaluation.held_out.segment", nothing)
-    rows = look_at(
-        built.model,
-        built.adapter,
-        RECORDS[:1],
-        image_of,
-        adapted=built.adapter.state(),
-        precision="float32",
-    )
-    found = compare(rows, energies=(0.0, 0.0))
+    [row] = look(built, RECORDS[:1])
+    found = compare([compare_masks(row)], energies=(0.0, 0.0))
     assert (found.kept, found.direct_overlap, found.direct_agreeing) == (0, 0, 0)
 
 
@@ -135,11 +133,8 @@ def test_a_mask_is_steady_where_the_mirrored_image_gives_the_same(monkeypatch):
             return InstanceMasks(logits.expand(len(prompts), 32, 32), torch.ones(len(prompts)))
 
         monkeypatch.setattr("pointsam.evaluation.held_out.segment", answer)
-        state = built.adapter.state()
-        rows = look_at(
-            built.model, built.adapter, RECORDS[:1], image_of, adapted=state, precision="float32"
-        )
-        return compare(rows, energies=(0.0, 0.0)).adapted_steadiness
+        [row] = look(built, RECORDS[:1])
+        return compare([compare_masks(row)], energies=(0.0, 0.0)).adapted_steadiness
 
     assert seen(left) == 0
     assert seen(torch.maximum(left, left.flip(1))) == 1
@@ -157,8 +152,7 @@ def test_clicks_are_turned_over_with_the_image(monkeypatch):
         return InstanceMasks(torch.ones(len(prompts), 32, 32), torch.ones(len(prompts)))
 
     monkeypatch.setattr("pointsam.evaluation.held_out.segment", answer)
-    state = built.adapter.state()
-    look_at(built.model, built.adapter, RECORDS[:1], image_of, adapted=state, precision="float32")
+    list(look(built, RECORDS[:1]))
     (image, points), (turned, moved) = given[:2]
     assert torch.equal(turned, image.flip(2))
     torch.testing.assert_close(moved[..., 0], 127 - points[..., 0])
@@ -169,3 +163,19 @@ def test_records_are_taken_evenly():
     assert spread(list(range(101)), 3) == [0, 50, 100]
     assert spread([7, 8], 12) == [7, 8]
     assert spread([], 12) == []
+
+
+def test_images_come_one_by_one():
+    # A scene may hold out thousands of objects: the caller decides how many masks are kept.
+    built = drawn.trainer(small_mobile_sam(128), drawn.settings())
+    read = []
+
+    def noted(record):
+        read.append(record.file_name)
+        return image_of(record)
+
+    rows = look_at(built.model, built.adapter, RECORDS, noted,
+                   adapted=built.adapter.state(), precision="float32")  # fmt: skip
+    assert not read
+    next(rows)
+    assert read == [RECORDS[0].file_name]

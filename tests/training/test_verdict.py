@@ -11,7 +11,7 @@ from pointsam.cli.main import main
 from pointsam.data.dataset import folder_images
 from pointsam.evaluation.held_out import Answer, HeldOut, Looked
 from pointsam.training.result import AdapterWriter
-from pointsam.training.verdict import Verdict, energies, look_back
+from pointsam.training.verdict import Verdict, energies, look_back, weigh
 
 
 def found(**values):
@@ -58,7 +58,7 @@ def test_masks_that_run_into_other_clicks_and_sizes_have_a_higher_energy(tmp_pat
 
     def energy(grown):
         rows = [looked(sample(r.id, 8), r, grown=grown) for r in data.images]
-        return energies(rows, folder_images(images))
+        return energies([weigh(row, folder_images(images)) for row in rows])
 
     direct, adapted = energy(0)
     assert direct == pytest.approx(adapted)

@@ -4,7 +4,7 @@ None of these numbers is an accuracy: a mask may contain its clicks, have a high
 overlap, and still be wrong. But they fall when a run makes things worse.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -94,6 +94,26 @@ class Looked:
     adapted: Answer
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What clicks say of one model's masks in one image, object by object."""
+
+    agreeing: Float[Tensor, " instances"]
+    """1 for a mask that contains its own clicks and no other object's."""
+    overlap: float
+    iou_prediction: Float[Tensor, " instances"]
+    steadiness: Float[Tensor, " instances"]
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What clicks say of both models in one image, without the masks: images may be many."""
+
+    direct: Judged
+    adapted: Judged
+    kept: Float[Tensor, " instances"]
+
+
 @torch.no_grad()
 def look_at(
     model: Segmenter,
@@ -103,8 +123,10 @@ def look_at(
     *,
     adapted: AdapterState,
     precision: Precision,
-) -> list[Looked]:
+) -> Iterator[Looked]:
     """Segment clicks without and with the trained adapter, each image as it is and mirrored.
+
+    Images come one by one, so that no more of them are in memory than the caller keeps.
 
     Args:
         model: with `adapter` on it.
@@ -114,41 +136,61 @@ def look_at(
         adapted: the adapter's weights that are the result of the run.
         precision: of the encoder.
     """
-    rows = []
     for record in records:
         sample = load_sample(record, images, side=model.side, stride=model.stride)
         with adapter.disabled():
             direct = answer(model, sample, precision=precision)
         with adapter.holding(adapted):
-            rows.append(Looked(record, sample, direct, answer(model, sample, precision=precision)))
-    return rows
+            after = answer(model, sample, precision=precision)
+        yield Looked(record, sample, direct, after)
 
 
-def compare(rows: Sequence[Looked], *, energies: tuple[float, float]) -> HeldOut:
+def compare_masks(row: Looked) -> Compared:
+    """Judge the masks of both models in one image."""
+    return Compared(
+        _judge(row.sample, row.direct),
+        _judge(row.sample, row.adapted),
+        count_pixels(row.direct.masks, row.adapted.masks).iou,
+    )
+
+
+def _judge(sample: Sample, answer: Answer) -> Judged:
+    return Judged(
+        agreeing=agree_with_clicks(answer.masks, sample.prompts).float(),
+        overlap=overlap_rate(answer.masks),
+        iou_prediction=answer.iou_prediction,
+        steadiness=count_pixels(answer.masks, answer.mirrored).iou,
+    )
+
+
+def compare(found: Sequence[Compared], *, energies: tuple[float, float]) -> HeldOut:
     """Give the numbers of both models.
 
     Args:
-        rows: of at least one image.
+        found: of each image; one at least.
         energies: of the direct and of the adapted model's masks.
     """
-    direct = [(row.sample, row.direct) for row in rows]
-    adapted = [(row.sample, row.adapted) for row in rows]
-    kept = [count_pixels(row.direct.masks, row.adapted.masks).iou for row in rows]
+    direct = [image.direct for image in found]
+    adapted = [image.adapted for image in found]
     return HeldOut(
-        images=len(rows),
-        instances=sum(len(row.direct.logits) for row in rows),
-        direct_agreeing=_agreeing(direct),
-        adapted_agreeing=_agreeing(adapted),
-        direct_overlap=_overlap(direct),
-        adapted_overlap=_overlap(adapted),
-        direct_iou_prediction=_sureness(direct),
-        adapted_iou_prediction=_sureness(adapted),
-        direct_steadiness=_steadiness(direct),
-        adapted_steadiness=_steadiness(adapted),
+        images=len(found),
+        instances=sum(len(image.kept) for image in found),
+        direct_agreeing=_mean([image.agreeing for image in direct]),
+        adapted_agreeing=_mean([image.agreeing for image in adapted]),
+        direct_overlap=float(np.mean([image.overlap for image in direct])),
+        adapted_overlap=float(np.mean([image.overlap for image in adapted])),
+        direct_iou_prediction=_mean([image.iou_prediction for image in direct]),
+        adapted_iou_prediction=_mean([image.iou_prediction for image in adapted]),
+        direct_steadiness=_mean([image.steadiness for image in direct]),
+        adapted_steadiness=_mean([image.steadiness for image in adapted]),
         direct_energy=energies[0],
         adapted_energy=energies[1],
-        kept=_mean(torch.cat(kept)),
+        kept=_mean([image.kept for image in found]),
     )
+
+
+def _mean(values: Sequence[Float[Tensor, "_"]]) -> float:
+    return float(torch.cat(list(values)).mean())
 
 
 def answer(model: Segmenter, sample: Sample, *, precision: Precision) -> Answer:
@@ -186,35 +228,14 @@ def _of_mirrored(
     return back
 
 
-_Rows = Sequence[tuple[Sample, Answer]]
-
-
-def _agreeing(rows: _Rows) -> float:
-    return _mean(
-        torch.cat([agree_with_clicks(a.masks, sample.prompts).float() for sample, a in rows])
-    )
-
-
-def _overlap(rows: _Rows) -> float:
-    return float(np.mean([overlap_rate(answer.masks) for _, answer in rows]))
-
-
-def _sureness(rows: _Rows) -> float:
-    return _mean(torch.cat([answer.iou_prediction for _, answer in rows]))
-
-
-def _steadiness(rows: _Rows) -> float:
-    return _mean(torch.cat([count_pixels(a.masks, a.mirrored).iou for _, a in rows]))
-
-
-def _mean(values: Float[Tensor, " values"]) -> float:
-    return float(values.mean())
+def largest(rows: Sequence[Looked]) -> list[Looked]:
+    """Keep the few images with the most objects, as a figure shows them."""
+    return sorted(rows, key=lambda row: -len(row.direct.logits))[:_DRAWN]
 
 
 def draw(rows: Sequence[Looked], images: ImageSource, path: Path) -> None:
     """Draw the images with the most objects, direct beside adapted."""
-    order = sorted(range(len(rows)), key=lambda index: -len(rows[index].direct.logits))
-    save_picture(stack([_pair(rows[index], images) for index in order[:_DRAWN]]), path)
+    save_picture(stack([_pair(row, images) for row in largest(rows)]), path)
 
 
 def _pair(row: Looked, images: ImageSource) -> UInt8[np.ndarray, "height width 3"]:

@@ -23,7 +23,9 @@ from pointsam.evaluation.held_out import (
     HeldOut,
     Looked,
     compare,
+    compare_masks,
     draw,
+    largest,
     look_at,
     spread,
 )
@@ -97,16 +99,21 @@ def look_back(
     records = spread(learned, SEEN_IMAGES) if seen else held_out
     if not records:
         return None
-    rows = look_at(
+    found, weighed = [], []
+    shown: list[Looked] = []
+    for row in look_at(
         trainer.model,
         trainer.adapter,
         records,
         images,
         adapted=trainer.average.state,
         precision=trainer.precision,
-    )
-    draw(rows, images, writer.folder / "figures" / (SEEN_FIGURE_NAME if seen else FIGURE_NAME))
-    told = Verdict(compare(rows, energies=energies(rows, images)), held_out=not seen)
+    ):
+        found.append(compare_masks(row))
+        weighed.append(weigh(row, images))
+        shown = largest([*shown, row])
+    draw(shown, images, writer.folder / "figures" / (SEEN_FIGURE_NAME if seen else FIGURE_NAME))
+    told = Verdict(compare(found, energies=energies(weighed)), held_out=not seen)
     writer.add_scores(told.found.scores(prefix="seen" if seen else "held_out"))
     if told.worse:
         _logger.warning("%s", told)
@@ -117,22 +124,40 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def energies(rows: Sequence[Looked], images: ImageSource) -> tuple[float, float]:
+@dataclass(frozen=True)
+class Weighed:
+    """What the choice of labels would know of both models' masks in one image."""
+
+    direct: Evidence
+    adapted: Evidence
+    categories: tuple[str, ...]
+    """Of the objects."""
+
+
+def weigh(row: Looked, images: ImageSource) -> Weighed:
+    """Measure the masks of both models in one image."""
+    image, points = images(row.record), row.record.clicks
+    return Weighed(
+        measure(_as_candidates(row.direct.logits, row), image, points),
+        measure(_as_candidates(row.adapted.logits, row), image, points),
+        tuple(instance.category for instance in row.record.instances),
+    )
+
+
+def energies(found: Sequence[Weighed]) -> tuple[float, float]:
     """Give the mean energy of the direct and of the adapted model's masks.
 
     Sizes and shapes are held against those of both models' masks together, class by class.
     """
+    names = sorted({name for image in found for name in image.categories})
     parts: list[Evidence] = []
-    names = sorted({i.category for row in rows for i in row.record.instances})
     group, place, adapted = [], [], []
-    for number, row in enumerate(rows):
-        image = images(row.record)
-        points = row.record.clicks
-        for is_adapted, answer in enumerate((row.direct, row.adapted)):
-            parts.append(measure(_as_candidates(answer.logits, row), image, points))
-            group += [names.index(i.category) for i in row.record.instances]
-            place += [number] * len(points)
-            adapted += [is_adapted] * len(points)
+    for number, image in enumerate(found):
+        for is_adapted, evidence in enumerate((image.direct, image.adapted)):
+            parts.append(evidence)
+            group += [names.index(name) for name in image.categories]
+            place += [number] * len(image.categories)
+            adapted += [is_adapted] * len(image.categories)
     groups = Groups(group=np.array(group), image=np.array(place))
     energy = choose(join(parts), groups).energy
     trimmed = energy.clip(max=float(np.median(energy)) + _TRIM)
