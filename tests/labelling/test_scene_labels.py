@@ -12,6 +12,7 @@ from pointsam.data.rasters.windows import Grid, Window
 from pointsam.data.records import ImageRecord, InstanceRecord
 from pointsam.data.scene_chips import Chip, SceneChips
 from pointsam.errors import InputError
+from pointsam.labelling.candidates import Candidates
 from pointsam.labelling.consensus import REASONS, Choice
 from pointsam.labelling.labels import Labelled, Labelling, owned
 from pointsam.labelling.scene_labels import on_chips, read_scene_labels, write_scene_labels
@@ -41,7 +42,9 @@ def labelled(name, mask, *, id=7):
         np.zeros(1, dtype=int), np.zeros(1), np.ones(1), np.zeros((1, len(REASONS)), dtype=bool)
     )
     record = ImageRecord(1, name, mask.shape, (one,))
-    return Labelled(record, mask[None], choice, np.array([0.5]), np.array([0.9]))
+    packed = np.packbits(mask.reshape(1, 1, -1), axis=-1)
+    found = Candidates(mask.shape, packed, np.full((1, 1), 0.9), np.zeros((1, 1), dtype=bool))
+    return Labelled(record, found, choice, np.array([0.5]))
 
 
 def test_a_mask_goes_to_its_scene_and_back_to_every_chip(tmp_path):

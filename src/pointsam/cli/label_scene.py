@@ -181,7 +181,7 @@ def _found(
         for place, instance in enumerate(labelled.record.instances):
             told = told_of(labelled, place)
             given = GivenMask(
-                labelled.masks[place],
+                labelled.mask(place),
                 chip.window,
                 chip.shrink,
                 score=told["score"],

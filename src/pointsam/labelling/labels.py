@@ -7,13 +7,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from pointsam.data.dataset import ImageSource, model_prompts
 from pointsam.data.records import ImageRecord
 from pointsam.frames import ModelFrame
 from pointsam.labelling import store
-from pointsam.labelling.candidates import find_candidates
+from pointsam.labelling.candidates import Candidates, find_candidates
 from pointsam.labelling.consensus import Choice, Groups, Reading, choose, trust
 from pointsam.labelling.evidence import Evidence, join, measure
 from pointsam.labelling.groups import group_objects
@@ -27,14 +27,23 @@ class Labelled:
     """The masks chosen for the objects of one image, in the order of its instances."""
 
     record: ImageRecord
-    masks: Bool[np.ndarray, "objects height width"]
-    """In the image frame."""
+    candidates: Candidates
+    """Of all its objects."""
     choice: Choice
     """Of these objects alone."""
     trust: Float[np.ndarray, " objects"]
     """In [0, 1]; 0 where the choice is rejected."""
-    iou_prediction: Float[np.ndarray, " objects"]
-    """SAM's own estimate of each mask's IoU."""
+
+    @property
+    def iou_prediction(self) -> Float[np.ndarray, " objects"]:
+        """SAM's own estimate of each mask's IoU."""
+        picked = self.choice.picked
+        return np.asarray(self.candidates.iou_prediction[np.arange(len(picked)), picked])
+
+    def mask(self, place: int) -> Bool[np.ndarray, "height width"]:
+        """Give the mask of one object in the image frame; all at once may be gigabytes."""
+        chosen = self.candidates.masks(place)[int(self.choice.picked[place])]
+        return to_image_frame(chosen, self.record.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,23 +58,17 @@ class Labelling:
     groups: Groups
 
     def images(self) -> Iterator[Labelled]:
-        """Give the masks image by image: few are in memory at once."""
+        """Give the choice image by image: few candidates are in memory at once."""
         first, weights = 0, trust(self.choice)
         for record in self.records:
             objects = slice(first, first + len(record.instances))
             first = objects.stop
             part = self.choice.part(objects)
-            masks, iou_prediction = self.masks(record, part.picked)
-            yield Labelled(record, masks, part, weights[objects], iou_prediction)
+            yield Labelled(record, self.candidates(record), part, weights[objects])
 
-    def masks(
-        self, record: ImageRecord, picked: Int[np.ndarray, " objects"]
-    ) -> tuple[Bool[np.ndarray, "objects height width"], Float[np.ndarray, " objects"]]:
-        """Read one candidate of each object of an image, and SAM's estimate of it."""
-        candidates = store.load_candidates(store_path(self.folder, record))
-        masks = [candidates.masks(i)[pick] for i, pick in enumerate(picked.tolist())]
-        estimates = candidates.iou_prediction[np.arange(len(picked)), picked]
-        return _to_image(np.stack(masks), record.size), estimates
+    def candidates(self, record: ImageRecord) -> Candidates:
+        """Read the candidates of the objects of one image."""
+        return store.load_candidates(store_path(self.folder, record))
 
     def read_as(self, reading: Reading) -> Choice:
         """Give the choice if the user said this of every class."""
@@ -178,13 +181,9 @@ def to_label_frame(
     return np.asarray(cover >= 1)
 
 
-def _to_image(
-    masks: Bool[np.ndarray, "objects rows cols"], size: tuple[int, int]
-) -> Bool[np.ndarray, "objects height width"]:
-    """Resize masks of the label frame to the image frame, by pixels over half covered."""
-    height, width = size
-    enlarged = np.zeros((len(masks), height, width), dtype=bool)
-    for large, mask in zip(enlarged, masks, strict=True):
-        cover = cv2.resize(mask * np.float32(2), (width, height), interpolation=cv2.INTER_LINEAR)
-        large[:] = cover > 1
-    return enlarged
+def to_image_frame(
+    mask: Bool[np.ndarray, "rows cols"], size: tuple[int, int]
+) -> Bool[np.ndarray, "height width"]:
+    """Resize a mask of the label frame to the image frame, by pixels over half covered."""
+    cover = cv2.resize(mask * np.float32(2), size[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cover > 1)

@@ -37,14 +37,12 @@ def write_labels(labelling: Labelling, categories: Sequence[str], path: Path) ->
     """
     annotations: list[dict[str, Any]] = []
     for labelled in labelling.images():
-        for place, (instance, mask) in enumerate(
-            zip(labelled.record.instances, labelled.masks, strict=True)
-        ):
+        for place, instance in enumerate(labelled.record.instances):
             entry = {
                 "id": instance.id,
                 "image_id": labelled.record.id,
                 "category_id": list(categories).index(instance.category) + 1,
-                **mask_entry(to_rle(mask)),
+                **mask_entry(to_rle(labelled.mask(place))),
                 "iscrowd": 0,
                 **({KEY: instance.key} if instance.key else {}),
             }
@@ -107,10 +105,10 @@ def draw_doubtful(labelling: Labelling, images: ImageSource, path: Path) -> None
     panels: dict[int, np.ndarray] = {}
     first = 0
     for labelled in labelling.images():
-        for place in range(len(labelled.masks)):
+        for place in range(len(labelled.trust)):
             if first + place in wanted:
                 panels[wanted[first + place]] = _panel(labelled, place, images)
-        first += len(labelled.masks)
+        first += len(labelled.trust)
     drawn = [panels[rank] for rank in sorted(panels)]
     rows = [drawn[start : start + _COLUMNS] for start in range(0, len(drawn), _COLUMNS)]
     save_picture(stack([side_by_side(row) for row in rows]), path)
@@ -121,7 +119,7 @@ def _panel(labelled: Labelled, place: int, images: ImageSource) -> np.ndarray:
     instance = labelled.record.instances[place]
     against = "; ".join(told_of(labelled, place)["against"])
     title = f"{instance.category} {instance.id}: {against or 'accepted'}"
-    mask = labelled.masks[place]
+    mask = labelled.mask(place)
     return draw_object(
         images(labelled.record), instance, mask, around=mask, title=title, side=_PANEL
     )

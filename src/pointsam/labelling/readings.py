@@ -7,7 +7,7 @@ from jaxtyping import Int
 
 from pointsam.data.dataset import ImageSource
 from pointsam.figures import save_picture, side_by_side, stack
-from pointsam.labelling.labels import Labelling
+from pointsam.labelling.labels import Labelling, to_image_frame
 from pointsam.labelling.output import draw_object
 
 READINGS_NAME = "readings.png"
@@ -67,7 +67,8 @@ def _panels(
     record = labelling.records[place]
     own = np.flatnonzero(labelling.groups.image == place)
     at = int(np.flatnonzero(own == index)[0])
-    masks = [labelling.masks(record, picked[own])[0][at] for picked in picks]
+    found = labelling.candidates(record).masks(at)
+    masks = [to_image_frame(found[int(picked[index])], record.size) for picked in picks]
     around = np.any(masks, axis=0)
     instance, image = record.instances[at], images(record)
     titles = ("smaller", f"{instance.category} {instance.id}: chosen", "larger")

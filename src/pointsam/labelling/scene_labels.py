@@ -35,9 +35,7 @@ def write_scene_labels(
     annotations: list[dict[str, Any]] = []
     for labelled in labelling.images():
         chip = chips.chips[labelled.record.file_name]
-        for place, (instance, mask) in enumerate(
-            zip(labelled.record.instances, labelled.masks, strict=True)
-        ):
+        for place, instance in enumerate(labelled.record.instances):
             own = instance.id if instance.id not in taken else max(taken) + 1
             taken.add(own)
             entry = {
@@ -48,7 +46,8 @@ def write_scene_labels(
                 "iscrowd": 0,
                 **({KEY: instance.key} if instance.key else {}),
             }
-            annotations.append(entry | _on_scene(mask, chip) | told_of(labelled, place))
+            mask = _on_scene(labelled.mask(place), chip)
+            annotations.append(entry | mask | told_of(labelled, place))
     save_coco(images, categories, annotations, path)
 
 
