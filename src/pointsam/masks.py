@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 from torch.nn import functional as F
 
-from pointsam.frames import LOW_RES_STRIDE, ModelFrame
+from pointsam.frames import LOW_RES_STRIDE, ModelFrame, to_edges
 from pointsam.prompts import POSITIVE, Prompts
 
 AT_ONCE = 16
@@ -76,7 +76,7 @@ def agree_with_clicks(
     if not len(prompts):
         return masks.new_zeros(0)
     points, owner = prompts.positives()
-    cells = (points / LOW_RES_STRIDE).long().clamp(0, masks.shape[-1] - 1)
+    cells = (to_edges(points) / LOW_RES_STRIDE).long().clamp(0, masks.shape[-1] - 1)
     col, row = cells.to(masks.device, non_blocking=True).unbind(-1)
     holds = masks[:, row, col]
     nearly_holds = F.max_pool2d(masks[:, None].float(), 3, stride=1, padding=1)[:, 0, row, col] > 0

@@ -44,6 +44,12 @@ def test_click_beside_the_border_still_counts():
     assert agree_with_clicks(masks, clicks((2, 4))).tolist() == [False]
 
 
+def test_a_click_between_two_low_res_pixels_is_in_the_one_that_covers_it():
+    # Places count from pixel middles: 11.6 lies in model pixel 12, the first of low-res pixel 3.
+    beside = Prompts.from_rows([[(11.6, 16.0, 1)]])
+    assert agree_with_clicks(square(4, 4, 4)[None], beside).tolist() == [True]
+
+
 def test_negative_points_of_others_say_nothing():
     masks = torch.stack([square(0, 0, 4), square(8, 8, 4)])
     prompts = Prompts.from_rows([[(4.0, 4.0, 1)], [(36.0, 36.0, 1), (8.0, 8.0, 0)]])
