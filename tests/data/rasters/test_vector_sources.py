@@ -213,3 +213,44 @@ def test_ids_that_run_together_are_refused(tmp_path):
     path = points(tmp_path / "b.geojson", {"i": 2**53}, {"i": 2**53 + 1})
     whole = read_features(path, kinds=POINTS, what="points")
     assert whole.column("i") == [2**53, 2**53 + 1]
+
+
+def named(path: Path, texts: list[str], encoding: str, *, field: str = "class") -> Path:
+    """A Shapefile that does not say what its texts are in, as many tools write it."""
+    shapes = np.array([shapely.to_wkb(shapely.Point(9, 49))] * len(texts), dtype=object)
+    pyogrio.raw.write(
+        path, shapes, [np.array(texts, dtype=object), np.arange(len(texts))], [field, "i"],
+        geometry_type="Point", crs="EPSG:4326", driver="ESRI Shapefile", encoding=encoding,
+    )  # fmt: skip
+    path.with_suffix(".cpg").unlink()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("texts", "encoding"),
+    [
+        (["Gebäude", "roof", None], "UTF-8"),
+        (["建物", "屋根"], "UTF-8"),
+        (["Gebäude", "Straße"], "ISO-8859-1"),
+        # One text that is no UTF-8 speaks for all.
+        (["Gebäude", "Ã¤"], "ISO-8859-1"),
+        (["roof"], "UTF-8"),
+    ],
+)
+def test_texts_of_a_shapefile_without_cpg_are_utf8_where_all_of_them_can_be(
+    tmp_path, texts, encoding
+):
+    found = read_features(named(tmp_path / "a.shp", texts, encoding), kinds=POINTS, what="points")
+    assert found.column("class") == texts
+    assert found.column("i") == list(range(len(texts)))
+
+
+def test_a_field_is_found_by_its_name_in_utf8(tmp_path):
+    path = named(tmp_path / "a.shp", ["roof"], "UTF-8", field="größe")
+    assert read_features(path, kinds=POINTS, what="points").column("größe") == ["roof"]
+
+
+def test_a_declared_encoding_is_believed(tmp_path):
+    path = named(tmp_path / "a.shp", ["Ã¤"], "ISO-8859-1")
+    path.with_suffix(".cpg").write_text("ISO-8859-1")
+    assert read_features(path, kinds=POINTS, what="points").column("class") == ["Ã¤"]

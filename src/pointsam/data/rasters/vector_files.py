@@ -27,6 +27,9 @@ _LOG = logging.getLogger("pointsam")
 EXPORT_LAYER = "export one to a file of its own, with ogr2ogr one.gpkg FILE LAYER."
 """Advice of commands that have no ``--layer``."""
 
+_UNDECLARED = "ISO-8859-1"
+"""What texts of a Shapefile are taken to be in that does not say it."""
+
 _EXACT = 2.0**53
 """Real numbers from here on are not next to each other: two ids may become one."""
 
@@ -116,10 +119,33 @@ def read_features(
     kept = np.flatnonzero(there)
     _refuse_far(path, shapes[kept], ids[kept])
     fields = dict(zip(meta["fields"], (column[kept] for column in columns), strict=True))
+    if meta["encoding"] == _UNDECLARED:
+        fields = _in_utf8(fields)
     if len(kept) < len(shapes):
         lost = len(shapes) - len(kept)
         _LOG.warning("%s: left out: %d features without a place", path, lost)
     return Features(shapes[kept], ids[kept].tolist(), fields, _known_crs(meta["crs"]), path)
+
+
+def _in_utf8(fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Read texts as UTF-8 that were taken for Latin-1, if all of them can be.
+
+    A Shapefile without a .cpg does not say what its texts are in. Letters of Latin-1 that happen to
+    be UTF-8 throughout are no words of any language.
+    """
+
+    def again(text: Any) -> Any:
+        return text.encode("latin-1").decode() if isinstance(text, str) else text
+
+    try:
+        return {
+            again(name): np.array([again(value) for value in values], dtype=object)
+            if values.dtype == object
+            else values
+            for name, values in fields.items()
+        }
+    except UnicodeError:
+        return fields
 
 
 @contextmanager
