@@ -49,3 +49,11 @@ def test_rate_falls_in_a_line_to_the_last_step():
 def test_few_images_are_passed_often_enough():
     assert schedule(images=4, batch_size=2, epochs=1, min_steps=100).steps == 100
     assert schedule(images=520, batch_size=2, epochs=1, min_steps=100).steps == 260
+
+
+@pytest.mark.parametrize(
+    ("images", "steps"), [(1, 100), (10, 100), (25, 250), (42, 420), (60, 500), (520, 520)]
+)
+def test_few_images_are_passed_until_it_is_enough_but_not_too_often(images, steps):
+    recipe = {"min_steps": 100, "enough_steps": 500, "max_epochs": 10}
+    assert schedule(images=images, batch_size=1, epochs=1, **recipe).steps == steps

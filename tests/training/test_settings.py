@@ -32,8 +32,8 @@ def test_passes_that_are_named_are_meant_where_images_are_few():
     usual = train_settings({"regime": "labels"}, source="test")
     named = train_settings({"regime": "labels", "schedule": {"epochs": 1}}, source="test")
     both = {"regime": "labels", "schedule": {"epochs": 1, "min_steps": 7}}
-    assert usual.schedule.min_steps == 100
-    assert named.schedule.min_steps == 1
+    assert (usual.schedule.min_steps, usual.schedule.enough_steps) == (100, 500)
+    assert (named.schedule.min_steps, named.schedule.enough_steps) == (1, 1)
     assert train_settings(both, source="test").schedule.min_steps == 7
 
 

@@ -11,6 +11,8 @@ LABELS_RECIPE: dict[str, Any] = {
         "warmup_epochs": 0.08,
         "linear_decay": True,
         "min_steps": 100,
+        "enough_steps": 500,
+        "max_epochs": 10,
         "clip_norm": 1.0,
         "average_decay": 0.97,
     },
@@ -23,9 +25,9 @@ def labels_recipe(given: dict[str, Any]) -> dict[str, Any]:
     """Give the defaults of the regime ``labels``, which the user's settings override.
 
     A stage that is not given as a mapping is left out here and refused later. Where the user gives
-    the number of passes, it holds for few images, too: the recipe's minimum of steps is left out.
+    the number of passes, it holds for few images, too: the recipe's least steps are left out.
     """
     recipe = {name: v for name, v in LABELS_RECIPE.items() if isinstance(given.get(name, {}), dict)}
     if "epochs" in given.get("schedule", {}) and "schedule" in recipe:
-        recipe["schedule"] = {**recipe["schedule"], "min_steps": 1}
+        recipe["schedule"] = {**recipe["schedule"], "min_steps": 1, "enough_steps": 1}
     return recipe

@@ -26,7 +26,10 @@ class Schedule:
     @property
     def steps(self) -> int:
         """Optimizer steps of the whole run."""
-        return max(self.settings.min_steps, round(self.settings.epochs * self.steps_per_epoch))
+        asked = self.settings
+        passes = round(asked.epochs * self.steps_per_epoch)
+        again = min(asked.enough_steps, round(asked.max_epochs * self.steps_per_epoch))
+        return max(asked.min_steps, passes, again)
 
     def epoch(self, step: int) -> int:
         """Give the number, from 0, of the pass that a step belongs to."""

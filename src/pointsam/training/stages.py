@@ -90,6 +90,10 @@ class ScheduleSettings(Settings):
     min_steps: int = Field(
         1, ge=1, description="optimizer steps at least, however few images there are"
     )
+    enough_steps: int = Field(
+        1, ge=1, description="few images are passed again until there are so many steps"
+    )
+    max_epochs: float = Field(1, gt=0, description="passes at most for enough_steps")
     clip_norm: float | None = Field(
         0.2, gt=0, description="a longer gradient, as of one bad mask, is scaled to it"
     )
