@@ -178,7 +178,7 @@ def test_a_second_round_on_a_scene_keeps_the_trusted_labels_in_its_pixels(
     accepted = property(lambda choice: np.ones(len(choice.energy), dtype=bool))
     monkeypatch.setattr("pointsam.labelling.consensus.Choice.accepted", accepted)
     rounds = ["--regime", "labels", "--rounds", "2", "--rank", "2", "--set", "rounds.min_trust=0.6"]
-    rounds += ["--set", "schedule.min_steps=2", "--set", "schedule.enough_steps=1"]
+    rounds += ["--set", "schedule.min_steps=2"]
     assert train(scene, clicks, tmp_path / "out", *rounds) == 0
     files = (tmp_path / name / "labels.json" for name in ("out-labels", "out-labels-2"))
     contents = (json.loads(file.read_text())["annotations"] for file in files)

@@ -35,6 +35,10 @@ def test_passes_that_are_named_are_meant_where_images_are_few():
     assert (usual.schedule.min_steps, usual.schedule.enough_steps) == (100, 500)
     assert (named.schedule.min_steps, named.schedule.enough_steps) == (1, 1)
     assert train_settings(both, source="test").schedule.min_steps == 7
+    least = {"regime": "labels", "schedule": {"min_steps": 7}}
+    assert train_settings(least, source="test").schedule.enough_steps == 1
+    more = {"regime": "labels", "schedule": {"epochs": 1, "enough_steps": 50}}
+    assert train_settings(more, source="test").schedule.enough_steps == 50
 
 
 @pytest.mark.parametrize(

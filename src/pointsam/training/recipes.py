@@ -25,9 +25,15 @@ def labels_recipe(given: dict[str, Any]) -> dict[str, Any]:
     """Give the defaults of the regime ``labels``, which the user's settings override.
 
     A stage that is not given as a mapping is left out here and refused later. Where the user gives
-    the number of passes, it holds for few images, too: the recipe's least steps are left out.
+    the number of passes or the least steps, it holds for few images, too: what the recipe adds for
+    them is left out.
     """
     recipe = {name: v for name, v in LABELS_RECIPE.items() if isinstance(given.get(name, {}), dict)}
-    if "epochs" in given.get("schedule", {}) and "schedule" in recipe:
+    if "schedule" not in recipe:
+        return recipe
+    schedule = given.get("schedule", {})
+    if "epochs" in schedule:
         recipe["schedule"] = {**recipe["schedule"], "min_steps": 1, "enough_steps": 1}
+    elif "min_steps" in schedule:
+        recipe["schedule"] = {**recipe["schedule"], "enough_steps": 1}
     return recipe

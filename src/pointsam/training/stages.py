@@ -93,7 +93,9 @@ class ScheduleSettings(Settings):
     enough_steps: int = Field(
         1, ge=1, description="few images are passed again until there are so many steps"
     )
-    max_epochs: float = Field(1, gt=0, description="passes at most for enough_steps")
+    max_epochs: float = Field(
+        1, gt=0, description="passes at most that enough_steps may take; epochs is not bounded"
+    )
     clip_norm: float | None = Field(
         0.2, gt=0, description="a longer gradient, as of one bad mask, is scaled to it"
     )
