@@ -1,4 +1,5 @@
 import errno
+import math
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pointsam.files import (
     as_text,
     from_text,
     new_folder,
+    parse_json,
     read_yaml,
     refuse_existing,
     refuse_existing_file,
@@ -159,6 +161,26 @@ def test_aliases_of_yaml_are_refused():
     with pytest.raises(yaml.YAMLError, match="aliases"):
         read_yaml(bomb)
     assert read_yaml("a: [1, 2]") == {"a": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1" * 5000, "2001-13-99", "!!int x", "!!float x", "!!timestamp x", "- " * 5000],
+    ids=["5000 digits", "no month", "no int", "no float", "no time", "deep"],
+)
+def test_values_that_yaml_itself_fails_on_are_no_yaml(text):
+    with pytest.raises(yaml.YAMLError):
+        read_yaml(text)
+
+
+def test_whole_numbers_that_no_float_holds_are_infinite():
+    nines = "9" * 400
+    assert parse_json(f"[{nines}, -{nines}, 1e999]") == [math.inf, -math.inf, math.inf]
+    [whole] = parse_json(f"[{2**70}]")
+    assert whole == 2**70
+    assert isinstance(whole, int)
+    with pytest.raises(ValueError, match="too deeply"):
+        parse_json("[" * 100_000)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import codecs
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -169,11 +170,28 @@ def read_json(path: Path) -> Any:
         InputError: it is none, or holds numbers too long to read.
     """
     try:
-        return json.loads(decoded(path.read_bytes()))
-    except (ValueError, RecursionError) as error:
+        return parse_json(decoded(path.read_bytes()))
+    except ValueError as error:
         raise InputError(
             f"{path} is not JSON ({in_words(error)}): is it the right file, and written whole?"
         ) from error
+
+
+def parse_json(text: str) -> Any:
+    """Read JSON that others wrote; what no float can hold is infinite, as ``1e999`` is.
+
+    Raises:
+        ValueError: it is none, or nested too deeply.
+    """
+    try:
+        return json.loads(text, parse_int=_whole)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _whole(digits: str) -> int | float:
+    """Read a whole number; Python's own have no end, and fail where they meet a float."""
+    return int(digits) if math.isfinite(rounded := float(digits)) else rounded
 
 
 def as_text(cell: Any) -> Any:
@@ -190,12 +208,16 @@ def read_yaml(text: str) -> Any:
     """Read YAML without aliases: a few lines of them stand for gigabytes.
 
     Raises:
-        yaml.YAMLError: it is none, or has aliases.
+        yaml.YAMLError: it is none, has aliases, or is nested too deeply.
     """
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not read; write the values out")
-    return yaml.safe_load(text)
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise yaml.YAMLError("aliases (*name) are not read; write the values out")
+        return yaml.safe_load(text)
+    except (ValueError, AttributeError, RecursionError) as error:
+        # PyYAML's own, of dates and numbers that are none, or of thousands of digits.
+        raise yaml.YAMLError(in_words(error)) from error
 
 
 def size_and_time(path: Path) -> str:

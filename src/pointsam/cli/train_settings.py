@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from pointsam.errors import InputError, in_words
+from pointsam.files import read_yaml
 from pointsam.models.segmenter import LAYER_KINDS
 from pointsam.training.settings import fixed_by_regime, merged
 
@@ -83,7 +84,7 @@ def parse_settings(args: argparse.Namespace) -> dict[str, Any]:
         if not equals:
             raise InputError(f"--set {name} has no value: write STAGE.NAME=VALUE.")
         try:
-            read = yaml.safe_load(value)
+            read = read_yaml(value)
         except yaml.YAMLError as error:
             raise InputError(f"--set {name}={value} is not YAML ({in_words(error)}).") from error
         values = merged(values, _nested(name, read))

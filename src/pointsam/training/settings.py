@@ -116,7 +116,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         values = read_yaml(text)
         twice = _given_twice(yaml.compose(text, Loader=yaml.SafeLoader))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML ({in_words(error)}).") from error
     if twice is not None:
         raise InputError(f"{path} gives {twice} twice: remove one of them.")

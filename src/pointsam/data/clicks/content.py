@@ -1,13 +1,12 @@
 """Recognises the format of a file of clicks by its content, not by its ending."""
 
-import json
 from collections.abc import Hashable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pointsam.errors import InputError
-from pointsam.files import TEXT_MARKS, decoded, read_json
+from pointsam.files import TEXT_MARKS, decoded, parse_json, read_json
 
 HEAD = 2**16
 """Bytes that tell the kind of a file."""
@@ -76,7 +75,7 @@ class Content:
             return False
         first = self.text.splitlines()[0]
         try:
-            row = json.loads(first)
+            row = parse_json(first)
         except ValueError:
             row = self.json
         kind = row.get("type") if isinstance(row, dict) else None

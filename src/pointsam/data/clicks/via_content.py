@@ -4,14 +4,13 @@ Source: pack_via_metadata of VIA 1 and 2, project_save and export_to_via3_csv of
 """
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pointsam.data.clicks.content import Content
-from pointsam.files import read_text
+from pointsam.files import parse_json, read_text
 
 METADATA = "_via_img_metadata"
 """Key of the images in a project of version 2."""
@@ -117,9 +116,9 @@ def _read_table(lines: list[str], found: ViaImages) -> None:
     for row in csv.DictReader(lines, strict=True):
         key = (row["filename"], row["file_size"])
         found.add(key, row["filename"])
-        shape = json.loads(row["region_shape_attributes"])
+        shape = parse_json(row["region_shape_attributes"])
         if shape:
-            found.add(key, "", _region(shape, json.loads(row["region_attributes"])))
+            found.add(key, "", _region(shape, parse_json(row["region_attributes"])))
 
 
 def _read_3(entry: Mapping[str, Any], number: int, found: ViaImages) -> None:
@@ -142,12 +141,12 @@ def _read_table_3(lines: list[str], found: ViaImages) -> None:
     heads = [line for line in lines if line.startswith("#")]
     columns = next(line for line in heads if line.startswith(COLUMNS_3))
     stated = next((line for line in heads if line.startswith(ATTRIBUTES_3)), ATTRIBUTES_3 + "{}")
-    attributes = json.loads(stated.removeprefix(ATTRIBUTES_3))
+    attributes = parse_json(stated.removeprefix(ATTRIBUTES_3))
     rows = [columns.removeprefix(COLUMNS_3), *lines[len(heads) :]]
     for row in csv.DictReader(rows, strict=True):
-        files = json.loads(row["file_list"])
-        xy, z = json.loads(row["spatial_coordinates"]), json.loads(row["temporal_coordinates"])
-        region = _region_3(xy, z, json.loads(row["metadata"]), attributes)
+        files = parse_json(row["file_list"])
+        xy, z = parse_json(row["spatial_coordinates"]), parse_json(row["temporal_coordinates"])
+        region = _region_3(xy, z, parse_json(row["metadata"]), attributes)
         if len(files) == 1:
             found.add(files[0], str(files[0]), region)
         else:

@@ -21,6 +21,7 @@ from rasterio.io import MemoryFile
 from pointsam.data.rasters.georeference import Georeference, move_points, to_map
 from pointsam.data.records import Box, Point
 from pointsam.errors import InputError
+from pointsam.files import parse_json
 from pointsam.frames import to_middles
 from pointsam.prediction.automatic import AutomaticSettings
 from pointsam.server.answering import on_model, session_of
@@ -125,7 +126,7 @@ def _numbers(text: str, width: int, what: str) -> list[list[float]]:
     if not text:
         return []
     try:
-        values = json.loads(text)
+        values = parse_json(text)
         rows = [values] if values and not isinstance(values[0], list) else values
         read = [[float(number) for number in row] for row in rows]
     except (ValueError, TypeError, KeyError, IndexError) as error:
