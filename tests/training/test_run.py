@@ -90,7 +90,7 @@ def test_same_seed_same_adapter_other_seed_another(inputs):
 def test_result_is_a_folder_that_loads_and_says_what_it_is(inputs):
     run_training(inputs, settings())
     card = read_card(inputs.output)
-    assert (card.family, card.side, card.rank, card.first_block) == ("mobile_sam", 128, 4, 4)
+    assert (card.family, card.side, card.rank, card.first_block) == ("mobile_sam", 128, 4, 2)
     assert card.data["images"] == 4
     assert card.data["instances"] == 12
     assert card.data["steps"] == 8

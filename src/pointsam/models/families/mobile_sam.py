@@ -36,8 +36,8 @@ class MobileSam(Segmenter):
         if side < 64 or side % 64:
             raise InputError(f"side {side} does not fit MobileSAM: give a multiple of 64.")
         self.side = side
-        # The eight attention blocks of the two stages at stride 16.
-        self.first_block = 4
+        # All ten attention blocks: those at stride 8 gain a point for a twentieth of the time.
+        self.first_block = 2
         config = SamConfig(
             prompt_encoder_config={"image_size": side, "patch_size": self.stride},
             # The released model's norms; transformers' own default is 1e-6.
@@ -50,11 +50,11 @@ class MobileSam(Segmenter):
 
     @torch.no_grad()
     def encode_frozen(self, pixels: Float[Tensor, "images 3 side side"]) -> FrozenFeatures:
-        """Run the blocks at stride 4 and 8, where two thirds of the time go."""
+        """Run the convolutions at stride 4."""
         return FrozenFeatures((self.image_encoder.below(pixels, block=self.first_block),))
 
     def encode_adapted(self, frozen: FrozenFeatures) -> Embedding:
-        """Run the attention blocks at stride 16 and the neck."""
+        """Run the attention blocks and the neck."""
         [features] = frozen.tensors
         image = self.image_encoder.above(features, block=self.first_block, run=self.run_block)
         return Embedding(image.to(self.dtype))
