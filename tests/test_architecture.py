@@ -14,7 +14,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 LAYERS = [  # a room may import from itself and from lower rows, not from its neighbours
     {"errors"},
-    {"files", "frames", "progress", "randomness"},
+    {"files", "frames", "progress", "randomness", "texts"},
     {"prompts", "figures"},
     {"masks"},
     {"data", "models"},

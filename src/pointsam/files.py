@@ -1,37 +1,15 @@
 """Writing files so that a crash, a full disk or a second run loses nothing."""
 
-import codecs
 import errno
 import hashlib
-import json
-import math
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from pointsam.errors import InputError, in_words
-
-_ENCODINGS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-"""Byte-order marks, and the encodings that they mean."""
-
-TEXT_MARKS = tuple(_ENCODINGS)
-"""Byte-order marks."""
-
-_COMPUTED = re.compile(r"'*[=+\-@\t\r]")
-"""First characters of a cell that a table program takes for a formula."""
+from pointsam.errors import InputError
 
 _KEPT = 100
 """Most characters of a name in its temporary file's name, which is longer."""
@@ -131,93 +109,28 @@ def list_files(folder: Path, endings: Collection[str]) -> list[Path]:
     """List the files of a folder by name, with these endings in any case.
 
     Folders and files that macOS adds on other disks (``._a.tif``) are left out.
+
+    Raises:
+        InputError: a name that no text can hold.
     """
-    return sorted(
+    found = sorted(
         path
         for path in folder.iterdir()
         if path.suffix.lower() in endings and not path.name.startswith("._") and not path.is_dir()
     )
+    for path in found:
+        refuse_bytes_in_name(path)
+    return found
 
 
-def decoded(content: bytes, *, errors: str = "strict") -> str:
-    """Give bytes as text: in UTF-8, or in what their byte-order mark says.
-
-    Raises:
-        UnicodeDecodeError: neither.
-    """
-    encoding = next((name for mark, name in _ENCODINGS.items() if content.startswith(mark)), None)
-    return content.decode(encoding or "utf-8", errors)
-
-
-def read_text(path: Path) -> str:
-    """Read a file of text.
+def refuse_bytes_in_name(path: Path) -> None:
+    """Refuse a path that no text can hold; Python puts bytes that are no UTF-8 as surrogates.
 
     Raises:
-        InputError: it is not text in UTF-8, nor in UTF-16 with its mark.
+        InputError: its bytes are not UTF-8.
     """
-    try:
-        return decoded(path.read_bytes())
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not text in UTF-8 (at byte {error.start}): save it as UTF-8."
-        ) from error
-
-
-def read_json(path: Path) -> Any:
-    """Read JSON, with or without a byte-order mark.
-
-    Raises:
-        InputError: it is none, or holds numbers too long to read.
-    """
-    try:
-        return parse_json(decoded(path.read_bytes()))
-    except ValueError as error:
-        raise InputError(
-            f"{path} is not JSON ({in_words(error)}): is it the right file, and written whole?"
-        ) from error
-
-
-def parse_json(text: str) -> Any:
-    """Read JSON that others wrote; what no float can hold is infinite, as ``1e999`` is.
-
-    Raises:
-        ValueError: it is none, or nested too deeply.
-    """
-    try:
-        return json.loads(text, parse_int=_whole)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
-def _whole(digits: str) -> int | float:
-    """Read a whole number; Python's own have no end, and fail where they meet a float."""
-    return int(digits) if math.isfinite(rounded := float(digits)) else rounded
-
-
-def as_text(cell: Any) -> Any:
-    """Mark a text that a table program would compute: ``=2+3`` is a name here, and no formula."""
-    return f"'{cell}" if isinstance(cell, str) and _COMPUTED.match(cell) else cell
-
-
-def from_text(cell: str) -> str:
-    """Take the mark of `as_text` off."""
-    return cell[1:] if cell.startswith("'") and _COMPUTED.match(cell) else cell
-
-
-def read_yaml(text: str) -> Any:
-    """Read YAML without aliases: a few lines of them stand for gigabytes.
-
-    Raises:
-        yaml.YAMLError: it is none, has aliases, or is nested too deeply.
-    """
-    try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise yaml.YAMLError("aliases (*name) are not read; write the values out")
-        return yaml.safe_load(text)
-    except (ValueError, AttributeError, RecursionError) as error:
-        # PyYAML's own, of dates and numbers that are none, or of thousands of digits.
-        raise yaml.YAMLError(in_words(error)) from error
+    if any("\ud800" <= character <= "\udfff" for character in str(path)):
+        raise InputError(f"the name of {path} is not text in UTF-8: give it another name.")
 
 
 def size_and_time(path: Path) -> str:

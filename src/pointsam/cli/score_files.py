@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsam.evaluation.masks import METRICS, Scores
-from pointsam.files import as_text
+from pointsam.texts import as_text
 
 INSTANCE_FIELDS = ("file", "id", "class", *METRICS, "iou_prediction")
 IMAGE_FIELDS = ("file", "instances", *METRICS, "overlap")

@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from pointsam.errors import InputError, in_words
-from pointsam.files import read_yaml
 from pointsam.models.segmenter import LAYER_KINDS
+from pointsam.texts import read_yaml
 from pointsam.training.settings import fixed_by_regime, merged
 
 SETTING_FLAGS = {

@@ -11,7 +11,7 @@ from pointsam.data.dataset import ImageSource
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.data.scene_chips import SceneChips
 from pointsam.errors import InputError
-from pointsam.files import read_json, replacing
+from pointsam.files import replacing
 from pointsam.labelling.consensus import Reading
 from pointsam.labelling.labels import Labelling, choose_labels, gather_candidates, owned
 from pointsam.labelling.looks import ALL_LOOKS, Looks
@@ -22,6 +22,7 @@ from pointsam.labelling.store import STORE_FORMAT
 from pointsam.models.encoding import Precision
 from pointsam.models.segmenter import Segmenter
 from pointsam.progress import Bar
+from pointsam.texts import read_json
 
 CANDIDATES_NAME = "candidates"
 KEY_NAME = "inputs.json"

@@ -7,8 +7,9 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from pointsam.errors import InputError, in_words
-from pointsam.files import read_yaml, replacing
+from pointsam.files import replacing
 from pointsam.models.encoding import PrecisionChoice
+from pointsam.texts import read_yaml
 from pointsam.training.recipes import labels_recipe
 from pointsam.training.stages import (
     DataSettings,

@@ -22,8 +22,8 @@ from pointsam.data.clicks.yolo_lines import BOX_FIELDS, middle_of, says_poses
 from pointsam.data.rasters.images import ENDINGS
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
-from pointsam.files import decoded, read_text
 from pointsam.frames import to_middles
+from pointsam.texts import decoded, read_text
 
 NWPU_CLASSES = (
     "airplane", "ship", "storage_tank", "baseball_diamond", "tennis_court", "basketball_court",

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from pointsam.errors import InputError, in_words
-from pointsam.files import read_text, read_yaml
+from pointsam.texts import read_text, read_yaml
 
 NAME_FILES = ("classes.txt", "obj.names", "predefined_classes.txt", "_darknet.labels")
 """Files with one name on each line: of LabelImg and Label Studio, of Darknet and CVAT, of Roboflow

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsam.errors import InputError
-from pointsam.files import TEXT_MARKS, decoded, parse_json, read_json
+from pointsam.texts import TEXT_MARKS, decoded, parse_json, read_json
 
 HEAD = 2**16
 """Bytes that tell the kind of a file."""

@@ -11,7 +11,7 @@ from typing import Any
 from pointsam.data.clicks.columns import known_columns, not_read, place_columns
 from pointsam.data.clicks.content import Content
 from pointsam.errors import InputError
-from pointsam.files import from_text, read_text
+from pointsam.texts import from_text, read_text
 
 DELIMITERS = ",;\t"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsam.data.clicks.content import Content
-from pointsam.files import parse_json, read_text
+from pointsam.texts import parse_json, read_text
 
 METADATA = "_via_img_metadata"
 """Key of the images in a project of version 2."""

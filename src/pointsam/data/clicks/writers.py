@@ -15,8 +15,9 @@ from pointsam.data.rasters.georeference import pixels_to_degrees, read_georefere
 from pointsam.data.rasters.opening import within
 from pointsam.data.records import Dataset, ImageRecord, Point
 from pointsam.errors import InputError
-from pointsam.files import as_text, replacing
+from pointsam.files import replacing
 from pointsam.prompts import NEGATIVE
+from pointsam.texts import as_text
 
 
 def write_clicks(data: Dataset, path: Path, *, images: Path | None) -> None:

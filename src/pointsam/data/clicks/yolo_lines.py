@@ -7,7 +7,7 @@ import yaml
 from jaxtyping import Float
 
 from pointsam.errors import InputError
-from pointsam.files import read_text, read_yaml
+from pointsam.texts import read_text, read_yaml
 
 BOX_FIELDS, CORNERS_FIELDS = (5, 6, 7), (9, 10, 11)
 """Numbers of a line: class and box or four corners, then a score, the number of a track, or both.

@@ -6,7 +6,7 @@ from posixpath import normpath
 from typing import Any, NoReturn
 
 from pointsam.errors import InputError
-from pointsam.files import read_json
+from pointsam.texts import read_json
 
 Entry = dict[str, Any]
 

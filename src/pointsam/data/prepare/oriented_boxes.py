@@ -16,9 +16,10 @@ from pointsam.data.coco.schema import read_coco_json, refuse
 from pointsam.data.rasters.images import image_size
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError, in_words
-from pointsam.files import list_files, new_folder, read_json, read_text
+from pointsam.files import list_files, new_folder
 from pointsam.frames import on_image, to_middles
 from pointsam.prompts import POSITIVE
+from pointsam.texts import read_json, read_text
 
 COCO_NAME = "boxes.json"
 DOTA_FOLDER = "labelTxt"

@@ -20,7 +20,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from pointsam.data.rasters.remote import Source, content_of
 from pointsam.errors import InputError, in_words
-from pointsam.files import sha256_of, size_and_time
+from pointsam.files import refuse_bytes_in_name, sha256_of, size_and_time
 
 CACHE_BYTES = 128 * 2**20
 """Of GDAL's blocks."""
@@ -195,8 +195,7 @@ def refuse_control_points(path: Path, dataset: rasterio.DatasetReader) -> None:
 
 def _driver(path: Path, *, typed: bool) -> str:
     """Name the driver of a raster by its first bytes, after a look at the files beside it."""
-    if any("\ud800" <= character <= "\udfff" for character in str(path)):
-        raise InputError(f"the name of {path} is not text in UTF-8: give it another name.")
+    refuse_bytes_in_name(path)
     head = head_of(path)
     driver = raster_kind(path, head)
     if driver is not None:

@@ -22,7 +22,8 @@ from pointsam.data.rasters.band_values import (
 from pointsam.data.rasters.images import can_be_shown, orientation, read_transparent, turn_upright
 from pointsam.data.rasters.opening import open_raster
 from pointsam.errors import DAMAGED, InputError, in_words
-from pointsam.files import read_json, replacing
+from pointsam.files import replacing
+from pointsam.texts import read_json
 
 NO_DATA = (124, 116, 104)
 """Colour of pixels without data: SAM's mean colour, which is zero in its input."""

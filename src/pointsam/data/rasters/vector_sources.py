@@ -17,7 +17,7 @@ import pyogrio
 
 from pointsam.data.rasters.opening import CLOSED, head_of
 from pointsam.errors import InputError, in_words
-from pointsam.files import TEXT_MARKS
+from pointsam.texts import TEXT_MARKS
 
 FORMS = "GeoPackage, GeoJSON, Shapefile (also zipped), FlatGeobuf, KML, GPX or GML"
 

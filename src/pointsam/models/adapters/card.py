@@ -8,8 +8,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pointsam.errors import DAMAGED, InputError, in_words
-from pointsam.files import read_yaml, replacing
+from pointsam.files import replacing
 from pointsam.models.segmenter import QUERY_VALUE, LayerKind
+from pointsam.texts import read_yaml
 
 CARD_NAME = "pointsam.yaml"
 PROTOTYPES_NAME = "target_prototypes.safetensors"

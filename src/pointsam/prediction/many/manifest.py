@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pointsam.files import as_text, refuse_existing, replacing
+from pointsam.files import refuse_existing, replacing
 from pointsam.prediction.scenes.parts import refuse_other_run
+from pointsam.texts import as_text
 
 MANIFEST_NAME = "manifest.csv"
 SETTINGS_NAME = "settings.json"

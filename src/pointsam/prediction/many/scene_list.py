@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pointsam.errors import InputError
-from pointsam.files import list_files, read_text
+from pointsam.files import list_files
+from pointsam.texts import read_text
 
 ENDINGS = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".ntf", ".png", ".jpg", ".jpeg", ".bmp")
 """Of files in a folder that are taken for scenes."""

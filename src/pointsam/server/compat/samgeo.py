@@ -21,12 +21,12 @@ from rasterio.io import MemoryFile
 from pointsam.data.rasters.georeference import Georeference, move_points, to_map
 from pointsam.data.records import Box, Point
 from pointsam.errors import InputError
-from pointsam.files import parse_json
 from pointsam.frames import to_middles
 from pointsam.prediction.automatic import AutomaticSettings
 from pointsam.server.answering import on_model, session_of
 from pointsam.server.compat.prompting import Found, segment_all, segment_sent
 from pointsam.server.compat.sent import SentImage, read_sent
+from pointsam.texts import parse_json
 
 router = APIRouter(tags=["samgeo"])
 
