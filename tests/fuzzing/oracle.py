@@ -44,6 +44,11 @@ class Guard:
         os.environ["GDAL_HTTP_MAX_RETRY"] = "0"
         sys.addaudithook(self._hear)
 
+    def let_go(self) -> None:
+        """Let GDAL reach servers again; what is seen is seen on."""
+        for name in ("GDAL_HTTP_PROXY", "GDAL_HTTP_MAX_RETRY"):
+            os.environ.pop(name, None)
+
     def _answer(self) -> None:
         while True:
             connection, _ = self._listening.accept()

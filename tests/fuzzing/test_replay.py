@@ -28,7 +28,9 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def guard(world):
-    return Guard(world / OUTSIDE)
+    guard = Guard(world / OUTSIDE)
+    yield guard
+    guard.let_go()
 
 
 @pytest.mark.parametrize("name", READERS)
