@@ -199,6 +199,17 @@ def test_a_second_annotation_of_a_target_storage_is_named(tmp_path):
     )
 
 
+def test_files_of_a_target_storage_have_no_ending(tmp_path):
+    # label_studio/io_storages: an object is called by the annotation's number alone.
+    write(tmp_path / "S/1", stored(1, 10))
+    write(tmp_path / "S/2", stored(2, 50, of=4) | {"task": {"data": {"image": "s3://b/2.jpg"}}})
+    (tmp_path / "S/LICENSE").write_text("none of them")
+    assert found(read_clicks(tmp_path / "S")) == {
+        "1.jpg": [("roof", (2.5, 1.5, 1))],
+        "2.jpg": [("roof", (14.5, 1.5, 1))],
+    }
+
+
 def test_two_tasks_of_one_image_may_not_share_an_instance(tmp_path):
     first = task([key_point("a", 10, 10), number_of("a", 1)])
     second = task([key_point("b", 50, 50), number_of("b", 1)], number=2)

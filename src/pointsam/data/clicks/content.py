@@ -94,8 +94,13 @@ class Content:
 
     @cached_property
     def members(self) -> list[Path]:
-        """The JSON files of a folder; a file is its own only member."""
-        return self.files(".json") if self.is_folder else [self.path]
+        """The JSON files of a folder; a file is its own only member.
+
+        Where none is called so, those without an ending: a storage of Label Studio has them.
+        """
+        if not self.is_folder:
+            return [self.path]
+        return self.files(".json") or [p for p in self.files("") if Content(p).looks_like_json]
 
     def entries(self) -> Iterator[tuple[Path, Any]]:
         """Read the members one by one.
