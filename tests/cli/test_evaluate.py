@@ -4,6 +4,7 @@ import pytest
 from tests.cli.conftest import SIDE
 
 from pointsam.cli.main import main
+from pointsam.data.coco.annotations import read_points
 
 METRICS = ("iou", "f1", "precision", "recall")
 
@@ -75,6 +76,26 @@ def test_broken_images_are_skipped_and_listed(drawn, small_model, tmp_path, caps
     assert content["images"] == 1
     assert any("1.jpg" in line for line in content["dropped"])
     assert "pointsam: skipped: " in capsys.readouterr().err
+
+
+def test_broken_images_are_skipped_with_clicks_of_any_form(drawn, small_model, tmp_path):
+    rows = [
+        f"{image.file_name},{x},{y},{label},{instance.category},{instance.id}"
+        for image in read_points(drawn.points).images
+        for instance in image.instances
+        for x, y, label in instance.points
+    ]
+    table = tmp_path / "clicks.csv"
+    table.write_text("\n".join(["image,x,y,label,class,instance", *rows]))
+    image = drawn.images / "1.jpg"
+    image.write_bytes(image.read_bytes()[:400])
+    for output in ("damaged", "missing"):
+        words = command(drawn, tmp_path / output, "--skip-broken", points=table)
+        assert main(words) == 0
+        content = json.loads((tmp_path / output / "scores.json").read_text())
+        assert content["images"] == 1
+        assert sum("1.jpg" in line for line in content["dropped"]) == 1
+        image.unlink(missing_ok=True)
 
 
 def test_the_shipped_model_is_the_default(drawn, tmp_path):

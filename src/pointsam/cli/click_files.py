@@ -47,18 +47,19 @@ def parse_clicks(args: argparse.Namespace, path: Path | None = None) -> ClickFil
     return ClickFile(path or args.points, negative=negative, layer=args.layer)
 
 
-def read_clicks(clicks: ClickFile, images: Path | None) -> Dataset:
+def read_clicks(clicks: ClickFile, images: Path | None, *, skip_broken: bool = False) -> Dataset:
     """Read clicks, and list on the error stream what was left out.
 
     Args:
         clicks: the file.
         images: their folder, or the one image.
+        skip_broken: leave clicks on missing or damaged images out.
 
     Raises:
         FileNotFoundError: a file is missing.
         InputError: a file that cannot be read.
     """
-    data = clicks.read(images)
+    data = clicks.read(images, skip_broken=skip_broken)
     say(data.dropped, data.notes)
     return data
 

@@ -230,7 +230,7 @@ def _folders(points: list[Path]) -> list[str]:
 def _read_data(asked: Scoring) -> list[Dataset]:
     """Read masks and points, pair them, and check every image once."""
     masks = read_coco(asked.annotations)
-    datasets = [pair(masks, one.read(asked.images)) for one in asked.points.values()]
+    datasets = [_paired(masks, one, asked) for one in asked.points.values()]
     for one, data in zip(asked.points.values(), datasets, strict=True):
         say((), [f"{one.path}: {line}" for line in (*data.notes, *_off_their_masks(data))])
     # Images without instances are not scored, so they may be missing.
@@ -243,10 +243,17 @@ def _read_data(asked: Scoring) -> list[Dataset]:
         replace(
             data,
             images=tuple(image for image in data.images if image.file_name in kept),
-            dropped=(*data.dropped, *readable.dropped),
+            dropped=tuple(dict.fromkeys((*data.dropped, *readable.dropped))),
         )
         for data in datasets
     ]
+
+
+def _paired(masks: Dataset, clicks: ClickFile, asked: Scoring) -> Dataset:
+    """Give the masks their points, but for images that are skipped."""
+    points = clicks.read(asked.images, skip_broken=asked.skip_broken)
+    kept = tuple(image for image in masks.images if image.file_name not in clicks.broken)
+    return pair(replace(masks, images=kept), points)
 
 
 def _refuse_transparent(records: Iterable[ImageRecord], asked: Scoring) -> None:

@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     if scenes is not None:
         return _label_scenes(asked, scenes, choice)
     refuse_other_stretch(images, choice)
-    data = read_clicks(points, images)
+    data = read_clicks(points, images, skip_broken=args.skip_broken)
     data = readable_images(data, images, skip_broken=args.skip_broken)
     sources = {
         points.path.name: sha256_of(points.path),

@@ -288,7 +288,7 @@ def _clicked(files: PredictFiles) -> tuple[Dataset, Path]:
         data = Dataset((record,), ("object",))
     else:
         assert isinstance(files.prompt, ClickFile)
-        data = read_clicks(files.prompt, files.image or files.images)
+        data = read_clicks(files.prompt, files.image or files.images, skip_broken=files.skip_broken)
     with_points = tuple(record for record in data.images if record.instances)
     if not with_points:
         assert isinstance(files.prompt, ClickFile)

@@ -233,7 +233,8 @@ def _inputs(asked: Training, settings: TrainSettings) -> RunInputs:
 
 def _folder_inputs(asked: Training, settings: TrainSettings) -> RunInputs:
     """Read the points, and the masks where the regime learns from them; check every image."""
-    data, files = read_clicks(asked.points, asked.images), [asked.points.path]
+    data = read_clicks(asked.points, asked.images, skip_broken=asked.skip_broken)
+    files = [asked.points.path]
     if settings.regime == "supervised":
         if asked.annotations is None:
             raise InputError("--regime supervised learns from masks: give --annotations FILE.")

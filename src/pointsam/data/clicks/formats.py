@@ -90,6 +90,8 @@ class ClickFile:
         """Notes on clicks on scenes for the user, one line each."""
         self.dropped: list[str] = []
         """Clicks on scenes that were left out, one line each."""
+        self.broken: set[str] = set()
+        """Images that were skipped, as the clicks name them."""
 
     def content_hash(self) -> str:
         """Name the clicks by all that decides them: the file, its parts, and how it is read."""
@@ -108,18 +110,25 @@ class ClickFile:
         with reading(self.path):
             return self.format.on_map(self._content)
 
-    def read(self, images: Path | None = None, *, on_fault: OnFault = refuse) -> Dataset:
+    def read(
+        self,
+        images: Path | None = None,
+        *,
+        on_fault: OnFault = refuse,
+        skip_broken: bool = False,
+    ) -> Dataset:
         """Read the clicks.
 
         Args:
             images: their folder, or one image; needed where the form does not hold sizes.
             on_fault: called with each fault of a point file; without it the first one is raised.
+            skip_broken: leave clicks on missing or damaged images out, and say so.
 
         Raises:
             FileNotFoundError: an image is missing.
             InputError: damaged, or `images` is needed.
         """
-        return self._read(Pictures.at(images), on_fault)
+        return self._read(Pictures.at(images, skip_broken=skip_broken), on_fault)
 
     def on_scene(self, path: Path, picture: Picture) -> ImageRecord | None:
         """Read the clicks on one scene; those of a map that lie beside it are kept.
@@ -143,7 +152,10 @@ class ClickFile:
         with reading(self.path, what=self.format.name):
             data = self.format.read(self._content, asked)
         twice = (f"{self.path}: {line}" for image in data.images for line in told_twice(image))
-        return replace(data, notes=(*pictures.notes, *data.notes, *twice))
+        broken = pictures.broken or {}
+        self.broken |= {*broken}
+        notes = (*pictures.notes, *data.notes, *twice)
+        return replace(data, dropped=(*data.dropped, *broken.values()), notes=notes)
 
 
 def _form_of(content: Content) -> ClickFormat:

@@ -6,9 +6,9 @@ An image is identified by its path in the images folder, not by base name: ``nor
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from os.path import isfile, samefile
 from pathlib import Path, PurePosixPath
 
+from pointsam.data.clicks.finding import find_told, is_another, longest_end, refuse_meeting
 from pointsam.data.clicks.stems import Stems, same_stem
 from pointsam.data.clicks.told import Told, below_common, ends_with
 from pointsam.data.rasters.georeference import Georeference, read_georeference
@@ -18,7 +18,6 @@ from pointsam.data.rasters.images import (
     is_image,
     list_images,
     same_name,
-    why_missing,
 )
 from pointsam.data.rasters.opening import within
 from pointsam.errors import InputError
@@ -55,13 +54,19 @@ class Pictures:
     """Size and place of the single image."""
     notes: list[str] = field(default_factory=list)
     """Notes on how images were found, one line each."""
+    broken: dict[str, str] | None = None
+    """Filled with images that are missing or cannot be read, by name; None refuses them."""
     _sizes: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)
     _places: dict[str, Georeference | None] = field(default_factory=dict, repr=False)
     _stems: Stems = field(default_factory=Stems, repr=False)
 
     @classmethod
-    def at(cls, path: Path | None) -> "Pictures":
+    def at(cls, path: Path | None, *, skip_broken: bool = False) -> "Pictures":
         """Take a folder of images, one image, or nothing.
+
+        Args:
+            path: of either.
+            skip_broken: go on without images of a folder that are missing or cannot be read.
 
         Raises:
             FileNotFoundError: there is nothing at `path`.
@@ -72,7 +77,7 @@ class Pictures:
             return cls(only=path)
         if not path.is_dir():
             raise FileNotFoundError(f"no image folder {path}.")
-        return cls(folder=path)
+        return cls(folder=path, broken={} if skip_broken else None)
 
     @classmethod
     def of(cls, path: Path, picture: Picture) -> "Pictures":
@@ -126,7 +131,7 @@ class Pictures:
             names = [path.name for path in list_images(self.folder)]
         else:
             names = [self.only.name] if self.only is not None else []
-        found = ((name, self.georeference(name)) for name in names)
+        found = ((name, self.georeference(name)) for name in names if self._sound(name))
         return [Picture(name, g.size, g.transform, g.crs) for name, g in found if g is not None]
 
     def with_stem(self, file: Path, stem: str) -> str | None:
@@ -137,7 +142,8 @@ class Pictures:
             stem: path without ending, relative to the folder of labels.
 
         Returns:
-            Its name; None where only one image is asked about, and it is another.
+            Its name; None where only one image is asked about, and it is another, or where the
+            image is broken and those are skipped.
 
         Raises:
             FileNotFoundError: there is no such image.
@@ -145,7 +151,12 @@ class Pictures:
         """
         if self.only is None:
             assert self.folder is not None
-            return same_stem(self.folder, stem, file=file, stems=self._stems)
+            try:
+                name = same_stem(self.folder, stem, file=file, stems=self._stems)
+            except FileNotFoundError as error:
+                self._skip(stem, error)
+                return None
+            return name if self._sound(name) else None
         # A single image may lie elsewhere than in the folders that the labels are sorted by.
         own = PurePosixPath(stem)
         if not same_name(self.only.stem, own.name) or self._beside(own):
@@ -164,6 +175,26 @@ class Pictures:
             return False
         folders = (folder / stem.parent for folder in only.parents)
         return any(self._stems.named(folder, stem.name) for folder in folders)
+
+    def _sound(self, name: str) -> bool:
+        """Say whether an image can be read; asked only where broken ones are skipped."""
+        if self.broken is not None:
+            try:
+                self.size(name)
+                self.georeference(name)
+            except (InputError, FileNotFoundError) as error:
+                self._skip(name, error)
+        return self.broken is None or name not in self.broken
+
+    def _skip(self, name: str, error: Exception) -> None:
+        """Go on without an image.
+
+        Raises:
+            Exception: the one given, where broken images are not skipped.
+        """
+        if self.broken is None:
+            raise error
+        self.broken[name] = str(error)
 
     def hold(self, told: Told) -> bool:
         """Say whether an image that a tool names is there, beside the single one, too."""
@@ -188,13 +219,20 @@ class Pictures:
         if self.only is not None:
             return self._only_one(links)
         if self.folder is not None:
-            names = {link: _found(self.folder, one) for link, one in links.items()}
+            names: dict[str, str] = {}
+            for link, one in links.items():
+                try:
+                    name = find_told(self.folder, one)
+                except FileNotFoundError as error:
+                    self._skip(link, error)
+                else:
+                    names |= {link: name} if self._sound(name) else {}
             for link, name in names.items():
                 self._note_folders(links[link], self.folder / name)
             self._note_others({self.folder / name: links[link] for link, name in names.items()})
         else:
             names = below_common(links)
-        _refuse_meeting(names)
+        refuse_meeting(names)
         return names
 
     def named_here(self, told: Iterable[Told]) -> dict[str, str] | None:
@@ -207,7 +245,7 @@ class Pictures:
         if self.only is not None:
             names = self._only_one(links)
         elif self.folder is not None:
-            ends = {link: _longest_end(self.folder, one) for link, one in links.items()}
+            ends = {link: longest_end(self.folder, one) for link, one in links.items()}
             names = {link: end for link, end in ends.items() if end is not None}
         else:
             return {}
@@ -238,46 +276,8 @@ class Pictures:
 
     def _note_others(self, told: Mapping[Path, Told]) -> None:
         """Note where the very file that a path of this machine names is there, and another."""
-        others = {one.link: path for path, one in told.items() if _is_another(path, one)}
+        others = {one.link: path for path, one in told.items() if is_another(path, one)}
         if others:
             link, path = next(iter(others.items()))
             more = f", and so are {len(others) - 1} more" if len(others) > 1 else ""
             self.notes.append(f"{link} is there, but its clicks are taken for {path}{more}")
-
-
-def _is_another(path: Path, told: Told) -> bool:
-    """Say whether a tool's path is that of a file of this machine, other than the one used."""
-    whole = told.link == told.path and Path(told.path).is_absolute()
-    both = whole and isfile(told.path) and isfile(path)
-    return both and not samefile(told.path, path)
-
-
-def _found(folder: Path, told: Told) -> str:
-    """Find the longest end of a path that is a file of a folder."""
-    ends = told.ends
-    found = _longest_end(folder, told)
-    if found is not None:
-        return found
-    if len(ends) == 1:
-        raise FileNotFoundError(why_missing(folder / ends[0]))
-    raise FileNotFoundError(
-        f"{told.link} is no image of {folder}: none of its files is named {' or '.join(ends)}."
-    )
-
-
-def _longest_end(folder: Path, told: Told) -> str | None:
-    """Find the longest end of a path that is a file of a folder; None where there is none."""
-    found = (find_image(folder, end) for end in [told.stored, *told.ends] if end)
-    return next((name for name in found if name is not None), None)
-
-
-def _refuse_meeting(names: Mapping[str, str]) -> None:
-    """Refuse two images that would have one name."""
-    owners: dict[str, str] = {}
-    for link, name in names.items():
-        other = owners.setdefault(name, link)
-        if other != link:
-            raise InputError(
-                f"{other} and {link} are two images, and both would be {name}: give them names "
-                "that differ, or --images with a folder that holds both."
-            )
