@@ -51,8 +51,23 @@ def label_studio(folder, name):
     return folder / "min.json"
 
 
+def key_points(folder, name):
+    content = {
+        "images": [
+            {"id": n, "file_name": f"{image}.png", "height": 20, "width": 30}
+            for n, image in enumerate(("a", name), 1)
+        ],
+        "categories": [{"id": 1, "name": "ship"}],
+        "annotations": [
+            {"id": n, "image_id": n, "category_id": 1, "keypoints": [3, 4, 2]} for n in (1, 2)
+        ],
+    }
+    (folder / "points.json").write_text(json.dumps(content))
+    return folder / "points.json"
+
+
 @pytest.mark.parametrize("name", NAMES[1:])
-@pytest.mark.parametrize("form", [csv, yolo, label_studio])
+@pytest.mark.parametrize("form", [csv, yolo, label_studio, key_points])
 def test_clicks_on_a_broken_image_are_refused_or_left_out_by_name(tmp_path, images, form, name):
     clicks = ClickFile(form(tmp_path, name))
     with pytest.raises((InputError, FileNotFoundError), match=name):

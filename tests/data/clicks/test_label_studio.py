@@ -199,6 +199,14 @@ def test_a_second_annotation_of_a_target_storage_is_named(tmp_path):
     )
 
 
+@pytest.mark.parametrize("side", [0, -3, 2**31, 1e308])
+def test_a_side_that_no_image_has_is_refused(tmp_path, side):
+    mark_of_it = mark(10, 10, keypointlabels=["a"]) | {"original_width": side}
+    path = write(tmp_path / "min.json", [record(kp=[mark_of_it])])
+    with pytest.raises(InputError, match="is said to be"):
+        read_clicks(path)
+
+
 def test_files_of_a_target_storage_have_no_ending(tmp_path):
     # label_studio/io_storages: an object is called by the annotation's number alone.
     write(tmp_path / "S/1", stored(1, 10))

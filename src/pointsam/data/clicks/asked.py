@@ -123,6 +123,7 @@ def in_folder(data: Dataset, asked: Asked) -> Dataset:
     images = tuple(
         replace(record, file_name=names[one.link])
         for record, one in zip(data.images, told, strict=True)
+        if one.link in names  # the others are broken, and skipped
     )
     for record in () if lists_faults else images:
         stated_size(asked, record.file_name, record.size, "the file of clicks")

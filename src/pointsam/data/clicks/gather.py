@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from pointsam.data.clicks.values import BACKGROUND, OBJECT, id_of, is_background
+from pointsam.data.coco.schema import MAX_SIDE
 from pointsam.data.records import Box, Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError
 from pointsam.frames import on_image
@@ -128,7 +129,7 @@ def _check_images(sizes: Mapping[str, tuple[int, int]]) -> None:
     for name, size in sizes.items():
         if any(ord(character) < 32 for character in name):
             raise InputError(f"{name!r} is no name of one line: give the image another name.")
-        if min(size) < 1:
+        if min(size) < 1 or max(size) >= MAX_SIDE:
             raise InputError(f"{name} is said to be {size[1]} x {size[0]} px (width x height).")
 
 
