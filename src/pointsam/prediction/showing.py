@@ -7,13 +7,13 @@ import numpy as np
 import shapely
 from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
-from rasterio import features
 
 from pointsam.data.coco.masks import mask_entry, to_rle
 from pointsam.data.rasters.georeference import to_map
 from pointsam.errors import InputError
 from pointsam.figures import draw_panel
 from pointsam.prediction.polygons import PolygonRules, shaped
+from pointsam.prediction.tracing import trace
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -85,9 +85,7 @@ def geodataframe_of(
         ) from error
     traced = np.empty(len(masks), dtype=object)
     for index, mask in enumerate(masks):
-        found = features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4)
-        parts = [shapely.Polygon(s["coordinates"][0], s["coordinates"][1:]) for s, _ in found]
-        traced[index] = shapely.MultiPolygon(parts)
+        traced[index] = trace(mask)
     shapes = traced if rules.idle else shaped(traced, rules, pixel=1.0)
     if transform is not None:
         shapes = shapely.transform(shapes, lambda points: to_map(points, transform))

@@ -8,10 +8,10 @@ import numpy as np
 import shapely
 from jaxtyping import Bool, UInt8
 from pycocotools import mask as coco_mask
-from rasterio import features
 
 from pointsam.data.coco.masks import rasterise, to_rle
 from pointsam.frames import nearest_index
+from pointsam.prediction.tracing import trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,15 +102,7 @@ class MaskCrop:
 
     def outline(self) -> shapely.MultiPolygon:
         """Give its outline along pixel edges; the image's first pixel spans 0 to 1."""
-        if not self.area:
-            return shapely.MultiPolygon()
-        pixels = self.pixels
-        found = features.shapes(pixels.astype(np.uint8), mask=pixels, connectivity=4)
-        parts = [shapely.Polygon(s["coordinates"][0], s["coordinates"][1:]) for s, _ in found]
-        moved: shapely.MultiPolygon = shapely.transform(
-            shapely.MultiPolygon(parts), lambda corners: corners + np.array([self.x, self.y])
-        )
-        return moved
+        return trace(self.pixels, corner=(self.x, self.y))
 
     def rings(self) -> list[list[int]]:
         """Give every ring of the outline as ``[x0, y0, x1, y1, ...]``, holes among them."""

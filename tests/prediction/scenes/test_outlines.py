@@ -10,8 +10,9 @@ from tests.prediction.colour_model import write_scene
 
 from pointsam.data.rasters.scene import open_scene
 from pointsam.prediction.scenes.logit_maps import LogitMap, Overlaps
-from pointsam.prediction.scenes.outlines import joined, trace
+from pointsam.prediction.scenes.outlines import joined
 from pointsam.prediction.scenes.vectors import outline
+from pointsam.prediction.tracing import trace
 
 
 def blocks_of(owners, side):

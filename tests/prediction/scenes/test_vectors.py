@@ -15,13 +15,13 @@ from pointsam.data.rasters.scene import open_scene
 from pointsam.data.rasters.scene_points import SceneObject
 from pointsam.prediction.scenes.logit_maps import LogitMap, Overlaps
 from pointsam.prediction.scenes.objects import SceneMask
-from pointsam.prediction.scenes.outlines import trace
 from pointsam.prediction.scenes.vectors import (
     outline,
     write_boxes_of,
     write_labels,
     write_polygons,
 )
+from pointsam.prediction.tracing import trace
 
 
 def _square(corner, side, value=1.0):

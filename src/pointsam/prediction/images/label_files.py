@@ -14,11 +14,11 @@ from xml.etree import ElementTree
 import numpy as np
 import shapely
 import yaml
-from rasterio import features
 
 from pointsam.data.coco.masks import rasterise
 from pointsam.files import replacing
 from pointsam.prediction.polygons import PolygonRules, shaped
+from pointsam.prediction.tracing import trace
 
 LABELME_VERSION = "5.5.0"
 """Version of LabelMe's format; LabelMe refuses files without one."""
@@ -69,7 +69,7 @@ def labelled_images(content: Mapping[str, Any], rules: PolygonRules) -> Iterator
         own = of_image.get(image["id"], [])
         traced = np.empty(len(own), dtype=object)
         for place, annotation in enumerate(own):
-            traced[place] = _trace(annotation["segmentation"], size)
+            traced[place] = trace(rasterise(annotation["segmentation"], size))
         shapes = traced if rules.idle else shaped(traced, rules, pixel=1.0)
         yield LabelledImage(
             image["id"],
@@ -81,13 +81,6 @@ def labelled_images(content: Mapping[str, Any], rules: PolygonRules) -> Iterator
                 for a, shape in zip(own, shapes, strict=True)
             ),
         )
-
-
-def _trace(segmentation: Any, size: tuple[int, int]) -> shapely.MultiPolygon:
-    mask = rasterise(segmentation, size)
-    found = features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4)
-    parts = [shapely.Polygon(s["coordinates"][0], s["coordinates"][1:]) for s, _ in found]
-    return shapely.MultiPolygon(parts)
 
 
 def _rings(shape: shapely.MultiPolygon) -> tuple[np.ndarray, ...]:

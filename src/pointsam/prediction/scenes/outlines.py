@@ -5,14 +5,12 @@ one pass traces all objects of a block. Time and memory grow with the pixels, no
 of objects that overlap.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import shapely
-from jaxtyping import Bool, Float, Shaped, UInt32
-from rasterio import features
+from jaxtyping import Float, UInt32
 
 from pointsam.data.rasters.windows import Box
+from pointsam.prediction.tracing import traced
 
 Owners = UInt32[np.ndarray, "rows cols"]
 """One more than the number of each pixel's owner; 0 where there is none."""
@@ -36,7 +34,7 @@ class OwnerTracer:
         numbers, counts = np.unique(owners[owners > 0], return_counts=True)
         self.area_px[numbers - 1] += counts
         self._blocks[numbers - 1] += 1
-        for index, polygon in _traced(owners.astype(np.int32), corner=block[:2]):
+        for index, polygon in traced(owners.astype(np.int32), corner=block[:2]):
             self._parts[index - 1].append(polygon)
 
     def shapes(self) -> np.ndarray:
@@ -49,34 +47,10 @@ class OwnerTracer:
         return shapes
 
 
-def trace(
-    mask: Bool[np.ndarray, "height width"], *, corner: tuple[int, int] = (0, 0)
-) -> shapely.MultiPolygon:
-    """Outline a mask along its pixels' edges; parts that touch at a corner only are two.
-
-    Args:
-        mask: of one object; may have holes, several parts, or nothing.
-        corner: ``(x, y)`` of its first pixel's outer corner.
-    """
-    if not mask.any():
-        return shapely.MultiPolygon()
-    return shapely.MultiPolygon([part for _, part in _traced(mask.astype(np.int32), corner=corner)])
-
-
 def joined(parts: list[shapely.Polygon]) -> shapely.MultiPolygon:
     """Join the parts of one object in several blocks, without corners on the blocks' borders."""
     whole = shapely.union_all(parts)
     return shapely.MultiPolygon([_plain(part) for part in shapely.get_parts(whole)])
-
-
-def _traced(
-    numbers: Shaped[np.ndarray, "rows cols"], *, corner: tuple[int, int]
-) -> Iterator[tuple[int, shapely.Polygon]]:
-    """Outline every connected area of one number, except 0, in one pass."""
-    offset = np.array(corner)
-    for shape, number in features.shapes(numbers, mask=numbers > 0, connectivity=4):
-        outer, *holes = (np.array(ring) + offset for ring in shape["coordinates"])
-        yield int(number), shapely.Polygon(outer, holes)
 
 
 def _plain(polygon: shapely.Polygon) -> shapely.Polygon:

@@ -31,7 +31,8 @@ from pointsam.files import refuse_existing_file, replacing
 from pointsam.prediction.rectangles import minimum_area_rectangle
 from pointsam.prediction.scenes.logit_maps import Overlaps, meet
 from pointsam.prediction.scenes.objects import SceneMask
-from pointsam.prediction.scenes.outlines import OwnerTracer, trace
+from pointsam.prediction.scenes.outlines import OwnerTracer
+from pointsam.prediction.tracing import trace
 
 LAYER = "instances"
 BLOCK = 512
