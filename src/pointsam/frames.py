@@ -37,6 +37,14 @@ def to_middles(places: Places) -> Places:
     return places - HALF_PIXEL
 
 
+def mirrored(places: Float[Tensor, "*shape"], side: int) -> Float[Tensor, "*shape"]:
+    """Turn over an axis of so many pixels; places count from pixel middles before and after.
+
+    The outer half of the last pixel would lie beyond zero; its places are put on the first middle.
+    """
+    return (side - 1 - places).clamp(min=0)
+
+
 def pixel_middles(start: int, stop: int) -> Float[np.ndarray, " pixels"]:
     """Give the middles of the pixels from `start` to below `stop`, counted from pixel edges."""
     middles: Float[np.ndarray, " pixels"] = np.arange(start, stop) + HALF_PIXEL

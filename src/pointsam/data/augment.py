@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pointsam.data.sample import Sample, TrainingSample
-from pointsam.frames import LOW_RES_STRIDE, ModelFrame
+from pointsam.frames import LOW_RES_STRIDE, ModelFrame, mirrored
 from pointsam.masks import AT_ONCE
 from pointsam.randomness import addressed_generator
 
@@ -45,11 +45,10 @@ def weak_view(sample: Sample, generator: torch.Generator) -> Sample:
     masks = None if masks is None else masks.flip([2 - axis for axis in axes])
 
     def flip(points: Tensor) -> Tensor:
-        mirrored = points.clone()
+        moved = points.clone()
         for axis in axes:
-            mirrored[..., axis] = (width, height)[axis] - 1 - points[..., axis]
-        # A click on the last pixel's outer half lies half a pixel beyond zero after the flip.
-        return mirrored.clamp(min=0)
+            moved[..., axis] = mirrored(points[..., axis], (width, height)[axis])
+        return moved.clamp(min=0)
 
     return replace(sample, pixels=pixels, masks=masks, prompts=sample.prompts.moved(flip))
 

@@ -18,6 +18,7 @@ from pointsam.data.dataset import ImageSource, load_sample
 from pointsam.data.records import ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.figures import draw_panel, save_picture, side_by_side, stack
+from pointsam.frames import mirrored
 from pointsam.masks import agree_with_clicks, count_pixels, masks_in_image, overlap_rate, threshold
 from pointsam.models.adapters.lora import Adapter, AdapterState
 from pointsam.models.encoding import Precision
@@ -217,7 +218,7 @@ def _of_mirrored(
 
     def turn(points: Tensor) -> Tensor:
         x, y = points.unbind(-1)
-        return torch.stack([(width - 1 - x).clamp(min=0), y], dim=-1)
+        return torch.stack([mirrored(x, width), y], dim=-1)
 
     decoded = segment(model, sample.pixels.flip(2), sample.prompts.moved(turn), precision=precision)
     valid = sample.frame.low_res_valid()

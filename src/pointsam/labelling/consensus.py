@@ -22,6 +22,7 @@ from pointsam.labelling.energy import (
     energy_of_shapes,
     energy_of_sizes,
     log_areas,
+    trimmed,
     unusable,
 )
 from pointsam.labelling.evidence import Evidence, take
@@ -48,8 +49,6 @@ REJECTING = REASONS[:4]
 
 _MOSTLY = 0.5
 """Share of clicks from which on they are mostly outside, or another object is mostly inside."""
-_TRIM = 4.0
-"""Energy above the group's median beyond which a bad mask says no more about a reading."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +194,7 @@ def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> 
     chosen = energy[rows, picked]
     others = np.where(np.arange(energy.shape[1]) == picked[:, None], np.inf, energy)
     areas = log_area[rows, picked]
-    kept = chosen.clip(max=np.median(chosen) + _TRIM)
+    kept = trimmed(chosen)
     apart = float(np.abs(areas - np.median(areas)).mean()) + 0.02
     return _Settled(
         cost=float(kept.mean() + np.log(apart) + lean * np.median(areas)),

@@ -13,6 +13,8 @@ UNUSABLE = 1e4
 """Energy of an empty or cut mask, which is chosen only if there is no other."""
 _NORMAL = 1.4826
 """Deviation of a normal distribution over its median absolute deviation."""
+_TRIM = 4.0
+"""Energy above the median beyond which a bad mask says no more about the others."""
 _MOST_CLICKS = 3
 """Own clicks off a mask that speak against it; of many, some may be misplaced."""
 
@@ -38,6 +40,11 @@ class Weights:
     """Least deviation of the log area in a group."""
     class_share: float = 2.0
     """Objects of an image that weigh as much as all others of the group."""
+
+
+def trimmed(energy: Float[np.ndarray, " objects"]) -> Float[np.ndarray, " objects"]:
+    """Cut off what is far above the median, so that a mean is not that of a few bad masks."""
+    return energy.clip(max=float(np.median(energy)) + _TRIM)
 
 
 def unusable(evidence: Evidence) -> Bool[np.ndarray, "objects candidates"]:

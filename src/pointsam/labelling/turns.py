@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from pointsam.frames import mirrored
 from pointsam.prompts import Prompts
 
 
@@ -23,8 +24,7 @@ def turned_clicks(prompts: Prompts, width: int) -> Prompts:
 
     def move(points: Float[Tensor, "*clicks 2"]) -> Float[Tensor, "*clicks 2"]:
         x, y = points.unbind(-1)
-        # A click on the last pixel's outer half lies half a pixel beyond zero after the turn.
-        return torch.stack([y, (width - 1 - x).clamp(min=0)], dim=-1)
+        return torch.stack([y, mirrored(x, width)], dim=-1)
 
     return prompts.moved(move)
 

@@ -32,15 +32,13 @@ from pointsam.evaluation.held_out import (
 from pointsam.frames import LOW_RES_STRIDE
 from pointsam.labelling.candidates import LABEL_STRIDE, Candidates, label_size
 from pointsam.labelling.consensus import Groups, choose
+from pointsam.labelling.energy import trimmed
 from pointsam.labelling.evidence import Evidence, join, measure
 from pointsam.masks import threshold
 from pointsam.training.result import AdapterWriter
 from pointsam.training.step import Trainer
 
 _logger = logging.getLogger(__name__)
-
-_TRIM = 4.0
-"""Energy above the median of both models beyond which a bad mask counts no more."""
 
 
 @dataclass(frozen=True)
@@ -160,9 +158,9 @@ def energies(found: Sequence[Weighed]) -> tuple[float, float]:
             adapted += [is_adapted] * len(image.categories)
     groups = Groups(group=np.array(group), image=np.array(place))
     energy = choose(join(parts), groups).energy
-    trimmed = energy.clip(max=float(np.median(energy)) + _TRIM)
+    kept = trimmed(energy)
     of_adapted = np.array(adapted) == 1
-    return float(trimmed[~of_adapted].mean()), float(trimmed[of_adapted].mean())
+    return float(kept[~of_adapted].mean()), float(kept[of_adapted].mean())
 
 
 def _as_candidates(logits: Float[Tensor, "instances rows cols"], row: Looked) -> Candidates:
