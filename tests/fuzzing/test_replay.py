@@ -1,8 +1,10 @@
 """Every reader, on sound inputs, on inputs that once broke a promise, and on drawn changes."""
 
 import os
+import time
 import zlib
 from contextlib import nullcontext, suppress
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -18,7 +20,10 @@ CORPUS = Path(__file__).parent / "corpus"
 """Inputs that broke a promise once, a folder a reader."""
 
 DRAWS = int(os.environ.get("POINTSAM_FUZZ_DRAWS", "16"))
-"""Changed inputs of each reader."""
+"""Changed inputs of each reader, at least."""
+
+SECONDS = float(os.environ.get("POINTSAM_FUZZ_SECONDS", "0"))
+"""Time for more of them; which ones they are does not depend on it."""
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +55,13 @@ def test_a_changed_input_is_read_or_refused(name, world, guard):
     reader = READERS[name]
     found = reader.seeds()
     random = Random(zlib.crc32(name.encode()))
-    inputs = [file.read_bytes() for file in sorted((CORPUS / name).glob("*"))]
-    inputs += [
-        mutate(random.choice(found), random) for _ in range(DRAWS // (4 if reader.slow else 1))
-    ]
-    for content in inputs:
+    kept = [file.read_bytes() for file in sorted((CORPUS / name).glob("*"))]
+    least = len(kept) + DRAWS // (4 if reader.slow else 1)
+    end = time.monotonic() + SECONDS
+    for number in count():
+        if number >= least and time.monotonic() >= end:
+            return
+        content = kept[number] if number < len(kept) else mutate(random.choice(found), random)
         with promised(guard, what=f"{name}: {content[:300]!r}"):
             try_input(reader, content, world)
 
