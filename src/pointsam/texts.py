@@ -114,8 +114,12 @@ def from_text(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _COMPUTED.match(cell) else cell
 
 
-def read_yaml(text: str) -> Any:
+def read_yaml(text: str, *, plain: bool = False) -> Any:
     """Read YAML without aliases: a few lines of them stand for gigabytes.
+
+    Args:
+        text: of YAML.
+        plain: keep every value as it is written, so that ``no`` is a text and not false.
 
     Raises:
         yaml.YAMLError: it is none, has aliases, or is nested too deeply.
@@ -124,7 +128,7 @@ def read_yaml(text: str) -> Any:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
                 raise yaml.YAMLError("aliases (*name) are not read; write the values out")
-        found = yaml.safe_load(text)
+        found = yaml.load(text, Loader=yaml.BaseLoader if plain else yaml.SafeLoader)
         _refuse_halves(text, found)
         return found
     except (ValueError, AttributeError, RecursionError) as error:

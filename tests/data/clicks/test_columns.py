@@ -181,7 +181,7 @@ def test_a_comma_that_may_group_thousands_is_refused(tmp_path, large):
         ("image;x;y\n1.png;1.234;1.100\n", True),
         ("image;x;y\n1.png;1.234;1.1\n", False),
         ("image;x;y\n1.png;1,234;1,100\n", False),
-        ("image;x;y\n1.png;0.234;0.100\n", False),
+        ("image;x;y\n1.png;0.234;1.5\n", False),
         ("image\tx\ty\n1.png\t1,234\t1,100\n", True),
         ("image,x,y\n1.png,1.234,1.100\n", False),
     ],

@@ -141,7 +141,7 @@ def _listed(path: Path) -> dict[int, str]:
 def _mapped(path: Path, *, whole: bool = False) -> dict[int, str]:
     """Read ``names``; with `whole` only of a file that is about a data set."""
     try:
-        content: Any = read_yaml(read_text(path))
+        content: Any = read_yaml(read_text(path), plain=True)
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not YAML ({in_words(error)}).") from error
     if not isinstance(content, Mapping) or (whole and not _ABOUT_DATA & {*content}):

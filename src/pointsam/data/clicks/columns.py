@@ -16,13 +16,16 @@ _ALIASES = {
     "easting": "map_x", "northing": "map_y",
     "category": "class", "class_name": "class", "classname": "class", "category_name": "class",
     "labels": "label", "point_label": "label", "point_labels": "label",
+    "positive": "label", "is_positive": "label", "foreground": "label", "is_foreground": "label",
     "instance_id": "instance",
 }  # fmt: skip
+_ALIASES |= {name[:10]: known for name, known in _ALIASES.items()}  # as a Shapefile cuts them
 # No "object_id": ArcGIS numbers the rows of every table by it.
 
 _IMAGES = {
-    "file", "filename", "file_name", "filepath", "file_path", "img", "img_name", "img_path",
-    "image_name", "imagename", "image_path", "imagepath", "image_file", "image_filename",
+    "images", "file", "filename", "file_name", "filepath", "file_path", "img", "img_name",
+    "img_path", "image_name", "imagename", "image_path", "imagepath", "image_file",
+    "image_filename",
 }  # fmt: skip
 """Names of the column of images in tables alone: of a point on a map, they may name a photo."""
 
@@ -54,7 +57,7 @@ def place_columns(columns: Iterable[str]) -> tuple[str, str] | None:
     return next((where for where in (PIXELS, LON_LAT, MAP) if {*where} <= there), None)
 
 
-def not_read(path: Path, names: Iterable[str]) -> list[str]:
-    """Say which columns or fields are not read, in one line or none."""
+def not_read(path: Path, names: Iterable[str], *, what: str = "columns") -> list[str]:
+    """Say which columns, fields, attributes or tags are not read, in one line or none."""
     listed = ", ".join(name for name in names if name)
-    return [f"{path}: columns not read: {listed}"] if listed else []
+    return [f"{path}: {what} not read: {listed}"] if listed else []

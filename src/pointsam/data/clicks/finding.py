@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from os.path import isfile, samefile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from pointsam.data.clicks.stems import Stems, same_stem
 from pointsam.data.clicks.told import Told
-from pointsam.data.rasters.images import find_image, why_missing
+from pointsam.data.rasters.images import ENDINGS, find_image, why_missing
 from pointsam.errors import InputError
 
 
@@ -16,14 +17,15 @@ def is_another(path: Path, told: Told) -> bool:
     return both and not samefile(told.path, path)
 
 
-def find_told(folder: Path, told: Told) -> str:
-    """Find the longest end of a path that is a file of a folder.
+def find_told(folder: Path, told: Told, stems: Stems) -> str:
+    """Find the longest end of a path that is a file of a folder, or, without ending, names one.
 
     Raises:
         FileNotFoundError: there is none.
+        InputError: a name without ending that several files have.
     """
     ends = told.ends
-    found = longest_end(folder, told)
+    found = longest_end(folder, told) or _of_stem(folder, told, stems)
     if found is not None:
         return found
     if len(ends) == 1:
@@ -31,6 +33,18 @@ def find_told(folder: Path, told: Told) -> str:
     raise FileNotFoundError(
         f"{told.link} is no image of {folder}: none of its files is named {' or '.join(ends)}."
     )
+
+
+def _of_stem(folder: Path, told: Told, stems: Stems) -> str | None:
+    """Find the file that a name without an image's ending is of."""
+    if PurePosixPath(told.base).suffix.lower() in ENDINGS:
+        return None
+    for end in told.ends:
+        try:
+            return same_stem(folder, end, file=Path(told.link), stems=stems)
+        except FileNotFoundError:
+            continue
+    return None
 
 
 def longest_end(folder: Path, told: Told) -> str | None:

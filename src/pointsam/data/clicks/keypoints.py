@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from pointsam.data.clicks.asked import Asked, in_folder
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.groups import without_own_groups
+from pointsam.data.clicks.shares import shares_told
 from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import is_background
 from pointsam.data.coco.annotations import read_points
@@ -77,6 +80,8 @@ def read_keypoints(content: Content, asked: Asked) -> Dataset:
             "have them all"
         )
     sizes = {i["file_name"]: (i["height"], i["width"]) for i in found["images"]}
+    places = np.array([(click.x, click.y) for click in clicks]).reshape(-1, 2)
+    notes += shares_told(places, sizes.values(), str(path))
     freed = without_own_groups(clicks, asked.negative)
     data = gather(freed, sizes, negative=asked.negative, dropped=dropped, notes=notes)
     return asked_about(in_folder(data, asked), asked)

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pointsam.data.clicks.asked import Asked, stated_size
+from pointsam.data.clicks.columns import not_read
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.pictures import Pictures
@@ -41,6 +42,7 @@ def read_labelme(content: Content, asked: Asked) -> Dataset:
     names = asked.pictures.named(told.values())
     sizes: dict[str, tuple[int, int]] = {}
     clicks: list[Click] = []
+    flags: dict[str, None] = {}
     for path, entry in files.items():
         name = names.get(told[path].link)
         if name is None:
@@ -49,6 +51,7 @@ def read_labelme(content: Content, asked: Asked) -> Dataset:
             stated = (entry.get("imageHeight"), entry.get("imageWidth"))
             sizes[name] = stated_size(asked, name, stated, str(path))
             clicks += _clicks(entry["shapes"], name, path)
+            flags |= dict.fromkeys(_flags(entry["shapes"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
@@ -56,6 +59,7 @@ def read_labelme(content: Content, asked: Asked) -> Dataset:
         left = sum(shape.get("shape_type", "polygon") not in CLICKS for shape in entry["shapes"])
         if left:
             dropped.append(f"{path}: {left} shapes that are no points")
+    notes += not_read(content.path, flags, what="flags")
     return gather(clicks, sizes, negative=asked.negative, dropped=dropped, notes=notes)
 
 
@@ -113,6 +117,12 @@ def _of_own_name(path: Path, below: str, told: Told, pictures: Pictures) -> str 
         return pictures.with_stem(path, (PurePosixPath(below) / path.stem).as_posix())
     except FileNotFoundError:
         return None
+
+
+def _flags(shapes: list[dict[str, Any]]) -> Iterator[str]:
+    """Name the flags that are set on points; they say nothing here."""
+    points = (shape for shape in shapes if shape.get("shape_type") in CLICKS)
+    return (str(name) for one in points for name, on in (one.get("flags") or {}).items() if on)
 
 
 def _clicks(shapes: list[dict[str, Any]], name: str, path: Path) -> Iterator[Click]:

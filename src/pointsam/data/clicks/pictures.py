@@ -222,7 +222,7 @@ class Pictures:
             names: dict[str, str] = {}
             for link, one in links.items():
                 try:
-                    name = find_told(self.folder, one)
+                    name = find_told(self.folder, one, self._stems)
                 except FileNotFoundError as error:
                     self._skip(link, error)
                 else:
@@ -257,6 +257,7 @@ class Pictures:
         name = self.only.name
         alike = [one for one in links.values() if name in (one.base, one.stored)]
         alike = alike or [one for one in links.values() if same_name(name, one.base)]
+        alike = alike or [one for one in links.values() if same_name(self.only.stem, one.base)]
         whole = [one for one in alike if ends_with(self.only, one)]
         if len(alike) > 1 and len(whole) != 1:
             raise InputError(

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pointsam.data.clicks.asked import Asked, stated_size
+from pointsam.data.clicks.columns import not_read
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.told import Told
@@ -45,6 +46,7 @@ def read_supervisely(content: Content, asked: Asked) -> Dataset:
     told = {path: Told.of_path(_image_path(path.relative_to(root), folder)) for path in files}
     names = asked.pictures.named(told.values())
     clicks: list[Click] = []
+    tags: dict[str, None] = {}
     sizes: dict[str, tuple[int, int]] = {}
     dropped = []
     for path, entry in files.items():
@@ -55,6 +57,7 @@ def read_supervisely(content: Content, asked: Asked) -> Dataset:
             stated = (entry["size"]["height"], entry["size"]["width"])
             sizes[name] = stated_size(asked, name, stated, str(path))
             found = list(_clicks(entry["objects"], name, path))
+            tags |= dict.fromkeys(_other_tags(entry["objects"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
@@ -65,7 +68,8 @@ def read_supervisely(content: Content, asked: Asked) -> Dataset:
         left = len(entry["objects"]) - len(found)
         if left:
             dropped.append(f"{path}: {left} figures that are no points")
-    return gather(clicks, sizes, negative=asked.negative, dropped=dropped)
+    notes = not_read(content.path, tags, what="tags")
+    return gather(clicks, sizes, negative=asked.negative, dropped=dropped, notes=notes)
 
 
 def _image_path(below: Path, images: Path | None) -> str:
@@ -79,6 +83,13 @@ def _image_path(below: Path, images: Path | None) -> str:
     if images is not None and find_image(images, inside) is not None:
         return inside
     return "/".join([*(part for part in parts if part != ANN), name])
+
+
+def _other_tags(objects: list[dict[str, Any]]) -> Iterator[str]:
+    """Name the tags of points that say nothing here."""
+    points = (figure for figure in objects if figure.get("geometryType") == "point")
+    names = (tag["name"] for figure in points for tag in figure.get("tags", []))
+    return (name for name in names if name.lower() != INSTANCE)
 
 
 def _clicks(objects: list[dict[str, Any]], name: str, path: Path) -> Iterator[Click]:

@@ -14,9 +14,11 @@ from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.map_points import MapPoints, read_map_points
 from pointsam.data.clicks.pictures import Picture, Pictures
+from pointsam.data.clicks.shares import shares_told
+from pointsam.data.clicks.table_doubts import refuse_boxes, refuse_many
 from pointsam.data.clicks.table_files import Row, Table, table_of, unknown_columns
 from pointsam.data.clicks.told import Told
-from pointsam.data.clicks.values import category_of, label_of, number_of, owner_of
+from pointsam.data.clicks.values import category_of, label_of, number_of, owner_of, text_of
 from pointsam.data.rasters.georeference import DEGREES
 from pointsam.data.rasters.images import ENDINGS
 from pointsam.data.records import Dataset
@@ -62,7 +64,9 @@ def read_table(content: Content, asked: Asked) -> Dataset:
     sizes = {name: pictures.size(name) for name in names.values()}
     members: dict[str, list[int]] = {}
     for number, (_, row) in enumerate(table.rows):
-        members.setdefault(row.get("image", ""), []).append(number)
+        if not _is_empty(table, row):
+            members.setdefault(row.get("image", ""), []).append(number)
+    doubts = _doubts(table, names, sizes, members) if table.where == PIXELS else []
     clicks: dict[int, Click] = {}
     for raw, name in names.items():
         numbers = members.get(raw, [])
@@ -73,9 +77,34 @@ def read_table(content: Content, asked: Asked) -> Dataset:
         in_order,
         sizes,
         negative=asked.negative,
-        notes=_notes(table),
+        notes=[*_notes(table), *doubts],
         beside=pictures.placed is not None,
     )
+
+
+def _is_empty(table: Table, row: Mapping[str, str]) -> bool:
+    """Say whether a row names an image and places nothing on it: nothing is clicked there."""
+    places = [text_of(row[column]) for column in table.where or ()]
+    return table.names_images and not any(places)
+
+
+def _doubts(
+    table: Table,
+    names: Mapping[str, str],
+    sizes: Mapping[str, tuple[int, int]],
+    members: Mapping[str, Sequence[int]],
+) -> list[str]:
+    """Refuse what may be no pixels of these images, or note it.
+
+    Raises:
+        InputError: names the table or the line.
+    """
+    rows_of = {names[raw]: [table.rows[n] for n in members.get(raw, [])] for raw in names}
+    refuse_many(table, rows_of)
+    refuse_boxes(table, names, sizes)
+    rows = [row for of_image in rows_of.values() for row in of_image]
+    places = np.array(_places(table, rows), dtype=float).reshape(-1, 2)
+    return shares_told(places, sizes.values(), str(table.path))
 
 
 def _only_image(table: Table, pictures: Pictures) -> str:

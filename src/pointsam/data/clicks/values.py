@@ -15,9 +15,17 @@ BACKGROUND = "background"
 MAX_ID = 2**63 - 1
 """Largest number that a vector file can hold."""
 
-_MISSING = {"", "nan", "none", "null", "<na>"}
+_MISSING = {
+    "", "#n/a", "#n/a n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan", "<na>",
+    "n/a", "na", "nan", "nat", "none", "null", r"\n",
+}  # fmt: skip
+"""What R, Excel, MySQL and pandas write for a value that is not there.
+
+Source: pandas, _libs/parsers.pyx, ``STR_NA_VALUES``, for most of them.
+"""
 _ON, _OFF = {"1", "true"}, {"0", "false"}
-_WHOLE_FLOAT = re.compile(r"([+-]?\d+)(?:\.0+|,0)")
+_WHOLE_FLOAT = re.compile(r"([+-]?\d+)(?:\.0+(?:[eE][+]00)?|,0)")
+_PICTURE = re.compile(r".+\.(?:jpe?g|png|tiff?|bmp|webp|jp2|gif)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f]+")
 _NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 _SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d+")
@@ -41,6 +49,11 @@ def text_of(value: Any) -> str | None:
     return whole.group(1) if whole else text
 
 
+def is_label(text: str) -> bool:
+    """Say whether a text is one of those that `label_of` reads."""
+    return text.casefold() in _ON | _OFF
+
+
 def label_of(value: Any, place: str) -> int | None:
     """Read a label: 1 or true on the object, 0 or false off it; None where there is none.
 
@@ -54,6 +67,10 @@ def label_of(value: Any, place: str) -> int | None:
         return POSITIVE
     if text.casefold() in _OFF:
         return NEGATIVE
+    if _PICTURE.fullmatch(text):
+        raise InputError(
+            f"{place} has label {value!r}, which names an image: call that column image."
+        )
     raise InputError(
         f"{place} has label {value!r}, expected 1 (on the object) or 0 (off it): if it names the "
         "kind of object, call it class."
