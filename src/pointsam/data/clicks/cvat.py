@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 from pointsam.data.clicks.asked import Asked, stated_size
 from pointsam.data.clicks.content import Content
+from pointsam.data.clicks.cvat_names import FOR_IMAGES, Names
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.groups import without_own_groups
-from pointsam.data.clicks.pictures import Pictures
 from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import is_background, text_of
 from pointsam.data.records import Dataset
@@ -24,20 +24,8 @@ INSTANCE = "instance"
 NO_GROUP = "0"
 """CVAT's number of what is in no group."""
 
-FOR_IMAGES = "CVAT for images 1.1"
-"""CVAT's name of the format that names its images."""
-
 OTHERS = ("box", "polygon", "polyline", "mask", "ellipse", "cuboid")
 """Shapes that are no clicks."""
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """One image, or one frame of a video."""
-
-    name: str
-    size: tuple[str | None, str | None]
-    """Height and width as stated."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +34,9 @@ class _Found:
 
     path: Path
     asked: Asked
-    frames: dict[str, _Frame] = field(default_factory=dict)
+    names: Names
+    frames: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    """Height and width, as stated, of each image or frame of a video, by its path."""
     clicks: list[Click] = field(default_factory=list)
     named: set[tuple[str, str]] = field(default_factory=set)
     """Images and names of the objects that the user named, where CVAT's structure names others."""
@@ -55,7 +45,7 @@ class _Found:
         self, shape: ElementTree.Element, category: str, image: str, own: str | None, place: str
     ) -> None:
         """Take the points of a shape; those that are outside their frame are none."""
-        if shape.attrib.get("outside") == "1":
+        if _is_outside(shape):
             return
         owner = self.owner(shape, image) or own
         for pair in shape.attrib["points"].split(";"):
@@ -68,7 +58,7 @@ class _Found:
         self, skeleton: ElementTree.Element, label: str, image: str, own: str, place: str
     ) -> None:
         """Take the points of a skeleton: on an object of its class, or off it by their label."""
-        if skeleton.attrib.get("outside") == "1":
+        if _is_outside(skeleton):
             return
         group = self.owner(skeleton, image) or own
         for shape in skeleton.findall("points"):
@@ -83,8 +73,23 @@ class _Found:
         if name:
             self.named.add((image, name))
             return name
-        group = text_of(shape.attrib.get("group_id"))
-        return None if group == NO_GROUP else group
+        return _group_of(shape)
+
+
+def _group_of(element: ElementTree.Element) -> str | None:
+    """Give CVAT's group of a shape or track; None where it is in none."""
+    group = text_of(element.attrib.get("group_id"))
+    return None if group == NO_GROUP else group
+
+
+def _is_outside(shape: ElementTree.Element) -> bool:
+    return shape.attrib.get("outside") == "1"
+
+
+def _is_seen(shape: ElementTree.Element) -> bool:
+    """Say whether a shape, or a point of a skeleton, is in its frame."""
+    parts = shape.findall("points") if shape.tag == "skeleton" else [shape]
+    return not _is_outside(shape) and not all(map(_is_outside, parts))
 
 
 def xml_of(content: Content) -> Path | None:
@@ -116,23 +121,13 @@ def read_cvat(content: Content, asked: Asked) -> Dataset:
         root = ElementTree.fromstring(path.read_bytes())
     except ElementTree.ParseError as error:
         raise InputError(f"{path} is not XML ({error}).") from error
-    found = _Found(path, asked)
-    try:
-        for image in root.iter("image"):
-            _add_image(image, found)
-        _add_tracks(root, found)
-    except (KeyError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is not as CVAT writes it ({in_words(error)}).") from error
-    if not found.frames:
-        raise InputError(f"{path} has no images: export as '{FOR_IMAGES}'.")
+    found = _found_in(root, path, asked)
     clicks = without_own_groups(found.clicks, asked.negative, named=found.named)
     told = {name: Told.of_path(name) for name in found.frames}
-    names = asked.pictures.named(told.values())
-    renamed = {name: names[one.link] for name, one in told.items() if one.link in names}
+    known = asked.pictures.named(told.values())
+    renamed = {name: known[one.link] for name, one in told.items() if one.link in known}
     sizes = {
-        own: stated_size(asked, own, found.frames[name].size, f"{path}: image {name}")
+        own: stated_size(asked, own, found.frames[name], f"{path}: image {name}")
         for name, own in renamed.items()
     }
     kept = [
@@ -143,13 +138,34 @@ def read_cvat(content: Content, asked: Asked) -> Dataset:
     return gather(kept, sizes, negative=asked.negative, dropped=dropped)
 
 
+def _found_in(root: ElementTree.Element, path: Path, asked: Asked) -> _Found:
+    """Read all images and frames of a file.
+
+    Raises:
+        InputError: not as CVAT writes it, or without a frame that has a click.
+    """
+    try:
+        found = _Found(path, asked, Names.of(path, asked.pictures, root.iter("image")))
+        for image in root.iter("image"):
+            _add_image(image, found)
+        _add_tracks(root, found)
+    except (KeyError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is not as CVAT writes it ({in_words(error)}).") from error
+    if not found.frames and root.find("track") is not None:
+        raise InputError(f"{path} holds no clicks: no track has a point that is in its frame.")
+    if not found.frames:
+        raise InputError(f"{path} has no images: export as '{FOR_IMAGES}'.")
+    return found
+
+
 def _add_image(image: ElementTree.Element, found: _Found) -> None:
-    name, place = image.attrib["name"], f"{found.path}: image {image.attrib['name']}"
+    name = found.names.of_image(image.attrib["name"], image.attrib.get("subset"))
+    place = f"{found.path}: image {name}"
     if name in found.frames:
-        raise InputError(
-            f"{place} is in the file twice, from two tasks or subsets: export them one by one."
-        )
-    found.frames[name] = _Frame(name, (image.attrib["height"], image.attrib["width"]))
+        raise InputError(f"{place} is in the file twice, from two tasks: export them one by one.")
+    found.frames[name] = (image.attrib["height"], image.attrib["width"])
     for number, skeleton in enumerate(image.findall("skeleton")):
         found.add_skeleton(skeleton, skeleton.attrib["label"], name, f"skeleton {number}", place)
     for shape in image.findall("points"):
@@ -157,7 +173,12 @@ def _add_image(image: ElementTree.Element, found: _Found) -> None:
 
 
 def _add_tracks(root: ElementTree.Element, found: _Found) -> None:
-    """Read the tracks of a video, whose frames are all in the file."""
+    """Read the tracks of a video, whose frames are all in the file.
+
+    Source: CVAT, cvat/apps/dataset_manager/formats/cvat.py, function dump_as_cvat_interpolation: a
+        single shape is written as a track of its own, with its group on the track, and ended by
+        a shape outside the next frame.
+    """
     tracks = root.findall("track")
     if not tracks:
         return
@@ -166,30 +187,15 @@ def _add_tracks(root: ElementTree.Element, found: _Found) -> None:
     size = root.find(".//original_size")
     stated = (None, None) if size is None else (size.findtext("height"), size.findtext("width"))
     for track in tracks:
-        place, own = f"{found.path}: track {track.attrib['id']}", f"track {track.attrib['id']}"
-        label = track.attrib["label"]
+        number, label = track.attrib["id"], track.attrib["label"]
+        place, own = f"{found.path}: track {number}", _group_of(track) or f"track {number}"
         for shape in [*track.findall("points"), *track.findall("skeleton")]:
-            name = _frame_name(int(shape.attrib["frame"]), found.path, found.asked.pictures)
-            found.frames.setdefault(name, _Frame(name, stated))
+            frame = int(shape.attrib["frame"])
+            if not _is_seen(shape):
+                continue
+            name = found.names.of_frame(frame, track.attrib.get("subset"))
+            found.frames.setdefault(name, stated)
             if shape.tag == "skeleton":
                 found.add_skeleton(shape, label, name, own, place)
             else:
                 found.add_points(shape, label, name, own, place)
-
-
-def _frame_name(number: int, path: Path, pictures: Pictures) -> str:
-    """Name a frame of a video as CVAT's own export of its images does.
-
-    Raises:
-        FileNotFoundError: there is no such frame.
-    """
-    stem = f"frame_{number:06d}"
-    if pictures.folder is None:
-        return f"{stem}.PNG"
-    try:
-        return pictures.with_stem(path, stem) or stem
-    except FileNotFoundError as error:
-        # "CVAT for video 1.1" of a task of images numbers them, too, and drops their names.
-        raise FileNotFoundError(
-            f"{error} Of a task of images, export as '{FOR_IMAGES}', which keeps their names."
-        ) from error

@@ -10,6 +10,7 @@ from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.label_studio_links import image_of
 from pointsam.data.clicks.label_studio_min import INSTANCE, VALUES
 from pointsam.data.clicks.label_studio_tasks import Task, as_exported, holds_tasks, tasks_in
+from pointsam.data.clicks.label_studio_uploads import under_own_names
 from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import OBJECT, text_of
 from pointsam.data.records import Dataset
@@ -46,7 +47,7 @@ def read_label_studio(content: Content, asked: Asked) -> Dataset:
 
     Raises:
         FileNotFoundError: an image is missing.
-        InputError: not such an export; names the task.
+        InputError: not such an export, or one without clicks; names the task.
     """
     regions: list[_Region] = []
     dropped: list[str] = []
@@ -54,7 +55,11 @@ def read_label_studio(content: Content, asked: Asked) -> Dataset:
     for task in tasks_in(content, dropped=dropped, notes=notes):
         with as_exported(task.place):
             regions += _regions(task, dropped)
-    names = asked.pictures.named([region.told for region in regions])
+    if dropped and not regions:
+        more = f" (and {len(dropped) - 1} more)" if len(dropped) > 1 else ""
+        raise InputError(f"{content.path} holds no clicks; left out: {dropped[0]}{more}.")
+    told = under_own_names((region.told for region in regions), asked.pictures)
+    names = asked.pictures.named(told)
     sizes: dict[str, tuple[int, int]] = {}
     clicks: list[Click] = []
     owners: dict[tuple[str, str], Task] = {}
@@ -63,7 +68,8 @@ def read_label_studio(content: Content, asked: Asked) -> Dataset:
         if name is not None:
             stated = tuple(region.result.get(f"original_{side}") for side in ("height", "width"))
             sizes[name] = stated_size(asked, name, (stated[0], stated[1]), region.task.place)
-            clicks.append(_click(region, name, sizes[name]))
+            with as_exported(region.task.place):
+                clicks.append(_click(region, name, sizes[name]))
             _refuse_meeting(clicks[-1], region.task, owners)
     return gather(clicks, sizes, negative=asked.negative, dropped=dropped, notes=notes)
 
@@ -79,7 +85,7 @@ def _regions(task: Task, dropped: list[str]) -> Iterator[_Region]:
     if left and points:
         dropped.append(f"{place}: {left} regions that are no key points")
     if not points:
-        dropped.append(f"{place}: no key points")
+        dropped.append(f"{place}: {task.without}")
     for result in points:
         if result.get("image_rotation"):
             raise InputError(
@@ -129,10 +135,17 @@ def _click(region: _Region, name: str, size: tuple[int, int]) -> Click:
     off = region.result.get("is_positive") is False
     return Click(
         name,
-        to_middles(float(value["x"]) / 100 * size[1]),
-        to_middles(float(value["y"]) / 100 * size[0]),
+        to_middles(_percent(value, "x") / 100 * size[1]),
+        to_middles(_percent(value, "y") / 100 * size[0]),
         label=NEGATIVE if off else None,
         category=text_of(first) or OBJECT,
         instance=text_of(region.fields.get(INSTANCE)),
         place=region.task.place,
     )
+
+
+def _percent(value: dict[str, Any], side: str) -> float:
+    """Read a coordinate of a key point."""
+    if value[side] is None:
+        raise ValueError(f"a key point's {side} is null")
+    return float(value[side])

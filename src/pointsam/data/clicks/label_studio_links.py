@@ -54,7 +54,13 @@ def looks_like_image(value: Any) -> bool:
     """Say whether a value of a task is a link to an image, or a list of such."""
     if isinstance(value, list):
         return bool(value) and all(looks_like_image(one) for one in value)
-    return isinstance(value, str) and PurePosixPath(_told(value).path).suffix.lower() in ENDINGS
+    if not isinstance(value, str):
+        return False
+    try:
+        path = _told(value).path
+    except ValueError:  # a text that no link is written as, such as http://[
+        return False
+    return PurePosixPath(path).suffix.lower() in ENDINGS
 
 
 def _told(link: str) -> Told:

@@ -73,6 +73,8 @@ def _results(region: str, marks: list[_Mark], place: str) -> Iterator[dict[str, 
     if "height" in first or not {"x", "y"} <= set(first):  # another shape, or of the whole image
         yield {"id": region, "type": "other", "value": first}
         return
+    if first["x"] is None or first["y"] is None:
+        raise ValueError("x or y of a key point is null")
     points = [mark for mark in marks if "keypointlabels" in mark[1] or {*mark[1]} <= _POINT]
     where = f"{place} at ({first['x']:g}, {first['y']:g}) percent"
     if not points or any("labels" in point for _, point in points):

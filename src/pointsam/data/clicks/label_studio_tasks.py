@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsam.data.clicks.content import Content
+from pointsam.data.clicks.label_studio_links import looks_like_image
 from pointsam.data.clicks.label_studio_min import is_min, of_min
 from pointsam.errors import InputError, in_words
 
@@ -24,6 +25,8 @@ class Task:
     """Links of its images, by the names of the labelling setup."""
     results: list[dict[str, Any]]
     """Of the first annotation, as the export JSON writes them."""
+    without: str = "no key points"
+    """What is said of a task that has no click."""
 
 
 def holds_tasks(entry: Any) -> bool:
@@ -43,12 +46,13 @@ def _is_task(entry: Any) -> bool:
 def tasks_in(content: Content, *, dropped: list[str], notes: list[str]) -> Iterator[Task]:
     """Read the tasks of a file or folder; what is left out is added to `dropped` and `notes`.
 
-    JSON holds the annotations of a task in one entry, JSON-MIN and a target storage in one each.
+    JSON holds the annotations of a task in one entry, JSON-MIN and a target storage in one each. A
+    folder may hold several exports of one project: of each task the first entry is read.
 
     Raises:
         InputError: not as Label Studio exports them; names the task.
     """
-    first: dict[Hashable, Task] = {}
+    first: dict[Hashable, list[_Read]] = {}
     for path, entry in content.entries():
         if not holds_tasks(entry):
             notes.append(f"{path} is not Label Studio's, and is left out")
@@ -57,16 +61,17 @@ def tasks_in(content: Content, *, dropped: list[str], notes: list[str]) -> Itera
             place = f"{path}: task {one.get('id') if isinstance(one, dict) else one!r}"
             with as_exported(place):
                 read = _read(one, path, place)
-            task = read.task
+            kept = _first_of(read, first)
+            if kept is not read:
+                dropped.append(
+                    f"{read.task.place}: a further {read.kind}, {kept.task.place} is read"
+                )
+                continue
             if read.others:
                 dropped.append(
-                    f"{task.place}: {read.others} further annotations, the first is read"
+                    f"{read.task.place}: {read.others} further annotations, the first is read"
                 )
-            kept = task if read.key is None else first.setdefault(read.key, task)
-            if kept is task:
-                yield task
-            else:
-                dropped.append(f"{task.place}: a further annotation, {kept.place} is read")
+            yield read.task
 
 
 @contextmanager
@@ -90,26 +95,71 @@ class _Read:
     others: int = 0
     """Further annotations in the entry."""
     key: Hashable = None
-    """Equal in the entries that are annotations of one task; None where the entry holds all."""
+    """Equal in the entries of one task, by its number and images; None where nothing tells that."""
+    project: Any = None
+    """Number of the task's project; None where the file does not say."""
+    kind: str = "annotation"
+    """What the entry is of its task, for messages."""
+
+
+def _first_of(read: _Read, first: dict[Hashable, list[_Read]]) -> _Read:
+    """Give the entry of the same task that came first, and note this one if there is none."""
+    if read.key is None:
+        return read
+    known = first.setdefault(read.key, [])
+    for other in known:
+        if read.project is None or other.project is None or read.project == other.project:
+            return other
+    known.append(read)
+    return read
+
+
+def _key(number: Any, data: dict[str, Any]) -> Hashable:
+    """Tell one task in several entries: other projects may have its number, or its images."""
+    images = {name: value for name, value in data.items() if looks_like_image(value)} or data
+    return None if number is None else (str(number), repr(sorted(images.items())))
 
 
 def _read(entry: dict[str, Any], path: Path, place: str) -> _Read:
     if _is_stored(entry):
-        owner, number = entry["task"], entry["task"].get("id")
-        place = f"{path}: annotation {entry.get('id')} of task {number}"
-        if entry.get("was_cancelled"):
-            return _Read(Task(place, owner["data"], []))
-        return _Read(Task(place, owner["data"], entry["result"]), key=number)
+        return _read_stored(entry, path)
     if "data" not in entry and not _LISTS & entry.keys():
-        key = None
-        if entry.get("id") is not None and entry.get("annotation_id") is not None:
-            key = (path, entry["id"])
-            place = f"{path}: annotation {entry['annotation_id']} of task {entry['id']}"
-        return _Read(Task(place, *of_min(entry, place)), key=key)
+        number, named = entry.get("id"), place
+        if number is not None and entry.get("annotation_id") is not None:
+            named = f"{path}: annotation {entry['annotation_id']} of task {number}"
+        data, results = of_min(entry, named)
+        key = None if named == place else _key(number, data)
+        return _Read(Task(named, data, results), key=key)
+    if not _LISTS & entry.keys():
+        raise InputError(
+            f"{place} is not as Label Studio exports it: it has {_no_annotations(entry)}; click in "
+            "Label Studio, then export JSON."
+        )
     found = entry["annotations"] if "annotations" in entry else entry["completions"]
     given = [a for a in found if not (a.get("was_cancelled") or a.get("skipped"))]
-    results = given[0]["result"] if given else []
-    return _Read(Task(place, entry["data"], results), others=max(0, len(given) - 1))
+    if not given:
+        without = "all annotations were skipped or cancelled" if found else _no_annotations(entry)
+        return _Read(Task(place, entry["data"], [], f"no key points, {without}"))
+    return _Read(
+        Task(place, entry["data"], given[0]["result"]),
+        others=len(given) - 1,
+        key=_key(entry.get("id"), entry["data"]),
+        project=entry.get("project"),
+        kind="entry of the task",
+    )
+
+
+def _read_stored(entry: dict[str, Any], path: Path) -> _Read:
+    owner = entry["task"]
+    place = f"{path}: annotation {entry.get('id')} of task {owner.get('id')}"
+    if entry.get("was_cancelled"):
+        return _Read(Task(place, owner["data"], []))
+    key = _key(owner.get("id"), owner["data"])
+    return _Read(Task(place, owner["data"], entry["result"]), key=key, project=owner.get("project"))
+
+
+def _no_annotations(entry: dict[str, Any]) -> str:
+    return "no annotations" + (", only predictions" if entry.get("predictions") else "")
 
 
 def _is_stored(entry: Any) -> bool:
