@@ -42,6 +42,44 @@ def test_attributes_of_via_that_are_not_read_are_named(tmp_path):
     assert data.notes == (f"{tmp_path}/p.json: attributes not read: species, quality, sure",)
 
 
+def cvat(folder, *attributes):
+    shapes = "".join(
+        f'<points label="ship" occluded="0" points="{4 + 5 * n}.5,5.5" z_order="0">'
+        + "".join(f'<attribute name="{name}">{value}</attribute>' for name, value in one.items())
+        + "</points>"
+        for n, one in enumerate(attributes)
+    )
+    text = f'<annotations><image id="0" name="1.jpg" width="30" height="20">{shapes}</image>'
+    return read_clicks(write(folder / "a.xml", f"{text}</annotations>"))
+
+
+def test_labels_of_cvat_say_whether_a_click_is_on_its_object(tmp_path):
+    data = cvat(tmp_path, {"instance": 2, "label": 1}, {"instance": 2, "Label": "0"}, {"label": 0})
+    assert found(data) == {"1.jpg": [("ship", (4, 5, 1), (9, 5, 0))]}
+    assert data.images[0].background_points == ((14, 5),)
+    assert data.notes == ()
+
+
+def test_attributes_of_cvat_that_are_not_read_are_named(tmp_path):
+    data = cvat(tmp_path, {"negative": "true", "label": "big"})
+    assert data.notes == (f"{tmp_path}/a.xml: attributes not read: negative, label",)
+
+
+def test_controls_of_label_studio_that_are_not_read_are_named(tmp_path):
+    at = {"x": 10, "y": 10, "width": 0.5}
+    own = {"id": "a", "to_name": "image", "original_width": 30, "original_height": 20}
+    results = [
+        {**own, "type": "keypoint", "from_name": "kp", "value": at},
+        {**own, "type": "labels", "from_name": "class", "value": {**at, "labels": ["ship"]}},
+        {**own, "type": "number", "from_name": "instance", "value": {**at, "number": 4}},
+        {**own, "type": "choices", "from_name": "sure", "value": {**at, "choices": ["no"]}},
+    ]
+    task = {"id": 1, "annotations": [{"id": 1, "result": results}], "data": {"image": "1.jpg"}}
+    data = read_clicks(write(tmp_path / "e.json", [task]))
+    assert [(one.id, one.category) for one in data.images[0].instances] == [(4, "ship")]
+    assert data.notes == (f"{tmp_path}/e.json: controls not read: sure",)
+
+
 def test_flags_of_labelme_that_are_set_are_named(tmp_path):
     shape = {"label": "ship", "points": [[3.5, 4.5]], "shape_type": "point", "group_id": None}
     shapes = [{**shape, "flags": {"negative": True, "hard": False}}]

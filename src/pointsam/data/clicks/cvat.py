@@ -5,12 +5,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from pointsam.data.clicks.asked import Asked, stated_size
+from pointsam.data.clicks.columns import not_read
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.cvat_names import FOR_IMAGES, Names
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.groups import without_own_groups
 from pointsam.data.clicks.told import Told
-from pointsam.data.clicks.values import is_background, text_of
+from pointsam.data.clicks.values import is_background, is_label, label_of, text_of
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError, in_words
 from pointsam.frames import to_middles
@@ -18,7 +19,7 @@ from pointsam.frames import to_middles
 XML_NAME = "annotations.xml"
 """Name of the file in an unpacked export."""
 
-INSTANCE = "instance"
+INSTANCE, LABEL = "instance", "label"
 """Attribute, in any case of letters, that joins the clicks of one object."""
 
 NO_GROUP = "0"
@@ -40,6 +41,8 @@ class _Found:
     clicks: list[Click] = field(default_factory=list)
     named: set[tuple[str, str]] = field(default_factory=set)
     """Images and names of the objects that the user named, where CVAT's structure names others."""
+    unread: dict[str, None] = field(default_factory=dict)
+    """Attributes that say nothing here."""
 
     def add_points(
         self, shape: ElementTree.Element, category: str, image: str, own: str | None, place: str
@@ -48,10 +51,12 @@ class _Found:
         if _is_outside(shape):
             return
         owner = self.owner(shape, image) or own
+        given = _attributes(shape).get(LABEL) or ""
+        label = label_of(given, place) if is_label(given) else None
         for pair in shape.attrib["points"].split(";"):
             x, y = map(float, pair.split(","))
             self.clicks.append(
-                Click(image, to_middles(x), to_middles(y), None, category, owner, place)
+                Click(image, to_middles(x), to_middles(y), label, category, owner, place)
             )
 
     def add_skeleton(
@@ -68,12 +73,19 @@ class _Found:
 
     def owner(self, shape: ElementTree.Element, image: str) -> str | None:
         """Give the user's name of an object, or else CVAT's group."""
-        attributes = {a.attrib["name"].lower(): a.text for a in shape.findall("attribute")}
+        attributes = _attributes(shape)
+        read = {INSTANCE, LABEL} if is_label(attributes.get(LABEL) or "") else {INSTANCE}
+        self.unread.update(dict.fromkeys(name for name in attributes if name not in read))
         name = text_of(attributes.get(INSTANCE))
         if name:
             self.named.add((image, name))
             return name
         return _group_of(shape)
+
+
+def _attributes(shape: ElementTree.Element) -> dict[str, str | None]:
+    """Give the attributes of a shape by name, in small letters."""
+    return {a.attrib["name"].lower(): text_of(a.text) for a in shape.findall("attribute")}
 
 
 def _group_of(element: ElementTree.Element) -> str | None:
@@ -135,7 +147,8 @@ def read_cvat(content: Content, asked: Asked) -> Dataset:
     ]
     others = sum(1 for kind in OTHERS for _ in root.iter(kind))
     dropped = [f"{path}: {others} shapes that are no points"] if others else []
-    return gather(kept, sizes, negative=asked.negative, dropped=dropped)
+    notes = not_read(path, found.unread, what="attributes")
+    return gather(kept, sizes, negative=asked.negative, dropped=dropped, notes=notes)
 
 
 def _found_in(root: ElementTree.Element, path: Path, asked: Asked) -> _Found:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pointsam.data.clicks.asked import Asked, stated_size
+from pointsam.data.clicks.columns import not_read
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.label_studio_links import image_of
@@ -32,6 +33,14 @@ class _Region:
     fields: dict[str, Any]
     """Values of the other results of its id, by the control's name in small letters and by their
     kind."""
+
+    @property
+    def unread(self) -> Iterator[str]:
+        """The controls that say nothing here; the click's class is in one of kind labels."""
+        labels = self.fields.get("type labels")
+        for name, value in self.fields.items():
+            if name != INSTANCE and not name.startswith("type ") and value != labels:
+                yield name
 
 
 def holds_label_studio(content: Content) -> bool:
@@ -71,6 +80,8 @@ def read_label_studio(content: Content, asked: Asked) -> Dataset:
             with as_exported(region.task.place):
                 clicks.append(_click(region, name, sizes[name]))
             _refuse_meeting(clicks[-1], region.task, owners)
+    controls = dict.fromkeys(name for region in regions for name in region.unread)
+    notes += not_read(content.path, controls, what="controls")
     return gather(clicks, sizes, negative=asked.negative, dropped=dropped, notes=notes)
 
 
