@@ -204,6 +204,17 @@ def test_a_file_that_is_no_json_is_one_fault(made, capsys):
     assert "FAULT" in capsys.readouterr().out
 
 
+def test_masks_and_points_of_two_sizes_are_a_fault(made, capsys):
+    content = json.loads((made / "masks.json").read_text())
+    content["images"][0]["width"] += 1
+    (made / "other.json").write_text(json.dumps(content))
+    points = ["--annotations", str(made / "masks.json"), "--output", str(made / "own.json")]
+    assert main(["points", "draw", *points]) == 0
+    files = ["--annotations", str(made / "other.json"), "--points", str(made / "own.json")]
+    assert main(["data", "check", *files]) == 1
+    assert "two versions of the image" in capsys.readouterr().out
+
+
 def test_bad_usage_of_check_is_status_two(made, capsys):
     assert main(["data", "check"]) == 2
     assert "nothing to check" in capsys.readouterr().err

@@ -169,8 +169,8 @@ class Training:
         Raises:
             InputError: an unknown setting, a value out of range, or one that the regime fixes.
         """
-        read = read_settings(self.config) if self.config else {"regime": "labels"}
-        values = merged(merged(usual, read), self.flags)
+        read = read_settings(self.config) if self.config else {}
+        values = merged(merged(usual, {"regime": "labels"} | read), self.flags)
         settings = train_settings(values, source=str(self.config or "settings"))
         refuse_fixed(self.flags, settings.regime)
         return settings

@@ -144,6 +144,13 @@ def test_a_mask_without_its_points_is_refused(write, entry, message):
         pair(masks, points)
 
 
+def test_masks_and_points_of_two_sizes_are_refused(write):
+    points = coco()
+    points["images"][0] |= {"width": 2 * points["images"][0]["width"]}
+    with pytest.raises(InputError, match="two versions of the image"):
+        pair(read_coco(write(coco(), "m.json")), read_points(write(points, "p.json")))
+
+
 IMAGE, OTHER = coco()["images"]
 
 

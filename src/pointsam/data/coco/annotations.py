@@ -7,6 +7,7 @@ mask, a crowd) is dropped, and its image stays.
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,18 +115,33 @@ def read_points(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
     return replace(data, ids_made=content.get(IDS_MADE) is True)
 
 
+def of_other_size(masks: Dataset, points: Dataset) -> Iterator[str]:
+    """Name the images whose size masks and points do not agree on."""
+    sizes = {image.file_name: image.size for image in points.images}
+    for image in masks.images:
+        size = sizes.get(image.file_name, image.size)
+        if size != image.size:
+            yield (
+                f"the masks say that {image.file_name} is {image.size} px (height, width), the "
+                f"points that it is {size}: are they of two versions of the image?"
+            )
+
+
 def pair(masks: Dataset, points: Dataset) -> Dataset:
     """Give the masks their points: the same annotation id in the image of the same name.
 
     Instances whose mask was dropped lose their points too, and are named.
 
     Raises:
-        InputError: a mask without points, or points and mask in images of different names.
+        InputError: a mask without points, or points and mask in images of different names, or of
+            different sizes.
     """
     clicked = {
         instance.id: (image, instance) for image in points.images for instance in image.instances
     }
     background = {image.file_name: image.background_points for image in points.images}
+    for line in of_other_size(masks, points):
+        raise InputError(line)
     images = []
     for image in masks.images:
         instances = []

@@ -12,7 +12,7 @@ from jaxtyping import Bool, UInt8
 
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.clicks.transparent import without_transparent
-from pointsam.data.coco.annotations import read_coco
+from pointsam.data.coco.annotations import of_other_size, read_coco
 from pointsam.data.coco.masks import count_drawn, overlapping, rasterise
 from pointsam.data.dataset import read_image_of
 from pointsam.data.prepare.duplicates import BITS, near_pairs, near_pairs_within, perceptual_hash
@@ -232,6 +232,7 @@ def _compare(path: Path, masks: Dataset, points: Dataset, report: Report) -> Non
                 if mask[row, col] != (label == POSITIVE):
                     (off if label == POSITIVE else inside).append(f"{instance.id} at ({x}, {y})")
     report.faults.extend(missing)
+    report.faults.extend(f"{path}: {line}" for line in of_other_size(masks, points))
     for what, found in (("positive points lie off", off), ("negative points lie on", inside)):
         if found:
             report.notes.append(
