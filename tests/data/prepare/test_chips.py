@@ -95,6 +95,39 @@ def test_a_small_scene_is_one_chip(tmp_path, scene):
     assert (path.name, data.images[0].size, data.instance_count) == ("scene_0_0.tif", SIZE, 0)
 
 
+@pytest.mark.parametrize(
+    "options", [{"NBITS": "4"}, {"photometric": "MINISWHITE"}, {}], ids=["bits", "white", "plain"]
+)
+def test_chips_keep_what_decides_how_they_look(tmp_path, options):
+    values = np.arange(40 * 60, dtype=np.uint8).reshape(1, 40, 60) % 16
+    place = {"crs": "EPSG:32632", "transform": from_origin(*CORNER, 2, 2)}
+    shape = {"driver": "GTiff", "count": 1, "dtype": "uint8", "height": 40, "width": 60}
+    seen = np.zeros((40, 60), dtype=bool)
+    seen[:30] = True
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(tmp_path / "scene.tif", "w", **shape, **place, **options) as out,
+    ):
+        out.write(values)
+        out.write_mask(seen)
+        out.descriptions, out.units = ("nir",), ("reflectance",)
+        out.scales, out.offsets = (0.5,), (3.0,)
+    nothing = Outlined(np.array([], dtype=object), [])
+    [path] = cut_chips(tmp_path / "scene.tif", nothing, tmp_path / "out", side=64, overlap=0)
+    with rasterio.open(path) as chip, rasterio.open(tmp_path / "scene.tif") as whole:
+        assert np.array_equal(chip.read(), values)
+        assert np.array_equal(chip.dataset_mask() > 0, seen)
+        for name in ("descriptions", "units", "scales", "offsets", "colorinterp"):
+            assert getattr(chip, name) == getattr(whole, name)
+        bits, white = (
+            [one.tags(*band, ns="IMAGE_STRUCTURE").get(name) for one in (chip, whole)]
+            for band, name in (((1,), "NBITS"), ((), "MINISWHITE"))
+        )
+        assert bits[0] == bits[1]
+        assert white[0] == white[1]
+    assert not list((tmp_path / "out/images").glob("*.msk"))
+
+
 def test_specks_at_a_border_are_left_out(tmp_path, scene):
     outlined = Outlined(np.array([shapely.box(30, 0, 33, 10)]), ["roof"])
     for least, counts in ((1, [1, 1]), (15, [1, 0])):

@@ -11,7 +11,7 @@ import rasterio
 import shapely
 from rasterio import Affine, features
 from rasterio.crs import CRS
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
@@ -157,18 +157,44 @@ def _windows(height: int, width: int, side: int, step: int) -> list[Window]:
 
 
 def _write_chip(scene: Path, raster: rasterio.DatasetReader, window: Window, path: Path) -> None:
+    """Write a part of a scene with all that decides how its values are shown."""
+    dtype = np.result_type(*raster.dtypes)
     try:
-        values = raster.read(window=window)
+        values = raster.read(window=window, out_dtype=dtype)
+        seen = raster.dataset_mask(window=window) if _has_mask(raster) else None
     except RasterioIOError as error:
         raise InputError(f"{scene} is damaged ({in_words(error)}): get it again.") from error
-    profile = {key: raster.profile[key] for key in ("count", "dtype", "crs", "nodata")}
+    profile = {key: raster.profile[key] for key in ("count", "crs", "nodata")}
     place = {"height": window.height, "width": window.width}
     place["transform"] = raster.window_transform(window)
-    with rasterio.open(path, "w", driver="GTiff", compress="deflate", **profile, **place) as out:
+    # A mask in a file of its own would not go where the chip is moved to.
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(
+            path, "w", driver="GTiff", compress="deflate", dtype=dtype, **_packing(raster),
+            **profile, **place,
+        ) as out,
+    ):  # fmt: skip
         out.write(values)
         out.colorinterp = raster.colorinterp
+        out.descriptions, out.units = raster.descriptions, raster.units
+        out.scales, out.offsets = raster.scales, raster.offsets
+        if seen is not None:
+            out.write_mask(seen)
         if ColorInterp.palette in raster.colorinterp:
             out.write_colormap(1, raster.colormap(1))
+
+
+def _has_mask(raster: rasterio.DatasetReader) -> bool:
+    """Say whether a mask of its own, beside no-data and alpha, tells which pixels are known."""
+    return all(flags == [MaskFlags.per_dataset] for flags in raster.mask_flag_enums)
+
+
+def _packing(raster: rasterio.DatasetReader) -> dict[str, str]:
+    """Give the bits of a value, and whether the least one is white."""
+    bits = raster.tags(1, ns="IMAGE_STRUCTURE").get("NBITS")
+    white = raster.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
+    return ({"NBITS": bits} if bits else {}) | ({"PHOTOMETRIC": "MINISWHITE"} if white else {})
 
 
 def _annotation(mask: np.ndarray, number: int, image: int, category: int) -> dict[str, Any]:

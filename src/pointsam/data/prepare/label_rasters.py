@@ -10,11 +10,13 @@ import numpy as np
 from jaxtyping import Bool, Int
 from PIL import UnidentifiedImageError
 from rasterio import features
+from rasterio.enums import ColorInterp
 from scipy import ndimage
 
 from pointsam.data.coco.masks import to_rle
 from pointsam.data.rasters.images import bits_of_png, deeper_than_a_byte, opened
 from pointsam.data.rasters.opening import head_of, open_raster, raster_kind
+from pointsam.data.rasters.tiff_images import leaves_bands_out, of_whole_bytes
 from pointsam.errors import InputError
 
 Labels = Int[np.ndarray, "height width"]
@@ -81,6 +83,8 @@ def _of_picture(path: Path) -> np.ndarray:
     """Read an image as numbers, or as colours of its last axis."""
     try:
         with opened(path) as image:
+            if leaves_bands_out(image):
+                return _of_bands(path)
             deep = deeper_than_a_byte(image, path)
             if deep and image.mode in ("RGB", "RGBA", "LA"):
                 raise InputError(
@@ -98,6 +102,24 @@ def _of_picture(path: Path) -> np.ndarray:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is damaged ({error}): get it again.") from error
+
+
+def _of_bands(path: Path) -> np.ndarray:
+    """Read the colours of a TIFF of which Pillow would see the first band alone.
+
+    Raises:
+        InputError: other bands than red, green, blue and alpha, or other values than bytes.
+    """
+    with open_raster(path) as raster:
+        plain = [n for n in raster.indexes if raster.colorinterp[n - 1] != ColorInterp.alpha]
+        if len(plain) != 3:
+            raise InputError(f"{path} has {raster.count} bands, expected 1 or 3 (RGB).")
+        if not of_whole_bytes(raster):
+            raise InputError(
+                f"{path} has colours of {raster.dtypes[0]}, not of 8 bits: give labels as 8-bit "
+                "colours, or as numbers in one band."
+            )
+        return np.moveaxis(raster.read(plain), 0, -1)
 
 
 def find_instances(labels: Labels, rule: LabelRule) -> list[dict[str, Any]]:
