@@ -47,7 +47,7 @@ INSIDE = {  # the same inside a room, for its files and sub-rooms
     ],
     "prediction": [
         {"ranking"},
-        {"automatic", "rectangles", "tracing"},
+        {"automatic", "coverage", "rectangles", "tracing"},
         {"polygons"},
         {"showing"},
         {"predictor"},

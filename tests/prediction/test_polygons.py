@@ -7,6 +7,7 @@ from rasterio import features
 
 from pointsam.errors import InputError
 from pointsam.prediction.polygons import PolygonRules, joined, main_direction, shaped
+from pointsam.prediction.scenes.outlines import OwnerTracer
 
 
 def traced(shape, size=80):
@@ -122,3 +123,37 @@ def test_small_holes_are_filled_and_small_parts_left_out():
 def test_rules_that_cannot_be_are_refused(rules, message):
     with pytest.raises(InputError, match=message):
         PolygonRules(**rules)
+
+
+def objects(*masks):
+    """Outlines of masks that share a raster, later ones above earlier ones."""
+    owners = np.zeros(masks[0].shape, dtype=np.uint32)
+    for number, mask in enumerate(masks, start=1):
+        owners[mask] = number
+    tracer = OwnerTracer(len(masks))
+    tracer.add((0, 0, owners.shape[1], owners.shape[0]), owners)
+    return tracer.shapes()
+
+
+def test_neighbours_that_end_apart_share_their_simplified_edge():
+    rows, cols = np.mgrid[:64, :64]
+    border = (30 + 8 * np.sin(rows / 5)).astype(int)
+    left = (cols < border) & (cols >= 5) & (rows >= 10) & (rows < 50)
+    right = (cols >= border) & (cols < 60)
+    shapes = objects(left, right)
+    found = shaped(shapes, PolygonRules(simplify="auto"), pixel=1.0)
+    assert found[0].intersection(found[1]).area < 1e-9
+    common = shapely.shared_paths(*(shapely.get_exterior_ring(s.geoms[0]) for s in found))
+    assert shapely.length(common) > 30
+    assert len(shapely.get_coordinates(found)) < len(shapely.get_coordinates(shapes)) / 2
+
+
+def test_a_hole_that_holds_an_object_is_not_filled():
+    whole, inside, empty = (np.zeros((30, 30), dtype=bool) for _ in range(3))
+    whole[5:25, 5:25] = True
+    inside[10:14, 10:14] = True
+    empty[18:20, 18:20] = True
+    shapes = objects(whole & ~empty, inside)
+    found = shaped(shapes, PolygonRules(min_hole=20), pixel=1.0)
+    assert found[0].intersection(found[1]).area == 0
+    assert found[0].area == 20 * 20 - 16

@@ -4,8 +4,10 @@ Shapes are in a flat frame with one unit along both axes: metres where the groun
 else pixels. The caller converts them into this frame and back.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal
 
 import numpy as np
@@ -13,6 +15,7 @@ import shapely
 from jaxtyping import Float
 
 from pointsam.errors import InputError
+from pointsam.prediction.coverage import holes_of_others, noded
 from pointsam.prediction.rectangles import minimum_area_rectangle
 
 AUTO = 2.0
@@ -42,9 +45,9 @@ class PolygonRules:
     """Holes below this area are filled."""
 
     def __post_init__(self) -> None:
-        if self.simplify not in (None, "auto") and not self.simplify > 0:  # type: ignore[operator]
+        if isinstance(self.simplify, float | int) and not 0 < self.simplify < math.inf:
             raise InputError(f"--simplify {self.simplify}: give a length above 0, or auto.")
-        if min(self.min_area, self.min_hole) < 0:
+        if not all(0 <= area < math.inf for area in (self.min_area, self.min_hole)):
             raise InputError("--min-area and --min-hole are areas: give 0 or more.")
         if self.regularise and self.smooth:
             raise InputError("--regularise makes right angles, --smooth rounds them: give one.")
@@ -65,7 +68,10 @@ def shaped(polygons: np.ndarray, rules: PolygonRules, *, pixel: float) -> np.nda
         rules: to apply: small holes and parts first, then simplify, then angles or rounding.
         pixel: side of a pixel, in the shapes' unit.
     """
-    kept = np.array([_without_crumbs(shape, rules) for shape in polygons], dtype=object)
+    held = holes_of_others(polygons) if rules.min_hole else [set()] * len(polygons)
+    kept = np.empty(len(polygons), dtype=object)
+    for index, shape in enumerate(polygons):
+        kept[index] = _without_crumbs(shape, rules, held[index])
     tolerance = AUTO * pixel if rules.simplify == "auto" else rules.simplify
     simple = kept if tolerance is None else _simplified(kept, tolerance)
     if rules.regularise:
@@ -78,11 +84,18 @@ def shaped(polygons: np.ndarray, rules: PolygonRules, *, pixel: float) -> np.nda
     return simple
 
 
-def _without_crumbs(shape: shapely.Geometry, rules: PolygonRules) -> shapely.MultiPolygon:
-    """Remove small parts, and fill small holes of the others."""
+def _without_crumbs(
+    shape: shapely.Geometry, rules: PolygonRules, held: Set[int]
+) -> shapely.MultiPolygon:
+    """Remove small parts, and fill small holes of the others, but for those of other objects."""
     kept = []
+    number = count()
     for part in shapely.get_parts(shape):
-        holes = [hole for hole in part.interiors if shapely.Polygon(hole).area >= rules.min_hole]
+        holes = [
+            hole
+            for hole, one in zip(part.interiors, number, strict=False)
+            if one in held or shapely.Polygon(hole).area >= rules.min_hole
+        ]
         if part.area >= rules.min_area:
             kept.append(shapely.Polygon(part.exterior, holes))
     return shapely.MultiPolygon(kept)
@@ -94,8 +107,11 @@ def _simplified(shapes: np.ndarray, tolerance: float) -> np.ndarray:
     simple = shapes.copy()
     if not len(filled):
         return simple
-    if bool(shapely.coverage_is_valid(shapes[filled])):
-        found = shapely.coverage_simplify(shapes[filled], tolerance)
+    coverage = shapes[filled]
+    if not shapely.coverage_is_valid(coverage):
+        coverage = noded(coverage)
+    if bool(shapely.coverage_is_valid(coverage)):
+        found = shapely.coverage_simplify(coverage, tolerance)
     else:  # masks that overlap
         found = shapely.simplify(shapes[filled], tolerance / 2, preserve_topology=True)
     simple[filled] = [_multi(shape) for shape in found]
