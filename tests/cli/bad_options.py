@@ -138,6 +138,7 @@ VALUES = [
     ("cache", "nowhere", "no cache folder nowhere"),
     ("demo", "--output images", "images exists already and is not overwritten"),
     ("demo", "--threads 0 --output out", "--threads 0: give at least 1"),
+    ("demo", "--threads 100000 --output out", "--threads 100000: give at most 1024"),
     ("models", "all", "unrecognized arguments: all"),
     ("trian", "", "invalid choice: 'trian' (choose from 'demo', "),
     ("evaluate", "--image 1.jpg", "the following arguments are required: "),

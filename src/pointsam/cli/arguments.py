@@ -16,6 +16,9 @@ from pointsam.models.encoding import PrecisionChoice
 from pointsam.models.loading.checkpoints import base_hash
 from pointsam.prediction.predictor import Predictor, load, usual_base
 
+MAX_THREADS = 1024
+"""More than this takes the memory of the machine before anything is computed."""
+
 USUAL_CACHE_SIZE = 20.0
 """Gigabytes."""
 
@@ -123,13 +126,15 @@ def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def refuse_threads(count: int | None) -> None:
-    """Refuse a number of threads below one.
+    """Refuse a number of threads that no machine here has.
 
     Raises:
-        InputError: less than one.
+        InputError: less than one, or more than `MAX_THREADS`.
     """
     if count is not None and count < 1:
         raise InputError(f"--threads {count}: give at least 1.")
+    if count is not None and count > MAX_THREADS:
+        raise InputError(f"--threads {count}: give at most {MAX_THREADS}, or as many as cores.")
 
 
 def set_threads(count: int | None) -> None:

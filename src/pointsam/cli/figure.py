@@ -18,6 +18,7 @@ from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.coco.annotations import pair, read_coco
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
+from pointsam.evaluation.masks import refuse_other_size
 from pointsam.figures import save_picture
 from pointsam.files import new_folder, refuse_existing, refuse_existing_file
 from pointsam.prediction.images.clicked import output_names
@@ -203,7 +204,7 @@ def _given_masks(path: Path | None, data: Dataset) -> dict[str, ImageRecord]:
     """Read the masks of a file under the ids of the clicks, by image.
 
     Raises:
-        InputError: a drawn image has an object without a mask there.
+        InputError: a drawn image has an object without a mask there, or is of another size.
     """
     if path is None:
         return {}
@@ -211,6 +212,8 @@ def _given_masks(path: Path | None, data: Dataset) -> dict[str, ImageRecord]:
     given = {}
     for image in data.images:
         named = found.get(image.file_name)
+        if named is not None:
+            refuse_other_size(named, image)
         masks = {i.id: i for i in named.instances} if named is not None else {}
         missing = [i.id for i in image.instances if i.id not in masks]
         if missing:

@@ -90,6 +90,7 @@ _FORMER_FLAGS = {"--least-": "--min-", "--most-": "--max-"}
 _USER_FAULTS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 _CANNOT_WRITE = {errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EFBIG, errno.EMFILE}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NO_MEMORY = re.compile(r"can('|no)t allocate memory|failed to map segment", re.IGNORECASE)
 _CHATTERERS = ("PIL", "rasterio", "pyogrio", "fiona")
 """Libraries that log an error before they raise it; it would be printed twice."""
 
@@ -271,8 +272,11 @@ def _reason(error: Exception) -> str | None:
     number = getattr(error, "errno", None) or _number_in(str(error))
     if number in _NO_SPACE:
         return f"the disk is full ({error}): free some space, or name an --output elsewhere."
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-        return "the memory is full: close other programs, or give smaller images or windows."
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+        return (
+            "the memory is full: close other programs, or give smaller images or windows, or fewer "
+            "--threads."
+        )
     if number not in _CANNOT_WRITE and not isinstance(error, _USER_FAULTS):
         return None
     filename = getattr(error, "filename", None)

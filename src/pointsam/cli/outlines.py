@@ -1,14 +1,22 @@
 """Options of ``predict`` for polygons, and their parsing."""
 
 import argparse
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pointsam.cli.arguments import refuse_options
-from pointsam.prediction.images.label_files import LABEL_FILES, labelled_images
+from pointsam.prediction.images.label_files import (
+    LABEL_FILES,
+    PAIRED_BY_NAME,
+    alike,
+    labelled_images,
+)
 from pointsam.prediction.polygons import PolygonRules
 from pointsam.progress import Bar
+
+_LOG = logging.getLogger(__name__)
 
 SHAPE_OPTIONS = ("simplify", "regularise", "smooth", "min_area", "min_hole")
 """The options that shape polygons, by their name among the arguments."""
@@ -81,6 +89,15 @@ def write_label_files(choice: OutlineChoice, content: dict[str, Any], folder: Pa
             unit="image",
         )
     )
+    paired = [name for name in choice.also if name in PAIRED_BY_NAME]
+    same = alike(images)
+    if paired and same:
+        _LOG.warning(
+            "%s have one name but for their endings, and %s pairs files by name: their label files "
+            "have the image's id in their name, too; rename the images to match.",
+            " and ".join(same[:2]),
+            " and ".join(paired),
+        )
     for name in choice.also:
         LABEL_FILES[name](images, folder / name)
 

@@ -32,7 +32,7 @@ class TrainSettings(Settings):
     """All settings of one training run."""
 
     regime: Regime = "pointsam"
-    seed: int = Field(1337, ge=0)
+    seed: int = Field(1337, ge=0, lt=2**63)
     precision: PrecisionChoice = Field(
         "auto", description="of the encoder and decoder; auto: bfloat16 where it is multiplied"
     )

@@ -61,6 +61,7 @@ def write_geojson(data: Dataset, path: Path, images: Path | None) -> None:
     """
     if images is None:
         raise InputError(f"{path}: GeoJSON needs the images' places on the map: give --images DIR.")
+    folder = images.parent if images.is_file() else images  # one image by its own name
     features = []
     for image in data.images:
         clicks: list[tuple[Point, dict[str, object]]] = [
@@ -69,9 +70,9 @@ def write_geojson(data: Dataset, path: Path, images: Path | None) -> None:
             for point in instance.points
         ]
         clicks += [((x, y, NEGATIVE), {}) for x, y in image.background_points]
-        georeference = read_georeference(within(images, image.file_name))
+        georeference = read_georeference(within(folder, image.file_name))
         if georeference is None:
-            raise InputError(f"{images / image.file_name} has no coordinate system for GeoJSON.")
+            raise InputError(f"{folder / image.file_name} has no coordinate system for GeoJSON.")
         places = np.array([point[:2] for point, _ in clicks], dtype=float).reshape(-1, 2)
         degrees = pixels_to_degrees(places, georeference).tolist()
         for (point, of_object), place in zip(clicks, degrees, strict=True):

@@ -13,11 +13,15 @@ from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.warp import transform as transform_points
 
+from pointsam.data.rasters.earth import on_earth
 from pointsam.data.rasters.opening import open_raster, refuse_control_points
 from pointsam.errors import InputError
 from pointsam.frames import to_edges
 
 DEGREES = "EPSG:4326"
+
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)
+"""All that rasterio raises for an error of GDAL; some reach its callers as they are."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def move_points(
         return points
     try:
         moved = transform_points(source, target, *points.T.tolist())
-    except (RasterioError, CPLE_BaseError) as error:
+    except GDAL_ERRORS as error:
         x, y = points[0].tolist()
         raise InputError(
             f"{what}, the first at ({x:.9g}, {y:.9g}), cannot be moved from {_name(source)} to "
@@ -122,8 +126,8 @@ def _measured(
 ) -> Float[np.ndarray, " objects"]:
     """Measure polygons on the ground; NaN where they have no place on earth."""
     system = CRS.from_wkt(crs) if crs else None
-    if system is None or not (system.is_geographic or system.is_projected):
-        return np.full(len(polygons), np.nan)  # or a local system, which has no place on earth
+    if system is None or not on_earth(system):
+        return np.full(len(polygons), np.nan)
     bounds = shapely.total_bounds(polygons) if len(polygons) else np.full(4, np.nan)
     if not np.isfinite(bounds).all():
         return np.zeros(len(polygons))  # all empty

@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
+from pointsam.data.rasters.full_disk import of_writing
 from pointsam.data.rasters.remote import Source, content_of
 from pointsam.errors import InputError, in_words
 from pointsam.files import refuse_bytes_in_name, sha256_of, size_and_time
@@ -121,6 +122,9 @@ def open_raster(path: Path, *, typed: bool = False) -> Iterator[rasterio.Dataset
             except RasterioIOError as error:
                 if "No space left" in str(error):
                     raise  # of what is written meanwhile
+                if of_writing(error):
+                    told = f"what is made of {path} cannot be written ({in_words(error)})"
+                    raise InputError(f"{told}: the disk may be full.") from error
                 raise unreadable(path, error) from error
 
 

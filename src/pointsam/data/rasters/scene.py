@@ -22,6 +22,7 @@ from pointsam.data.rasters.band_values import (
 )
 from pointsam.data.rasters.georeference import pixel_metres
 from pointsam.data.rasters.images import can_be_shown, orientation
+from pointsam.data.rasters.mixed_bands import refuse_mixed
 from pointsam.data.rasters.opening import open_raster, refuse_control_points, unreadable
 from pointsam.data.rasters.remote import Source
 from pointsam.data.rasters.stretching import (
@@ -238,6 +239,7 @@ def _check(scene: Scene) -> None:
         )
     if any(np.issubdtype(dataset.dtypes[band - 1], np.complexfloating) for band in scene.bands):
         raise InputError(f"{scene.path} holds complex numbers: write their amplitude first.")
+    refuse_mixed(scene.path, dataset, scene.bands)
     refuse_other_colours(scene.path, dataset, scene.bands)
 
 

@@ -14,6 +14,7 @@ import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
+from pointsam.data.rasters.full_disk import MIN_FREE
 from pointsam.data.rasters.vector_sources import MISREAD
 from pointsam.errors import InputError, in_words
 
@@ -21,9 +22,6 @@ DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".f
 
 GPKG_OPTIONS = {"VERSION": "1.2"}
 """Older than the newest version of the format, of which released tools warn."""
-
-MIN_FREE = 2**20
-"""Bytes; a disk with less free space counts as full, whatever the error says."""
 
 
 def write_features(
@@ -62,6 +60,7 @@ def write_features(
                 crs=crs,
                 driver=DRIVERS[path.suffix],
                 dataset_options=GPKG_OPTIONS if path.suffix == ".gpkg" else None,
+                layer_options=_layer_options(path, shapes),
                 layer=layer if plain == path or path.suffix != ".shp" else plain.stem,
             )
         except (DataSourceError, DataLayerError, FeatureError) as error:
@@ -72,6 +71,12 @@ def write_features(
                 f"{path} cannot be written ({in_words(error)}): give a file of another name or "
                 "folder."
             ) from error
+
+
+def _layer_options(path: Path, shapes: np.ndarray) -> dict[str, str] | None:
+    """Leave out the index of a FlatGeobuf with rows without a shape, which it cannot hold."""
+    lacking = path.suffix == ".fgb" and bool(shapely.is_missing(shapes).any())
+    return {"SPATIAL_INDEX": "NO"} if lacking else None
 
 
 @contextmanager

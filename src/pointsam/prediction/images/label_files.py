@@ -5,7 +5,8 @@ are filled. The parts of one object are polygons of one group.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,29 @@ class LabelledImage:
         return safe.with_suffix("")
 
 
+def label_names(images: Sequence[LabelledImage]) -> list[Path]:
+    """Name the label file of each image, without an ending: as the image, with its sub-folders.
+
+    Images whose names differ in their endings alone (``a.png``, ``a.jpg``) get their ids, too.
+    """
+    uses = Counter(image.stem for image in images)
+    taken = {stem for stem, count in uses.items() if count == 1}
+    names = []
+    for image in images:
+        name = image.stem
+        while uses[image.stem] > 1 and (name == image.stem or name in taken):
+            name = name.with_name(f"{name.name}_{image.id}")
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def alike(images: Sequence[LabelledImage]) -> list[str]:
+    """List the images of one name that label tools, which pair files by name, cannot tell apart."""
+    uses = Counter(image.stem for image in images)
+    return [image.file_name for image in images if uses[image.stem] > 1]
+
+
 def labelled_images(content: Mapping[str, Any], rules: PolygonRules) -> Iterator[LabelledImage]:
     """Trace the masks of a COCO file, image by image.
 
@@ -89,7 +113,7 @@ def _rings(shape: shapely.MultiPolygon) -> tuple[np.ndarray, ...]:
 
 def write_labelme(images: list[LabelledImage], folder: Path) -> None:
     """Write one JSON an image, under the image's name: put them beside the images."""
-    for image in images:
+    for image, stem in zip(images, label_names(images), strict=True):
         shapes = [
             {
                 "label": found.category,
@@ -111,7 +135,7 @@ def write_labelme(images: list[LabelledImage], folder: Path) -> None:
             "imageHeight": image.height,
             "imageWidth": image.width,
         }
-        _save(folder / image.stem.with_name(f"{image.stem.name}.json"), json.dumps(content))
+        _save(folder / stem.with_name(f"{stem.name}.json"), json.dumps(content))
 
 
 def write_label_studio(images: list[LabelledImage], folder: Path) -> None:
@@ -181,14 +205,13 @@ def write_cvat(images: list[LabelledImage], folder: Path) -> None:
 def write_yolo(images: list[LabelledImage], folder: Path) -> None:
     """Write ``labels/NAME.txt``, one line a part with corners from 0 to 1, and ``data.yaml``."""
     names = _names(images)
-    for image in images:
+    for image, stem in zip(images, label_names(images), strict=True):
         scale = np.array([1 / image.width, 1 / image.height])
         lines = [
             " ".join([str(names.index(found.category)), *(f"{v:.6f}" for v in (ring * scale).flat)])
             for found in image.objects
             for ring in found.rings
         ]
-        stem = image.stem
         path = folder / "labels" / stem.with_name(f"{stem.name}.txt")
         _save(path, "".join(f"{line}\n" for line in lines))
     described = {"path": ".", "train": "images", "val": "images", "names": dict(enumerate(names))}
@@ -202,6 +225,10 @@ LABEL_FILES: dict[str, Callable[[list[LabelledImage], Path], None]] = {
     "yolo": write_yolo,
 }
 """Writers by the name that ``--also`` takes; each writes into a folder of that name."""
+
+
+PAIRED_BY_NAME = ("labelme", "yolo")
+"""Formats with one file an image, of the image's name."""
 
 
 def _names(images: list[LabelledImage]) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 import shapely
 from rasterio.crs import CRS
 
+from pointsam.data.rasters.earth import on_earth
 from pointsam.data.rasters.georeference import DEGREES, ground_areas, move_points, to_map
 from pointsam.data.rasters.scene import Scene
 from pointsam.prediction.polygons import PolygonRules, joined, shaped
@@ -35,7 +36,7 @@ def reshaped(outlines: Outlines, rules: PolygonRules, scene: Scene) -> Outlines:
 def pixel_sides(scene: Scene) -> tuple[float, float]:
     """Measure the sides of the scene's middle pixel in metres, along x and y; 1 without a place."""
     system = CRS.from_wkt(scene.crs) if scene.crs else None
-    if system is None or not (system.is_geographic or system.is_projected):
+    if system is None or not on_earth(system):
         return 1.0, 1.0
     height, width = scene.size
     x, y = width // 2, height // 2

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from rasterio.crs import CRS
 from rasterio.shutil import copy as copy_raster
 
+from pointsam.data.rasters.earth import carries_epsg_code, on_earth
 from pointsam.data.rasters.georeference import (
     DEGREES,
     ground_areas,
@@ -21,6 +22,7 @@ from pointsam.data.rasters.georeference import (
     to_map,
 )
 from pointsam.data.rasters.opening import CACHE_BYTES
+from pointsam.data.rasters.raster_writing import writing_raster
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject
 from pointsam.data.rasters.vector_files import EXPORT_LAYER, POLYGONS, read_features
@@ -37,6 +39,8 @@ from pointsam.prediction.tracing import trace
 LAYER = "instances"
 BLOCK = 512
 """Side of the tiles of the instance raster, in pixels."""
+SHAPEFILE_DIGITS = 18
+"""Characters of a whole number that a Shapefile does not round."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,13 +96,16 @@ def write_polygons(
     cut (1 where it may go on beyond), what is known `further` of each, and what is `told` of all:
     scene, model, adapter, version.
 
-    GeoJSON names coordinate systems by their code, so polygons in one without a code are written
-    in degrees there.
+    GeoJSON names coordinate systems by their EPSG code, so polygons in one without are written in
+    degrees there. A Shapefile has ids that are too long for its numbers as text.
     """
     keys = np.array([o.key or None for o in objects], dtype=object)
+    ids = np.array([o.id for o in objects], dtype=np.int64)
+    if path.suffix == ".shp" and any(len(str(o.id)) > SHAPEFILE_DIGITS for o in objects):
+        ids = np.array([str(o.id) for o in objects], dtype=object)
     fields = {
         "instance": np.array([o.index + 1 for o in objects], dtype=np.int64),
-        "point_id": np.array([o.id for o in objects], dtype=np.int64),
+        "point_id": ids,
         **({"point_key": keys} if any(keys) else {}),
         "class": np.array([o.category for o in objects], dtype=object),
         "score": np.array([m.score for m in masks], dtype=np.float64).round(4),
@@ -150,12 +157,10 @@ def write_boxes_of(polygons: Path, path: Path) -> int:
 
 
 def _with_a_code(shapes: np.ndarray, crs: str | None) -> tuple[np.ndarray, str | None]:
-    """Convert shapes to degrees where their coordinate system is on earth but has no code."""
+    """Convert shapes to degrees where their system is on earth, but carries no EPSG code."""
     system = None if crs is None else CRS.from_wkt(crs)
-    if system is None or system.to_authority() is not None:
+    if system is None or carries_epsg_code(system) or not on_earth(system):
         return shapes, crs
-    if not (system.is_geographic or system.is_projected):
-        return shapes, crs  # a local coordinate system, which has no place on earth
     degrees = CRS.from_user_input(DEGREES)
     moved = shapely.transform(
         shapes, lambda points: move_points(points, system, degrees, what="the scene's polygons")
@@ -190,6 +195,10 @@ def write_labels(
         scene: whose grid the file has.
         classes: of all objects; then the file holds the number of each pixel's class, from 1 in
             the order of the alphabet, and its tags name them.
+
+    Raises:
+        OSError: the disk is full.
+        InputError: the file cannot be written for another reason.
     """
     names = sorted(set(classes or ()))
     number = np.array([0, *(names.index(name) + 1 for name in classes or ())], dtype=np.uint32)
@@ -197,6 +206,7 @@ def write_labels(
         replacing(path) as final,
         TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder,
         rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES),
+        writing_raster(path),
     ):
         plain = Path(folder) / path.name
         with rasterio.open(plain, "w", **_profile(scene)) as out:
