@@ -4,8 +4,10 @@ import argparse
 from pathlib import Path
 
 from pointsam.cli.arguments import refuse_options
+from pointsam.cli.click_files import say
 from pointsam.cli.display import band_numbers, described, found_stretch, value_range
 from pointsam.data.rasters.images import list_images
+from pointsam.data.rasters.likeness import doubts_of_colours, refuse_other_values
 from pointsam.data.rasters.stretching import (
     FILE_NAME,
     Stretch,
@@ -18,6 +20,12 @@ from pointsam.errors import InputError
 from pointsam.files import new_folder
 from pointsam.models.adapters.card import read_card
 from pointsam.progress import Bar
+
+REORDER = (
+    "if the file is right, give those of training in its order, or put the bands in order with "
+    "gdal_translate -b RED -b GREEN -b BLUE IN OUT"
+)
+"""What to do where a file names other bands as its colours."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -74,6 +82,9 @@ def run(args: argparse.Namespace) -> int:
             if args.like is None
             else _stretch_of(args.like)
         )
+        if args.like is not None:
+            refuse_other_values(paths, stretch)
+            say((), doubts_of_colours(paths, stretch, remedy=REORDER))
         for path in Bar(paths, desc="writing", unit="image", delay=2, leave=False):
             convert_image(path, folder / names[path], stretch)
         write_stretch(stretch, folder / FILE_NAME)

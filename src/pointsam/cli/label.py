@@ -21,7 +21,9 @@ from pointsam.cli.label_scene import (
 from pointsam.cli.sources import ADDRESS_HELP, add_source_arguments, parse_given
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.dataset import ImageSource, folder_images, hash_of_images
+from pointsam.data.rasters.stretching import key_entry
 from pointsam.data.records import Dataset
+from pointsam.data.scene_chips import SceneChips
 from pointsam.files import refuse_existing, sha256_of
 from pointsam.labelling.consensus import Reading
 from pointsam.labelling.labels import Labelling
@@ -159,6 +161,8 @@ def _label(
 ) -> Labelling:
     """Label, and say where the labels are."""
     model = predictor.model
+    # Images of a folder are named by their bytes, which hold their stretch.
+    stretch = images.stretch if isinstance(images, SceneChips) else None
     labelling = label_clicks(
         model,
         data,
@@ -168,6 +172,7 @@ def _label(
             "sources": dict(sources),
             "base": base_hash(model) if choice.adapter is None else None,
             "adapter": adapter_hash(model),
+            **key_entry(stretch),
         },
         readings=asked.readings,
         looks=asked.looks,

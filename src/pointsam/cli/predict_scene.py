@@ -13,6 +13,7 @@ from pointsam.cli.scene_options import Prompt, SceneChoice
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.data_under_clicks import with_data
 from pointsam.data.rasters.doubts import doubts_of_scene
+from pointsam.data.rasters.likeness import doubts_of_colours
 from pointsam.data.rasters.remote import Source
 from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
 from pointsam.data.rasters.scene_points import ScenePoints, scene_points
@@ -84,6 +85,8 @@ def planned(
         prompts = _prompts(asked, scene, choice.adapter)
         clicks = prompts if isinstance(prompts, ScenePoints) else None
         doubts = doubts_of_scene(scene, trained=isinstance(stretch, Stretch), points=clicks)
+        if asked.bands is None:
+            doubts += doubts_as_trained([asked.image], stretch)
         say(clicks.without_data if clicks else (), doubts)
         predictor = open_predictor()
         model = predictor.model
@@ -167,6 +170,16 @@ def displayed(
             f"for --bands {bands} give --stretch LOW,HIGH too."
         )
     return None, replace(trained, bands=shown)
+
+
+def doubts_as_trained(
+    paths: Sequence[Path], stretch: Stretch | tuple[float, float] | None
+) -> list[str]:
+    """Say which scenes name other bands as their colours than those of an adapter's training."""
+    if not isinstance(stretch, Stretch):
+        return []
+    remedy = "if the file is right, give --bands {bands}"
+    return doubts_of_colours(paths, stretch, remedy=remedy)
 
 
 def _report(summary: SceneSummary, output: Path, formats: Sequence[str]) -> None:

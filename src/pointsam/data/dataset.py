@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pointsam.data.coco.masks import rasterise
 from pointsam.data.rasters.images import image_path, image_size, orientation, read_image
+from pointsam.data.rasters.tiff_images import colours_read
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.data.sample import Sample
 from pointsam.errors import InputError
@@ -23,18 +24,27 @@ ImageSource = Callable[[ImageRecord], UInt8[np.ndarray, "height width 3"]]
 """Gives the pixels of a record, as RGB: an image of a folder, or a chip of a scene."""
 
 
+TIFF_ENDINGS = (".tif", ".tiff")
+"""Of images, whose bands may have names, in lower case."""
+
+
 def folder_images(folder: Path) -> ImageSource:
     """Give the images of a folder by their file names."""
     return partial(read_image_of, folder=folder)
 
 
 def hash_of_images(data: Dataset, folder: Path) -> str:
-    """Hash the names and bytes of a data set's images."""
+    """Hash the names of a data set's images, their bytes, and the bands of a TIFF that are read.
+
+    A file beside a TIFF may say which of its bands are the colours.
+    """
     digest = hashlib.sha256()
     for record in data.images:
-        digest.update(
-            f"{record.file_name} {sha256_of(image_path(folder, record.file_name))}\n".encode()
-        )
+        path = image_path(folder, record.file_name)
+        digest.update(f"{record.file_name} {sha256_of(path)}\n".encode())
+        bands = colours_read(path) if path.suffix.lower() in TIFF_ENDINGS else (1, 2, 3)
+        if bands != (1, 2, 3):
+            digest.update(f"red, green, blue are bands {bands}\n".encode())
     return digest.hexdigest()
 
 

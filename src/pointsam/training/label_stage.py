@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pointsam.data.coco.annotations import pair, read_coco
+from pointsam.data.rasters.stretching import key_entry
 from pointsam.data.records import Dataset
 from pointsam.data.scene_chips import SceneChips
 from pointsam.errors import InputError
@@ -47,8 +48,8 @@ def make_labels(
 ) -> Path:
     """Label the clicks with the frozen model; give the file of the labels.
 
-    A label folder of the same clicks, model and settings is continued. Where it is complete, only
-    the choice among its candidates is made again.
+    A label folder of the same clicks, stretch, model and settings is continued. Where it is
+    complete, only the choice among its candidates is made again.
 
     Args:
         inputs: what was clicked, and where the adapter goes.
@@ -73,7 +74,12 @@ def make_labels(
         replace(inputs.data, images=tuple(trainable(inputs.data))),
         inputs.images,
         folder,
-        key={"sources": inputs.sources, "base": base_hash(model), "adapter": None},
+        key={
+            "sources": inputs.sources,
+            "base": base_hash(model),
+            "adapter": None,
+            **key_entry(inputs.stretch),
+        },
         readings=readings,
         looks=looks,
         precision=choose_precision(settings.precision, device=inputs.device),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsam.data.dataset import ImageSource
-from pointsam.data.rasters.stretching import Stretch
+from pointsam.data.rasters.stretching import Stretch, key_entry
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.files import new_folder, refuse_existing
 from pointsam.models.cache import FeatureCache
@@ -117,7 +117,7 @@ def refuse_another_run(inputs: RunInputs, settings: TrainSettings) -> None:
 def _run_key(inputs: RunInputs, settings: TrainSettings) -> RunKey:
     """Give the hashes of all that decides a run."""
     sources = hashed(inputs.sources, inputs.start, inputs.cache)
-    return data_key(sources, trainable(inputs.data), settings)
+    return data_key(sources | key_entry(inputs.stretch), trainable(inputs.data), settings)
 
 
 def _write_down(run: "_Run", start: int, *, save_every: int) -> None:

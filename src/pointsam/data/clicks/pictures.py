@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from pointsam.data.clicks.finding import find_told, is_another, longest_end, refuse_meeting
 from pointsam.data.clicks.stems import Stems, same_stem
 from pointsam.data.clicks.told import Told, below_common, ends_with
+from pointsam.data.clicks.turned import refuse_turned
 from pointsam.data.rasters.georeference import Georeference, read_georeference
 from pointsam.data.rasters.images import (
     find_image,
@@ -110,11 +111,22 @@ class Pictures:
         return self._sizes[name]
 
     def georeference(self, name: str) -> Georeference | None:
-        """Say where an image lies on the map, read once."""
+        """Say where an image lies on the map, read once.
+
+        Raises:
+            InputError: it cannot be read, or EXIF turns it.
+        """
         if self.placed is not None:
             placed = self.placed
             known = placed.crs is not None
             return Georeference(placed.transform, placed.crs or "", placed.size) if known else None
+        place = self._stored_place(name)
+        if place is not None:
+            refuse_turned(self.path(name))
+        return place
+
+    def _stored_place(self, name: str) -> Georeference | None:
+        """Say where the pixels of an image, as they are stored, lie on the map."""
         if name not in self._places:
             self._places[name] = read_georeference(self.path(name))
         return self._places[name]
@@ -131,7 +143,8 @@ class Pictures:
             names = [path.name for path in list_images(self.folder)]
         else:
             names = [self.only.name] if self.only is not None else []
-        found = ((name, self.georeference(name)) for name in names if self._sound(name))
+        sound = (name for name in names if self._sound(name, on_map=True))
+        found = ((name, self.georeference(name)) for name in sound)
         return [Picture(name, g.size, g.transform, g.crs) for name, g in found if g is not None]
 
     def with_stem(self, file: Path, stem: str) -> str | None:
@@ -176,12 +189,13 @@ class Pictures:
         folders = (folder / stem.parent for folder in only.parents)
         return any(self._stems.named(folder, stem.name) for folder in folders)
 
-    def _sound(self, name: str) -> bool:
+    def _sound(self, name: str, *, on_map: bool = False) -> bool:
         """Say whether an image can be read; asked only where broken ones are skipped."""
         if self.broken is not None:
             try:
                 self.size(name)
-                self.georeference(name)
+                place = self.georeference if on_map else self._stored_place
+                place(name)
             except (InputError, FileNotFoundError) as error:
                 self._skip(name, error)
         return self.broken is None or name not in self.broken

@@ -57,7 +57,8 @@ def find_stretch(
     samples: list[np.ndarray] = []
     first: _Shown | None = None
     for path in paths:
-        with open_raster(path) as raster:
+        # A mosaic ends in .vrt, which no listing of a folder takes: the user typed its name.
+        with open_raster(path, typed=True) as raster:
             own = _shown_of(path, raster, bands)
             first = first or own
             _refuse_other_kind(own, first, ranges=percent is None and values is None)

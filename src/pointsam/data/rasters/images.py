@@ -224,7 +224,7 @@ def _read_upright(path: Path) -> Image.Image:
                     f"{path} has {deep} pixels, expected 8-bit grey or colour: "
                     "make 8-bit images with 'pointsam data images'."
                 )
-            named = named_colours(path) if isinstance(image, TiffImageFile) else None
+            named = named_colours(path, image)
             if named is not None:
                 return Image.fromarray(turn_upright(named, _turn_of(image)))
             # Pillow warns if a palette with alpha is not converted to RGBA first.

@@ -106,6 +106,17 @@ def plain_form(stretch: Stretch) -> dict[str, list[int | float] | str]:
     return {name: v if isinstance(v, str) else list(v) for name, v in form.items()}
 
 
+def key_entry(stretch: Stretch | None) -> dict[str, str]:
+    """Give the entry for a stretch in the key of a run; none where no stretch is known.
+
+    The files of a scene do not say how it is shown, so their hashes alone name no pixels.
+    """
+    if stretch is None:
+        return {}
+    shown = {"bands": stretch.bands, "low": stretch.low, "high": stretch.high}
+    return {"bands or stretch": json.dumps(shown)}
+
+
 def stretch_from(content: Mapping[str, Any]) -> Stretch:
     """Give the stretch that `plain_form` made lists of.
 

@@ -1,0 +1,91 @@
+"""What a raster says of a stretch that is of other images: its kind of values, its colours."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import rasterio
+from rasterio.enums import ColorInterp
+
+from pointsam.data.rasters.band_values import bands_exist, kind_of, natural_bands
+from pointsam.data.rasters.opening import open_raster
+from pointsam.data.rasters.stretching import Stretch, plain_stretch
+from pointsam.errors import InputError
+
+_COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+_NAMES = {"red", "green", "blue"}
+
+
+def refuse_other_values(paths: Sequence[Path], stretch: Stretch) -> None:
+    """Refuse images that the stretch of other ones would make all black or white.
+
+    Args:
+        paths: of the images; one without the bands of the stretch is refused where it is read.
+        stretch: of other images.
+
+    Raises:
+        InputError: an image of another kind of values.
+    """
+    plain = stretch == plain_stretch(stretch.bands, 0, 255)
+    for path in paths:
+        with open_raster(path) as raster:
+            if not bands_exist(raster, stretch.bands):
+                continue
+            held = {kind_of(raster.dtypes[band - 1]) for band in stretch.bands}
+        if stretch.kind is not None:
+            fits = held == {stretch.kind}
+        else:  # an older file names no kind: bytes are recognised by their values
+            fits = (held == {"bytes"}) == plain or (held == {"bytes"} and max(stretch.high) <= 255)
+        if fits:
+            continue
+        meant = stretch.kind or ("bytes" if plain else f"values up to {max(stretch.high):g}")
+        raise InputError(
+            f"{path} holds {' and '.join(sorted(held))}, but is to be shown as images of {meant} "
+            "were: give images of their kind, or say which values are black and white with "
+            "--stretch LOW,HIGH in place of --like."
+        )
+
+
+def doubts_of_colours(paths: Sequence[Path], stretch: Stretch, *, remedy: str) -> list[str]:
+    """Say which images name other bands as their colours than are shown; one line for all.
+
+    The file of training need not have named its colours, so its bands may be meant all the same.
+
+    Args:
+        paths: of the images.
+        stretch: of an adapter's training, or of other images.
+        remedy: what to do where the file is right; ``{bands}`` stands for its colours.
+    """
+    found = []
+    for path in paths:
+        with open_raster(path, typed=True) as raster:
+            own = named_bands(raster)
+        # Bands that are no colours in the file are false colours, chosen by hand in training.
+        meant = stretch.bands == (1, 2, 3) or set(own or ()) == set(stretch.bands)
+        if own is not None and own != stretch.bands and meant:
+            found.append((path, own))
+    if not found:
+        return []
+    path, own = found[0]
+    more = f" (and {len(found) - 1} more files)" if len(found) > 1 else ""
+    bands = _listed(own)
+    return [
+        f"{path}{more} names bands {bands} as red, green, blue, but bands {_listed(stretch.bands)} "
+        f"are shown so, as in training: {remedy.format(bands=bands)}"
+    ]
+
+
+def named_bands(raster: rasterio.DatasetReader) -> tuple[int, int, int] | None:
+    """Give the bands that a raster names as red, green and blue; None where it names none."""
+    bands = natural_bands(raster)
+    meanings = raster.colorinterp
+    if len({*bands}) < 3:
+        return None
+    plain = [n for n, meaning in enumerate(meanings, start=1) if meaning != ColorInterp.alpha]
+    names = {(name or "").strip().lower() for name in raster.descriptions}
+    if list(bands) != plain[:3] or {*_COLOURS} <= {*meanings} or names >= _NAMES:
+        return bands
+    return None
+
+
+def _listed(bands: tuple[int, int, int]) -> str:
+    return ",".join(str(band) for band in bands)
