@@ -22,7 +22,7 @@ class Settings(BaseModel):
         return {_present_name(str(name), cls, given): value for name, value in given.items()}
 
 
-def _present_name(name: str, stage: type[Settings], given: dict[str, Any]) -> str:
+def _present_name(name: str, stage: type[Settings], given: dict[Any, Any]) -> str:
     """Give today's name of a setting; a name that is given under both spellings stays unknown."""
     for former, present in _FORMER_NAMES.items():
         if name.startswith(former) and name not in stage.model_fields:

@@ -254,3 +254,13 @@ def test_a_declared_encoding_is_believed(tmp_path):
     path = named(tmp_path / "a.shp", ["Ã¤"], "ISO-8859-1")
     path.with_suffix(".cpg").write_text("ISO-8859-1")
     assert read_features(path, kinds=POINTS, what="points").column("class") == ["Ã¤"]
+
+
+def test_a_system_that_is_no_text_is_one_line(tmp_path):
+    path = tmp_path / "a.shp"
+    point = shapely.to_wkb(np.array([shapely.Point(9, 50)]))
+    pyogrio.raw.write(path, point, [], fields=[], geometry_type="Point", crs="EPSG:4326")
+    system = path.with_suffix(".prj")
+    system.write_bytes(system.read_bytes().replace(b"WGS_1984", b"WGS\xff1984"))
+    with pytest.raises(InputError, match="letters that are not UTF-8"):
+        read_features(path, kinds=POINTS, what="points")

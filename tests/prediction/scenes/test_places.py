@@ -19,6 +19,7 @@ from pointsam.data.rasters.scene_points import SceneObject
 from pointsam.errors import InputError
 from pointsam.prediction.scenes import vectors
 from pointsam.prediction.scenes.geometry import pixel_sides
+from pointsam.prediction.scenes.logit_maps import Overlaps
 from pointsam.prediction.scenes.objects import SceneMask
 from pointsam.prediction.scenes.vectors import Outlines, write_labels, write_polygons
 
@@ -112,12 +113,9 @@ def test_a_raster_that_cannot_be_written_says_so(tmp_path, monkeypatch, free, ki
     def full(*_, **__):
         raise RasterioIOError("TIFFWriteDirectoryTagData:IO error writing tag data")
 
-    class Nothing:
-        def labels(self, block):
-            return np.zeros((block[3] - block[1], block[2] - block[0]), dtype=np.uint32)
-
     monkeypatch.setattr(vectors, "copy_raster", full)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free))
+    nothing = Overlaps([], within=(0, 0, 8, 8), exclusive=True)
     with open_scene(path) as scene, pytest.raises(kind, match=r"space left|cannot be written"):
-        write_labels(tmp_path / "out.tif", Nothing(), scene)
+        write_labels(tmp_path / "out.tif", nothing, scene)
     assert not (tmp_path / "out.tif").exists()

@@ -112,6 +112,10 @@ def read_features(
             # What follows a semicolon is GDAL's advice on its own drivers.
             reason = in_words(error).partition(";")[0].rstrip(".")
             raise InputError(f"{path} is no vector file of {what} ({reason}).") from error
+        except UnboundLocalError as error:  # pyogrio's, where it has no text of the system
+            raise InputError(
+                f"{path} names its coordinate system in letters that are not UTF-8: save it again."
+            ) from error
     there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     if not set(shapely.get_type_id(shapes[there]).tolist()) <= set(kinds):
         held = ", ".join(sorted({shape.geom_type for shape in shapes[there]}))
