@@ -20,7 +20,8 @@ XML_NAME = "annotations.xml"
 """Name of the file in an unpacked export."""
 
 INSTANCE, LABEL = "instance", "label"
-"""Attribute, in any case of letters, that joins the clicks of one object."""
+"""Attributes, in any case of letters: the first joins the clicks of one object, the second says by
+1 and 0 whether a click is on its object."""
 
 NO_GROUP = "0"
 """CVAT's number of what is in no group."""

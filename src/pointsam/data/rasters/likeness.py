@@ -8,7 +8,7 @@ from rasterio.enums import ColorInterp
 
 from pointsam.data.rasters.band_values import bands_exist, kind_of, natural_bands
 from pointsam.data.rasters.opening import open_raster
-from pointsam.data.rasters.stretching import Stretch, plain_stretch
+from pointsam.data.rasters.stretching import Stretch, other_kind
 from pointsam.errors import InputError
 
 _COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
@@ -25,19 +25,14 @@ def refuse_other_values(paths: Sequence[Path], stretch: Stretch) -> None:
     Raises:
         InputError: an image of another kind of values.
     """
-    plain = stretch == plain_stretch(stretch.bands, 0, 255)
     for path in paths:
         with open_raster(path) as raster:
             if not bands_exist(raster, stretch.bands):
                 continue
             held = {kind_of(raster.dtypes[band - 1]) for band in stretch.bands}
-        if stretch.kind is not None:
-            fits = held == {stretch.kind}
-        else:  # an older file names no kind: bytes are recognised by their values
-            fits = (held == {"bytes"}) == plain or (held == {"bytes"} and max(stretch.high) <= 255)
-        if fits:
+        meant = other_kind(stretch, held)
+        if meant is None:
             continue
-        meant = stretch.kind or ("bytes" if plain else f"values up to {max(stretch.high):g}")
         raise InputError(
             f"{path} holds {' and '.join(sorted(held))}, but is to be shown as images of {meant} "
             "were: give images of their kind, or say which values are black and white with "

@@ -29,6 +29,7 @@ from pointsam.data.rasters.stretching import (
     NO_DATA,
     Stretch,
     natural_stretch,
+    other_kind,
     plain_stretch,
 )
 from pointsam.data.rasters.windows import Grid, Transform, Window
@@ -259,17 +260,11 @@ def _refuse_deep(scene: Scene) -> None:
 
 def _refuse_other_depth(scene: Scene) -> None:
     """Refuse the stretch of other scenes if it would make this one all black or white."""
-    stretch = scene.stretch
     held = {kind_of(scene.dataset.dtypes[band - 1]) for band in scene.bands}
-    plain = stretch == plain_stretch(stretch.bands, 0, 255)
-    if stretch.kind is not None:
-        fits = held == {stretch.kind}
-    else:  # an older adapter names no kind: bytes are recognised by their values
-        fits = (held == {"bytes"}) == plain or (held == {"bytes"} and max(stretch.high) <= 255)
-    if fits:
+    meant = other_kind(scene.stretch, held)
+    if meant is None:
         return
     kind = " and ".join(sorted(held))
-    meant = stretch.kind or ("bytes" if plain else f"values up to {max(stretch.high):g}")
     raise InputError(
         f"{scene.path} holds {kind}, but is to be shown as images of {meant} were: give a scene of "
         "their kind, or say which values are black and white with --stretch LOW,HIGH."

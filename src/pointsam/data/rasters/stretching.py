@@ -1,7 +1,7 @@
 """Converts images of any depth and number of bands to 8-bit RGB, by a stretch."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,23 @@ def plain_form(stretch: Stretch) -> dict[str, list[int | float] | str]:
     """Give a stretch as lists and words, for YAML and JSON."""
     form = {name: value for name, value in asdict(stretch).items() if value is not None}
     return {name: v if isinstance(v, str) else list(v) for name, v in form.items()}
+
+
+def other_kind(stretch: Stretch, held: Set[str]) -> str | None:
+    """Name the values that a stretch is for, where those at hand are of another kind.
+
+    Args:
+        stretch: of other images.
+        held: kinds of the values at hand, as `kind_of` names them.
+    """
+    plain = stretch == plain_stretch(stretch.bands, 0, 255)
+    if stretch.kind is not None:
+        fits = held == {stretch.kind}
+    else:  # an older file names no kind: bytes are recognised by their values
+        fits = (held == {"bytes"}) == plain or (held == {"bytes"} and max(stretch.high) <= 255)
+    if fits:
+        return None
+    return stretch.kind or ("bytes" if plain else f"values up to {max(stretch.high):g}")
 
 
 def key_entry(stretch: Stretch | None) -> dict[str, str]:

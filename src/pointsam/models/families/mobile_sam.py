@@ -36,7 +36,7 @@ class MobileSam(Segmenter):
         if side < 64 or side % 64:
             raise InputError(f"side {side} does not fit MobileSAM: give a multiple of 64.")
         self.side = side
-        # All ten attention blocks: those at stride 8 gain a point for a twentieth of the time.
+        # All ten attention blocks: those at stride 8 gain half a point (docs/results.md).
         self.first_block = 2
         config = SamConfig(
             prompt_encoder_config={"image_size": side, "patch_size": self.stride},
