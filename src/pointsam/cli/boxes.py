@@ -20,7 +20,7 @@ from pointsam.errors import InputError
 from pointsam.evaluation.box_scores import BoxScores, score_boxes
 from pointsam.files import new_folder, refuse_existing, refuse_existing_file
 from pointsam.prediction.boxes import Trim, boxes_of
-from pointsam.prediction.scenes.vectors import write_boxes_of
+from pointsam.prediction.scenes.boxes import write_boxes_of
 
 SCORES_NAME = "box_scores.json"
 

@@ -17,7 +17,6 @@ from pointsam.prediction.scenes.logit_maps import LogitMap, Overlaps
 from pointsam.prediction.scenes.objects import SceneMask
 from pointsam.prediction.scenes.vectors import (
     outline,
-    write_boxes_of,
     write_labels,
     write_polygons,
 )
@@ -129,20 +128,6 @@ def test_geojson_is_in_degrees_where_the_scenes_system_has_no_code(found, tmp_pa
     assert (abs(x - 9) < 0.1, abs(y - 50) < 0.1) == (True, True)
     _, _, geometry, _ = pyogrio.raw.read(tmp_path / "a.gpkg")
     assert shapely.from_wkb(geometry[0]).bounds == outlines.polygons[0].bounds
-
-
-def test_boxes_keep_fields_whatever_their_names(tmp_path):
-    names = ["fid", "geom", "Name", "name", "score"]
-    properties = {name: number for number, name in enumerate(names)} | {"fid": 0.5}
-    ring = [[9.0, 50.0], [9.1, 50.0], [9.1, 50.1], [9.0, 50.0]]
-    shape = {"type": "Polygon", "coordinates": [ring]}
-    feature = {"type": "Feature", "properties": properties, "geometry": shape}
-    content = {"type": "FeatureCollection", "features": [feature, feature]}
-    (tmp_path / "a.geojson").write_text(json.dumps(content))
-    assert write_boxes_of(tmp_path / "a.geojson", tmp_path / "boxes.gpkg") == 2
-    meta, _, _, fields = pyogrio.raw.read(tmp_path / "boxes.gpkg")
-    assert list(meta["fields"]) == ["fid_2", "geom_2", "Name", "name_2", "score"]
-    assert [column[0] for column in fields] == [0.5, 1, 2, 3, 4]
 
 
 def test_the_instance_raster_is_the_masks(found, tmp_path):

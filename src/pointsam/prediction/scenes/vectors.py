@@ -25,12 +25,9 @@ from pointsam.data.rasters.opening import CACHE_BYTES
 from pointsam.data.rasters.raster_writing import writing_raster
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject
-from pointsam.data.rasters.vector_files import EXPORT_LAYER, POLYGONS, read_features
 from pointsam.data.rasters.vector_writing import write_features
 from pointsam.data.rasters.windows import Box, Grid
-from pointsam.errors import InputError
-from pointsam.files import refuse_existing_file, replacing
-from pointsam.prediction.rectangles import minimum_area_rectangle
+from pointsam.files import replacing
 from pointsam.prediction.scenes.logit_maps import Overlaps, meet
 from pointsam.prediction.scenes.objects import SceneMask
 from pointsam.prediction.scenes.outlines import OwnerTracer
@@ -128,34 +125,6 @@ def write_polygons(
             written.replace(path.parent / written.name)
 
 
-def write_boxes_of(polygons: Path, path: Path) -> int:
-    """Draw the smallest rectangle around each polygon of a file; write them with its fields.
-
-    Args:
-        polygons: that `write_polygons` wrote, or any vector file of polygons.
-        path: of the new GeoPackage.
-
-    Returns:
-        The number of boxes; features without a shape have none and are left out.
-
-    Raises:
-        InputError: no vector file of polygons, or `path` exists.
-    """
-    refuse_existing_file(path)
-    found = read_features(polygons, kinds=POLYGONS, what="polygons", several=EXPORT_LAYER)
-    flat = np.flatnonzero(shapely.area(shapely.convex_hull(found.shapes)) == 0)
-    if len(flat):
-        raise InputError(f"{polygons}: feature {found.ids[flat[0]]} has no area.")
-    corners = [minimum_area_rectangle(shapely.get_coordinates(shape)) for shape in found.shapes]
-    boxes = shapely.polygons(np.stack(corners)) if corners else np.array([], dtype=object)
-    with replacing(path) as temporary:
-        temporary.unlink()  # GDAL makes a file, but does not fill an empty one
-        write_features(
-            temporary, boxes, _storable(found.fields), kind="Polygon", crs=found.crs, layer="boxes"
-        )
-    return len(boxes)
-
-
 def _with_a_code(shapes: np.ndarray, crs: str | None) -> tuple[np.ndarray, str | None]:
     """Convert shapes to degrees where their system is on earth, but carries no EPSG code."""
     system = None if crs is None else CRS.from_wkt(crs)
@@ -166,20 +135,6 @@ def _with_a_code(shapes: np.ndarray, crs: str | None) -> tuple[np.ndarray, str |
         shapes, lambda points: move_points(points, system, degrees, what="the scene's polygons")
     )
     return moved, DEGREES
-
-
-def _storable(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Rename fields that a GeoPackage refuses: its own two names, and doubles."""
-    kept: dict[str, np.ndarray] = {}
-    taken = {"fid", "geom"}
-    for name, values in fields.items():
-        free, number = name, 1
-        while free.lower() in taken:
-            number += 1
-            free = f"{name}_{number}"
-        taken.add(free.lower())
-        kept[free] = values
-    return kept
 
 
 def write_labels(
