@@ -56,6 +56,60 @@ def test_a_missing_mask_scores_nothing(drawn, tmp_path):
     assert json.loads((tmp_path / "out" / "scores.json").read_text())["instance_iou"] == 75.0
 
 
+def changed_masks(drawn, path, change):
+    content = json.loads(drawn.annotations.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    return ["evaluate", "--annotations", str(drawn.annotations), "--masks", str(path)]
+
+
+def test_masks_of_other_ids_or_images_are_told_of(drawn, tmp_path, capsys):
+    def other_ids(content):
+        for entry in content["annotations"]:
+            entry["id"] += 1000
+
+    def other_names(content):
+        for image in content["images"]:
+            image["file_name"] = f"deeper/{image['file_name']}"
+
+    for change in (other_ids, other_names):
+        scored = changed_masks(drawn, tmp_path / "masks.json", change)
+        assert main([*scored, "--output", str(tmp_path / "out")]) == 2
+        told = capsys.readouterr().err
+        assert "none of the 4 masks of masks.json has the image and the id of an anno" in told
+        assert not (tmp_path / "out").exists()
+
+
+def test_masks_without_a_partner_or_under_swapped_ids_are_noted(drawn, tmp_path, capsys):
+    def swap(content):
+        one, two, *_ = content["annotations"]
+        one["id"], two["id"] = two["id"], one["id"]
+
+    def drop(content):
+        swap(content)
+        del content["annotations"][2:]
+        content["annotations"].append({**content["annotations"][0], "id": 1000})
+
+    def first(content):
+        content["annotations"][2:] = [{**content["annotations"][2], "id": 1000}]
+
+    scored = changed_masks(drawn, tmp_path / "swapped.json", drop)
+    assert main([*scored, "--output", str(tmp_path / "one")]) == 0
+    told = capsys.readouterr().err
+    assert "swapped.json: 1 of 3 masks have no annotation of their image and id" in told
+    assert "swapped.json: 2 of 4 annotations have no mask of their image and id" in told
+    assert "swapped.json: 2 of 2 annotations are met by a mask under another id" in told
+    scored = changed_masks(drawn, tmp_path / "some.json", first)
+    assert main([*scored, "--output", str(tmp_path / "two")]) == 0
+    assert "under another id" not in capsys.readouterr().err
+
+
+def test_a_class_is_read_one_way(drawn, tmp_path, capsys):
+    given = ["--reading", "ship=larger", "--reading", "ship=smaller"]
+    assert main(command(drawn, tmp_path / "out", *given)) == 2
+    assert "--reading ship: given as larger and as smaller" in capsys.readouterr().err
+
+
 def test_a_stopped_run_goes_on_and_ends_the_same(drawn, small_model, tmp_path, monkeypatch):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert main(command(drawn, whole)) == 0

@@ -139,6 +139,20 @@ def test_a_scene_that_changed_after_it_was_done_is_refused_by_name(capsys):
 
 
 @pytest.mark.usefixtures("scenes", "small_model")
+def test_an_output_that_was_removed_is_made_anew():
+    again = [*COMMAND.split(), "--output", "out", "--resume"]
+    main(again[:-1])
+    before = {path: path.stat().st_mtime_ns for path in sorted(Path("out").glob("s*/instances.*"))}
+    whole = Path("out/s0/classes.tif").read_bytes()
+    Path("out/s0/classes.tif").unlink()
+    Path("out/s1/instances.qml").unlink()  # a style is no result
+    assert main(again) == 1
+    assert Path("out/s0/classes.tif").read_bytes() == whole
+    changed = {p.parts[1] for p, at in before.items() if p.exists() and p.stat().st_mtime_ns != at}
+    assert changed == {"s0"}
+
+
+@pytest.mark.usefixtures("scenes", "small_model")
 def test_scenes_cut_into_units_are_written_as_in_one_go():
     # What workers of a cluster do, one after the other.
     words = [*COMMAND.split(), "--output", "cut", "--threads", "1"]

@@ -37,6 +37,15 @@ def test_scores_are_written_and_shown_for_each_class(tmp_path, capsys):
     assert "tank" in capsys.readouterr().out
 
 
+def test_files_that_meet_nowhere_or_share_no_class_are_told_of(tmp_path, capsys):
+    write(tmp_path / "truth.gpkg", [box(0, 0)], classes=["roof"])
+    write(tmp_path / "found.gpkg", [box(5000, 0)], classes=["roofs"])
+    assert score(tmp_path) == 0
+    told = capsys.readouterr().err
+    assert "no found polygon meets a true one: they lie around (505005, 5400005) and" in told
+    assert "no class is in both files: roofs; and roof" in told
+
+
 def test_a_class_is_the_same_in_every_kind_of_column(tmp_path):
     shapes = [box(0, 0), box(50, 0)]
     for name, classes in (("truth", np.array([1, 2])), ("found", np.array([1.0, np.nan]))):

@@ -23,7 +23,7 @@ from pointsam.cli.score_files import print_table, write_scores
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.clicks.transparent import without_transparent
 from pointsam.data.coco.annotations import pair, read_coco
-from pointsam.data.coco.pairing import off_their_masks
+from pointsam.data.coco.pairing import given_masks, off_their_masks
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.evaluation.masks import Scores, evaluate, paired_records, score_given
@@ -200,8 +200,8 @@ def _write(
 def _score_given(annotations: Path, masks: Path, output: Path) -> int:
     """Score the masks of a file."""
     truth, given = read_coco(annotations), read_coco(masks)
-    by_name = {image.file_name: image for image in given.images}
-    found = {i.id: by_name[i.file_name] for i in truth.images if i.file_name in by_name}
+    found, notes = given_masks(truth, given, file=masks.name)
+    say((), notes)
     scores = Scores(tuple(score_given(truth.images, found)))
     if not scores.images:
         raise InputError("no image has an instance with a mask: there is nothing to score.")

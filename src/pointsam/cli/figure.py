@@ -16,9 +16,9 @@ from pointsam.cli.figure_scene import PART_OPTIONS, ScenePart, add_scene_argumen
 from pointsam.cli.image_files import add_skip_broken, readable_images
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.coco.annotations import pair, read_coco
+from pointsam.data.coco.pairing import refuse_other_size
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
-from pointsam.evaluation.masks import refuse_other_size
 from pointsam.figures import save_picture
 from pointsam.files import new_folder, refuse_existing, refuse_existing_file
 from pointsam.prediction.images.clicked import output_names

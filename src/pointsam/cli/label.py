@@ -24,6 +24,7 @@ from pointsam.data.dataset import ImageSource, folder_images, hash_of_images
 from pointsam.data.rasters.stretching import key_entry
 from pointsam.data.records import Dataset
 from pointsam.data.scene_chips import SceneChips
+from pointsam.errors import InputError
 from pointsam.files import refuse_existing, sha256_of
 from pointsam.labelling.consensus import Reading
 from pointsam.labelling.labels import Labelling
@@ -109,6 +110,19 @@ def reading(text: str) -> tuple[str, Reading]:
     return name, "larger" if value == "larger" else "smaller"
 
 
+def _readings(args: argparse.Namespace) -> dict[str, Reading]:
+    """Give the reading of each class that was named.
+
+    Raises:
+        InputError: one class has two.
+    """
+    readings: dict[str, Reading] = dict(args.reading)
+    for name, value in args.reading:
+        if readings[name] != value:
+            raise InputError(f"--reading {name}: given as larger and as smaller; give one of them.")
+    return readings
+
+
 def run(args: argparse.Namespace) -> int:
     """Label."""
     if not args.resume:
@@ -116,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     choice = ModelChoice.parse(args)
     images, points = parse_given(args, args.images), parse_clicks(args)
     scenes = SceneLabelling.parse(args, images, on_map=points.on_map)
-    asked = Asked(images, points, args.output, dict(args.reading), Looks(args.closer, args.turned))
+    asked = Asked(images, points, args.output, _readings(args), Looks(args.closer, args.turned))
     if scenes is not None:
         return _label_scenes(asked, scenes, choice)
     refuse_other_stretch(images, choice)

@@ -25,6 +25,7 @@ from pointsam.prediction.many.work import Outcome, Segment, Unit, Work, run_here
 from pointsam.prediction.predictor import Predictor
 from pointsam.prediction.scenes.parts import PARTS_NAME, give_up
 from pointsam.prediction.scenes.run import Shard
+from pointsam.prediction.scenes.writers import data_names
 from pointsam.progress import Bar
 
 MANY_OPTIONS = ("engine", "ray_address", "workers", "batch")
@@ -187,7 +188,7 @@ def predict_many(asked: ManyChoice, choice: ModelChoice) -> int:
     output = asked.each.output
     manifest = Manifest(output, _settings(asked, choice), resume=asked.each.resume)
     try:
-        todo = unfinished(scenes, manifest, output)
+        todo = unfinished(scenes, manifest, output, names=data_names(asked.each.formats))
         _do(asked, choice, todo, manifest, total=len(scenes))
     except InputError:
         manifest.give_up()

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     with new_folder(args.output) as folder:
         content = _plain(scores) | {"classes": {n: _plain(one) for n, one in by_class.items()}}
         (folder / "scores.json").write_text(json.dumps(content, indent=1))
+    for line in _doubts(shapes, list(truth.shapes), scores, classes):
+        print(f"pointsam: note: {line}", file=sys.stderr)
     print(f"{'':<20} {'IoU':>6} {'prec.':>6} {'recall':>6} {'F1':>6} {'found':>6} {'true':>6}")
     for name, one in {**by_class, "all": scores}.items():
         numbers = (one.iou, one.precision, one.recall, one.f1)
@@ -74,6 +78,32 @@ def run(args: argparse.Namespace) -> int:
 
 def _plain(scores: PolygonScores) -> dict[str, Any]:
     return asdict(scores) | {"f1": scores.f1}
+
+
+def _doubts(
+    found: Sequence[shapely.Geometry],
+    truth: Sequence[shapely.Geometry],
+    scores: PolygonScores,
+    classes: tuple[list[str] | None, list[str] | None],
+) -> list[str]:
+    """Say what may be the matter where nothing meets."""
+    lines = []
+    if found and not scores.iou:
+        (x, y), (other_x, other_y) = _middle(found), _middle(truth)
+        lines.append(
+            f"no found polygon meets a true one: they lie around ({x:.9g}, {y:.9g}) and "
+            f"({other_x:.9g}, {other_y:.9g}), in the coordinate system of the truth"
+        )
+    if classes[0] and classes[1] and not set(classes[0]) & set(classes[1]):
+        names = [", ".join(sorted(set(one))[:3]) for one in classes if one]
+        lines.append(f"no class is in both files: {names[0]}; and {names[1]}")
+    return lines
+
+
+def _middle(shapes: Sequence[shapely.Geometry]) -> tuple[float, float]:
+    """Give the middle of the box around shapes."""
+    x0, y0, x1, y1 = shapely.total_bounds(np.asarray(shapes)).tolist()
+    return (x0 + x1) / 2, (y0 + y1) / 2
 
 
 def _classes(features: Features) -> list[str] | None:

@@ -187,17 +187,13 @@ def score_given(
 
     Args:
         truth: with annotated masks; images without instances are left out.
-        given: by image id, with masks under the annotations' ids; a missing mask is an empty one.
-
-    Raises:
-        InputError: masks of an image of another size.
+        given: by image id, of the same sizes, with masks under the annotations' ids, as
+            `given_masks` pairs them; a missing mask is an empty one.
     """
     for record in truth:
         if not record.instances:
             continue
         found = given.get(record.id)
-        if found is not None:
-            refuse_other_size(found, record)
         masks = {i.id: i.segmentation for i in found.instances} if found is not None else {}
         predicted = np.zeros((len(record.instances), *record.size), dtype=bool)
         for mask, instance in zip(predicted, record.instances, strict=True):
@@ -213,19 +209,6 @@ def score_given(
             for instance, *numbers in zip(record.instances, *columns, strict=True)
         )
         yield ImageScore(record.file_name, instances, overlap_rate(drawn))
-
-
-def refuse_other_size(given: ImageRecord, record: ImageRecord) -> None:
-    """Refuse masks that are of another size than the image; drawn unscaled, they would lie off.
-
-    Raises:
-        InputError: it names the image and both sizes.
-    """
-    if given.size != record.size:
-        raise InputError(
-            f"the masks of {record.file_name} are of an image of {list(given.size)} px (height, "
-            f"width), but it has {list(record.size)} px: give masks of this version of the image."
-        )
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -188,6 +188,8 @@ def test_a_file_that_contradicts_itself_is_refused(write, read, content, message
         ([[1, 2, 3, 4]], "annotation 1 has a mask that cannot be drawn: .*three corners"),
         ("text", "neither polygons nor an RLE"),
         ([None], "neither polygons nor an RLE"),
+        ([[1, 2, 3, 2, 3, "4"]], "annotation 1 .* with a corner at '4', which is no number"),
+        ([[1, 2, 3, 2, 3, None]], "with a corner at None, which is no number"),
         ({"size": [20, 10], "counts": [200]}, r"RLE of size \[20, 10\] in an image of \[10, 20\]"),
         ({"counts": [200]}, "RLE of size None"),
     ],

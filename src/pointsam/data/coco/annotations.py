@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,10 @@ def _why_useless(entry: Entry, size: tuple[int, int], name: str) -> str:
     polygons = isinstance(segmentation, list) and all(isinstance(p, list) for p in segmentation)
     if not polygons and not isinstance(segmentation, dict):
         raise InputError(f"{name} has a mask that is neither polygons nor an RLE.")
+    corners = chain.from_iterable(segmentation) if polygons else ()
+    odd = next((value for value in corners if not isinstance(value, int | float)), None)
+    if odd is not None:
+        raise InputError(f"{name} has a mask with a corner at {odd!r}, which is no number.")
     try:
         return "" if count_drawn(segmentation, size) else "has an empty mask"
     except (ValueError, TypeError) as error:

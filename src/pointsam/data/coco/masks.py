@@ -95,18 +95,34 @@ def rasterise_part(
 
 
 def drawn_iou(
-    segmentations: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]], size: tuple[int, int]
-) -> Float[np.ndarray, "instances instances"]:
+    segmentations: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]],
+    size: tuple[int, int],
+    others: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]] | None = None,
+) -> Float[np.ndarray, "instances others"]:
     """Give the IoU of every two masks of one image, without drawing them.
+
+    Args:
+        segmentations: of the rows.
+        size: height and width of the image, in pixels.
+        others: of the columns; if not given, those of the rows.
 
     Raises:
         ValueError: as `rasterise`.
     """
-    if not segmentations:
-        return np.zeros((0, 0))
+    columns = segmentations if others is None else others
+    if not segmentations or not columns:
+        return np.zeros((len(segmentations), len(columns)))
+    rows, packed = _packed(segmentations, size), _packed(columns, size)
+    return np.asarray(coco_mask.iou(rows, packed, [0] * len(packed)), dtype=np.float64)
+
+
+def _packed(
+    segmentations: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]], size: tuple[int, int]
+) -> list[Any]:
+    """Give masks as compressed RLE, as pycocotools takes them."""
     runs = [{"size": list(size), "counts": _runs_of(s, size)} for s in segmentations]
-    packed = coco_mask.frPyObjects(runs, *size)
-    return np.asarray(coco_mask.iou(packed, packed, [0] * len(packed)), dtype=np.float64)
+    packed: list[Any] = coco_mask.frPyObjects(runs, *size)
+    return packed
 
 
 def overlapping(
@@ -122,10 +138,7 @@ def overlapping(
     Raises:
         ValueError: as `rasterise`.
     """
-    packed: list[Any] = []
-    for segmentation in segmentations:
-        runs = {"size": list(size), "counts": _runs_of(segmentation, size)}
-        packed += coco_mask.frPyObjects([runs], *size)
+    packed = _packed(segmentations, size) if segmentations else []
     for start in range(0, len(packed), _COMPARED):
         rows, others = packed[start : start + _COMPARED], packed[start:]
         table = np.asarray(coco_mask.iou(rows, others, [0] * len(others)), dtype=np.float64)

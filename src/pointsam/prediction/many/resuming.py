@@ -12,12 +12,18 @@ from pointsam.progress import Bar
 
 
 def unfinished(
-    scenes: Sequence[ListedScene], manifest: Manifest, output: Path
+    scenes: Sequence[ListedScene], manifest: Manifest, output: Path, *, names: Sequence[str]
 ) -> list[ListedScene]:
-    """List the scenes without a row, failed ones, and those whose outputs were removed.
+    """List the scenes without a row, failed ones, and those of which an output was removed.
 
     A scene without clicks whose file has changed is listed, too. A copy that took the place of a
     finished scene gets its stamp into the manifest, so that its content is compared once.
+
+    Args:
+        scenes: that were asked for.
+        manifest: of the run.
+        output: its folder.
+        names: of the files in the folder of each finished scene.
 
     Raises:
         InputError: a scene that was segmented has changed since.
@@ -25,7 +31,11 @@ def unfinished(
     todo, changed = [], []
     for one in Bar(scenes, desc="checking scenes", unit="scene", delay=2, leave=False):
         row = manifest.rows.get(str(one.path))
-        gone = row is not None and row.state == "done" and not (output / row.folder).is_dir()
+        gone = (
+            row is not None
+            and row.state == "done"
+            and not all((output / row.folder / name).is_file() for name in names)
+        )
         if row is None or row.state == "failed" or gone:
             todo.append(one)
             continue

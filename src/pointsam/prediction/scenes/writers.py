@@ -146,6 +146,11 @@ def written_names(formats: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for one in formats for name in FORMATS[one].files))
 
 
+def data_names(formats: Sequence[str]) -> tuple[str, ...]:
+    """List the files with results that some formats write; a style is none."""
+    return tuple(name for name in written_names(formats) if name != STYLE_NAME)
+
+
 def write_scene(folder: Path, formats: Sequence[str], output: SceneOutput) -> None:
     """Write a scene's outputs in some formats."""
     for name in formats:
