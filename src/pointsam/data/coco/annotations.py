@@ -256,9 +256,9 @@ def _why_useless(entry: Entry, size: tuple[int, int], name: str) -> str:
     if not polygons and not isinstance(segmentation, dict):
         raise InputError(f"{name} has a mask that is neither polygons nor an RLE.")
     corners = chain.from_iterable(segmentation) if polygons else ()
-    odd = next((value for value in corners if not isinstance(value, int | float)), None)
-    if odd is not None:
-        raise InputError(f"{name} has a mask with a corner at {odd!r}, which is no number.")
+    odd = [value for value in corners if not isinstance(value, int | float)]
+    if odd:
+        raise InputError(f"{name} has a mask with a corner at {odd[0]!r}, which is no number.")
     try:
         return "" if count_drawn(segmentation, size) else "has an empty mask"
     except (ValueError, TypeError) as error:
