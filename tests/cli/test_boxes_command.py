@@ -73,10 +73,10 @@ def test_polygons_of_a_scene_give_boxes_on_the_map(tmp_path, capsys):
         geometry_type="MultiPolygon",
         crs="EPSG:32631",
     )
-    arguments = ["--masks", str(tmp_path / "instances.gpkg"), "-o", str(tmp_path / "boxes.gpkg")]
+    arguments = ["--masks", str(tmp_path / "instances.gpkg"), "-o", str(tmp_path / "boxes.GPKG")]
     assert main(["boxes", "make", *arguments]) == 0
     assert capsys.readouterr().out.startswith("1 boxes")
-    meta, _, geometry, columns = pyogrio.raw.read(tmp_path / "boxes.gpkg")
+    meta, _, geometry, columns = pyogrio.raw.read(tmp_path / "boxes.GPKG")
     assert meta["crs"] == "EPSG:32631"
     assert columns[0].tolist() == [7]
     assert shapely.from_wkb(geometry[0]).area == pytest.approx(1200)

@@ -44,9 +44,9 @@ def test_each_image_gets_its_panels(files, tmp_path):
 
 
 def test_a_sheet_stacks_the_telling_images(files, tmp_path):
-    out = ["--sheet", "1", "-o", str(tmp_path / "sheet.png")]
+    out = ["--sheet", "1", "-o", str(tmp_path / "sheet.PNG")]
     assert main(["figure", *files["data"], *files["masks"], *files["adapter"], *out]) == 0
-    with Image.open(tmp_path / "sheet.png") as picture:
+    with Image.open(tmp_path / "sheet.PNG") as picture:
         assert picture.height > 2 * 480
 
 

@@ -43,7 +43,7 @@ def adapter_folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["merged.pt", "merged.safetensors"])
+@pytest.mark.parametrize("name", ["merged.pt", "merged.safetensors", "merged.SafeTensors"])
 def test_the_merged_model_needs_no_adapter(adapter_folder, tmp_path, capsys, name):
     path = tmp_path / name
     assert main(["merge", "--adapter", str(adapter_folder), "--output", str(path)]) == 0

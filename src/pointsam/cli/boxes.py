@@ -106,7 +106,7 @@ def run_make(args: argparse.Namespace) -> int:
         raise InputError(f"--trim-bridges {bridge}: give a width in pixels, or 0.")
     if looks_like_vector(args.masks):
         refuse_options(args, ("trim_bridges", "one_part", "points"), "COCO masks")
-        if args.output.suffix != ".gpkg":
+        if args.output.suffix.lower() != ".gpkg":
             raise InputError(f"--output {args.output}: boxes of a scene are a new .gpkg file.")
         print(f"{write_boxes_of(args.masks, args.output)} boxes: {args.output}")
         return 0

@@ -129,7 +129,7 @@ class Comparison:
             raise InputError(
                 "--sheet N ranks images by IoU: give N >= 1, --annotations and --adapter."
             )
-        if args.sheet is not None and args.output.suffix != ".png":
+        if args.sheet is not None and args.output.suffix.lower() != ".png":
             raise InputError(f"--output {args.output}: a sheet is one .png file.")
         return cls(
             images=args.images,

@@ -95,7 +95,7 @@ class ScenePart:
             raise InputError(
                 "say which part of --scene: give --window X,Y,W,H or --around POINT_ID."
             )
-        if args.output.suffix != ".png":
+        if args.output.suffix.lower() != ".png":
             raise InputError(f"--output {args.output}: a part of a scene is one .png file.")
         if args.points is None:
             refuse_options(args, CLICK_FILE_OPTIONS, "--points FILE")

@@ -46,7 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Merge."""
-    if args.output.suffix not in {"", *EXPORT_SUFFIXES}:
+    if args.output.suffix.lower() not in {"", *EXPORT_SUFFIXES}:
         raise InputError(f"--output {args.output}: expected a .pt or .safetensors file.")
     refuse_existing(args.output)
     predictor = load(args.model, adapter=args.adapter, precision="float32")

@@ -45,7 +45,7 @@ def export_checkpoint(model: Segmenter, path: Path, *, memory_from: Path | None 
             f"a {model.family} model has no released checkpoint format here: "
             f"{', '.join(RELEASED_NAMES)} have one; 'pointsam merge' writes a transformers folder."
         )
-    if path.suffix not in ENDINGS:
+    if path.suffix.lower() not in ENDINGS:
         raise InputError(f"--output {path}: expected a file that ends in {', '.join(ENDINGS)}.")
     refuse_existing_file(path)
     plain = model.peft_root.state_dict()
@@ -53,7 +53,7 @@ def export_checkpoint(model: Segmenter, path: Path, *, memory_from: Path | None 
     if memory_from is not None:
         state |= _memory(model, memory_from)
     with replacing(path) as temporary:
-        if path.suffix == ".safetensors":
+        if path.suffix.lower() == ".safetensors":
             save_file(state, temporary, metadata={"format": "pt"})
         else:
             save_tensors({"model": state} if model.family == "sam2" else state, temporary)

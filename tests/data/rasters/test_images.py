@@ -135,7 +135,7 @@ def test_a_truncated_image_is_refused(tmp_path):
     Image.fromarray(noise).save(whole, "JPEG")
     path = tmp_path / "a.jpg"
     path.write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
-    with pytest.raises(InputError, match=r"a\.jpg is damaged .*--skip-broken"):
+    with pytest.raises(InputError, match=r"a\.jpg is damaged .*: get it again, or leave it out"):
         read_image(path)
 
 

@@ -252,7 +252,7 @@ def _fault(path: Path, error: Exception) -> InputError:
             f"{path} is packed in a way that is not read here ({in_words(error)}): "
             "write it anew with 'pointsam data images'."
         )
-    return InputError(f"{path} is damaged ({in_words(error)}): get it again, or use --skip-broken.")
+    return InputError(f"{path} is damaged ({in_words(error)}): get it again, or leave it out.")
 
 
 def _gdal_reads(path: Path) -> bool:

@@ -58,10 +58,10 @@ def write_features(
                 list(fields),
                 geometry_type=kind,
                 crs=crs,
-                driver=DRIVERS[path.suffix],
-                dataset_options=GPKG_OPTIONS if path.suffix == ".gpkg" else None,
+                driver=DRIVERS[path.suffix.lower()],
+                dataset_options=GPKG_OPTIONS if path.suffix.lower() == ".gpkg" else None,
                 layer_options=_layer_options(path, shapes),
-                layer=layer if plain == path or path.suffix != ".shp" else plain.stem,
+                layer=layer if plain == path or path.suffix.lower() != ".shp" else plain.stem,
             )
         except (DataSourceError, DataLayerError, FeatureError) as error:
             # On a full disk SQLite says that a table is missing.
@@ -75,7 +75,7 @@ def write_features(
 
 def _layer_options(path: Path, shapes: np.ndarray) -> dict[str, str] | None:
     """Leave out the index of a FlatGeobuf with rows without a shape, which it cannot hold."""
-    lacking = path.suffix == ".fgb" and bool(shapely.is_missing(shapes).any())
+    lacking = path.suffix.lower() == ".fgb" and bool(shapely.is_missing(shapes).any())
     return {"SPATIAL_INDEX": "NO"} if lacking else None
 
 

@@ -101,10 +101,10 @@ def export_plain(model: Segmenter, path: Path) -> None:
         InputError: `path` exists, or names a file where a folder is written, or the reverse.
     """
     if model.family == EMBEDDED:
-        if path.suffix not in EXPORT_SUFFIXES:
+        if path.suffix.lower() not in EXPORT_SUFFIXES:
             raise InputError(f"--output {path}: expected a .pt or .safetensors file.")
         export_official(model, path)
-    elif path.suffix in EXPORT_SUFFIXES:
+    elif path.suffix.lower() in EXPORT_SUFFIXES:
         raise InputError(
             f"--output {path}: a {model.family} model is written as a folder in the format of "
             "transformers; name one."
@@ -124,7 +124,7 @@ def export_official(model: Segmenter, path: Path) -> None:
     refuse_existing_file(path)
     state = to_official({k: v.cpu() for k, v in model.state_dict().items()})
     with replacing(path) as temporary:
-        if path.suffix == ".safetensors":
+        if path.suffix.lower() == ".safetensors":
             save_file(state, temporary, metadata={"format": "pt"})
         else:
             save_tensors(state, temporary)
@@ -162,7 +162,7 @@ def _by_name(name: str, *, side: int) -> Segmenter:
         return load_folder(path, side=side, name=path.name)
     if path.is_file():
         return _from_state(read_state(path), name, side=side)
-    if _HUB_NAME.match(name) and path.suffix not in _CHECKPOINT_SUFFIXES:
+    if _HUB_NAME.match(name) and path.suffix.lower() not in _CHECKPOINT_SUFFIXES:
         known_repos = {model.repo for model in KNOWN_MODELS.values()}
         # A token goes only where the user alone can have named the model.
         return load_folder(

@@ -40,7 +40,7 @@ def read_tensors(path: Path) -> Any:
         InputError: neither, damaged, or one that only unpickling code could read.
     """
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix.lower() == ".safetensors":
             return load_file(path)
         with warnings.catch_warnings():
             # torch warns of what it then refuses.
