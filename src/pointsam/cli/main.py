@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from pointsam.cli.caller import end_with_caller
+from pointsam.cli.words import as_meant
 from pointsam.errors import InputError
 
 COMMANDS = {
@@ -84,9 +85,6 @@ Example:
 PROGRESS_FORMS = ("bar", "json", "none")
 """As in pointsam.progress, which ``--help`` does not import."""
 
-_FORMER_FLAGS = {"--least-": "--min-", "--most-": "--max-"}
-"""Beginnings of flags; the former spelling is taken for one more version."""
-
 _USER_FAULTS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 _CANNOT_WRITE = {errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EFBIG, errno.EMFILE}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
@@ -122,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     interrupt, and 143 after SIGTERM. Any other exception is a fault of this package and keeps its
     traceback.
     """
-    words = [_present_flag(word) for word in (sys.argv[1:] if argv is None else argv)]
+    words = [as_meant(word) for word in (sys.argv[1:] if argv is None else argv)]
     logging.basicConfig(format="pointsam: %(levelname)s: %(message)s")
     logging.getLogger("pointsam").setLevel(logging.INFO)
     for library in _CHATTERERS:
@@ -247,14 +245,6 @@ def _ask_for_large_pages() -> None:
     Source: PyTorch, c10/core/alignment and CPUAllocator (``THP_MEM_ALLOC_ENABLE``).
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-
-
-def _present_flag(word: str) -> str:
-    """Give today's spelling of a flag that had another name in the version before."""
-    for former, present in _FORMER_FLAGS.items():
-        if word.startswith(former):
-            return present + word.removeprefix(former)
-    return word
 
 
 def _overview() -> str:
