@@ -14,6 +14,7 @@ import numpy as np
 
 from pointsam.data.coco.annotations import read_coco
 from pointsam.data.coco.masks import drawn_iou
+from pointsam.data.rasters.stretching import key_entry
 from pointsam.data.records import Dataset, Segmentation
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing, replacing, sha256_of
@@ -155,6 +156,7 @@ def _label(
             "sources": clicks.sources,
             "before": sha256_of(before),
             "adapter": start_from(adapter).weights_hash,
+            **key_entry(clicks.stretch),
         },
         readings=readings,
         precision=choose_precision(settings.precision, device=clicks.device),
