@@ -37,6 +37,7 @@ WITHOUT = {
     "SAM's score": {"iou_prediction": 0.0},
     "sizes": {"min_spread": 1e6},
     "shapes": {"shape": 0.0},
+    "likeness": {"likeness": 0.0},
     "edge": {"edge": 0.0},
     "largest part": {"largest_part": 0.0},
     "other objects' clicks": {"foreign": 0.0},

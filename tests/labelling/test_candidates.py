@@ -21,6 +21,10 @@ def drawn_image(squares=SQUARES):
     return image
 
 
+def candidates_of(*args, **kwargs):
+    return find_candidates(*args, **kwargs)[0]
+
+
 def prompts(*places):
     return Prompts.from_rows([[(x, y, 1)] for x, y in places])
 
@@ -30,7 +34,7 @@ def prompts(*places):
 def test_every_look_finds_the_object_where_it_is(turn, height, width):
     squares = (SQUARES[0], (width - 20, height - 24, width - 8, height - 16))
     image = drawn_image(squares)[:height, :width]
-    found = find_candidates(ColourModel(), image, prompts((12, 14), (width - 14, height - 20)))
+    found = candidates_of(ColourModel(), image, prompts((12, 14), (width - 14, height - 20)))
     assert found.size == (height // 2, width // 2)
     assert found.iou_prediction.shape == (2, 2 * 2 * PER_LOOK)
     for index, (x0, y0, x1, y1) in enumerate(squares):
@@ -48,7 +52,7 @@ def test_every_look_finds_the_object_where_it_is(turn, height, width):
 
 def test_a_mask_that_runs_out_of_its_window_is_cut():
     image = drawn_image([(4, 28, 60, 36)])
-    found = find_candidates(ColourModel(), image, prompts((8, 32)), looks=UPRIGHT)
+    found = candidates_of(ColourModel(), image, prompts((8, 32)), looks=UPRIGHT)
     assert found.cut[0].tolist() == [False] * PER_LOOK + [True] * PER_LOOK
 
 
@@ -63,9 +67,9 @@ def test_near_objects_share_the_encodes():
 
 
 def test_many_objects_are_decoded_in_parts_and_stay_in_order(monkeypatch):
-    together = find_candidates(ColourModel(), drawn_image(), prompts((12, 14), (50, 44), (10, 10)))
+    together = candidates_of(ColourModel(), drawn_image(), prompts((12, 14), (50, 44), (10, 10)))
     monkeypatch.setattr("pointsam.labelling.candidates._AT_ONCE", 1)
-    alone = find_candidates(ColourModel(), drawn_image(), prompts((12, 14), (50, 44), (10, 10)))
+    alone = candidates_of(ColourModel(), drawn_image(), prompts((12, 14), (50, 44), (10, 10)))
     assert (together.packed == alone.packed).all()
     assert (together.cut == alone.cut).all()
 

@@ -13,6 +13,7 @@ def evidence(areas, scores):
     blank = {field.name: np.zeros_like(areas) for field in fields(Evidence)}
     usual = {"roughness": 1.0, "fill": 1.0, "largest_part": 1.0, "edge": 40.0, "own": 1.0}
     blank |= {name: np.full_like(areas, value) for name, value in usual.items()}
+    blank |= dict.fromkeys(("inside", "around"), np.zeros((*areas.shape, 0), dtype=np.float32))
     blank |= {"area": areas, "iou_prediction": np.broadcast_to(scores, areas.shape).copy()}
     return Evidence(**blank)
 
@@ -150,3 +151,16 @@ def test_each_own_click_off_a_mask_speaks_against_it_up_to_three():
     # Where every mask misses most clicks, one click more or less says nothing.
     missed = np.where(off > 0, 5, 4).astype(np.float32)
     assert choose(replace(table, own=five, outside=missed), alike(10)).picked.tolist() == [0] * 10
+
+
+def test_masks_of_one_size_are_told_apart_by_what_they_show():
+    """Each object has two masks of one size: one shows the object, the other its background."""
+    of_all = evidence(np.full((8, 2), 100.0), np.tile([0.8, 0.82], (8, 1)))
+    thing, ground = np.array([1.0, 0.2, 0.0]), np.array([0.0, 0.3, 1.0])
+    inside, around = np.stack([thing, ground]), np.stack([ground, ground])
+    seen = replace(of_all, inside=np.tile(inside, (8, 1, 1)), around=np.tile(around, (8, 1, 1)))
+    assert choose(of_all, alike(8)).picked.tolist() == [1] * 8
+    assert choose(seen, alike(8)).picked.tolist() == [0] * 8
+    # Two objects are no group that says what a thing looks like.
+    pairs = Groups(np.arange(8) // 2, np.arange(8))
+    assert choose(seen, pairs).picked.tolist() == [1] * 8

@@ -18,13 +18,12 @@ from pointsam.frames import ModelFrame
 from pointsam.labelling import store
 from pointsam.labelling.candidates import Candidates, find_candidates, label_size
 from pointsam.labelling.consensus import Reading
-from pointsam.labelling.evidence import measure
-from pointsam.labelling.labels import owned, store_path, to_label_frame
+from pointsam.labelling.labels import evidence_of, owned, store_path, to_label_frame
 from pointsam.labelling.output import LABELS_NAME
 from pointsam.labelling.run import CANDIDATES_NAME, KEY_NAME, choose_and_write, keep_key
 from pointsam.labelling.scene_labels import POINT_ID
 from pointsam.labelling.store import STORE_FORMAT
-from pointsam.models.encoding import Precision
+from pointsam.models.encoding import Precision, encode_image
 from pointsam.models.segmenter import Segmenter
 from pointsam.progress import Bar
 
@@ -153,11 +152,13 @@ def _gather(
             new = None
             if objects:
                 prompts = model_prompts(replace(own, instances=tuple(objects)), frame)
-                new = find_candidates(model, image, prompts, precision=precision)
+                new, seen = find_candidates(model, image, prompts, precision=precision)
                 count = new.packed.shape[1]
+            else:
+                _, seen = encode_image(model, image, precision=precision)
             together = _beside(new, own, kept, size=label_size(frame), count=count)
-            others = [i.points for i in record.instances if i.id in record.borrowed]
-            store.save(path, together, measure(together, image, own.clicks, others=others))
+            evidence = evidence_of(record, together, seen, image, stride=model.stride)
+            store.save(path, together, evidence)
         elif objects:
             count = store.load_evidence(path).area.shape[1]
         yield record

@@ -15,7 +15,7 @@ from pointsam.labelling.looks import ALL_LOOKS, Looks
 from pointsam.labelling.turns import turned_back, turned_clicks, turned_image
 from pointsam.labelling.windows import CloserWindow, closer_windows
 from pointsam.masks import threshold
-from pointsam.models.encoding import Precision, encode_with
+from pointsam.models.encoding import Precision, encode_image, encode_with
 from pointsam.models.segment import candidates as all_masks
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prompts import NEGATIVE, PADDING, POSITIVE, Prompts
@@ -71,7 +71,7 @@ def find_candidates(
     *,
     looks: Looks = ALL_LOOKS,
     precision: Precision = "float32",
-) -> Candidates:
+) -> tuple[Candidates, Embedding]:
     """Decode the clicks of one image in the whole image and in the looks that are asked for.
 
     The whole image is encoded once, and each window once, however many objects share it.
@@ -82,18 +82,22 @@ def find_candidates(
         prompts: the clicks in the model frame of `image`, at least one positive an object.
         looks: what is decoded beside the whole image.
         precision: of the encoder.
+
+    Returns:
+        The candidates, and the embedding of the whole image.
     """
-    frame = ModelFrame(image.shape[:2], model.side, model.stride)
-    found = _look_at(model, image, prompts, closer=looks.closer, precision=precision)
+    frame, whole = encode_image(model, image, precision=precision)
+    found = _look_at(model, image, prompts, whole, closer=looks.closer, precision=precision)
     if looks.turned:
         clicks = turned_clicks(prompts, frame.resized_size[1])
         rotated = turned_image(image)
-        more = _look_at(model, rotated, clicks, closer=looks.closer, precision=precision)
+        _, seen = encode_image(model, rotated, precision=precision)
+        more = _look_at(model, rotated, clicks, seen, closer=looks.closer, precision=precision)
         found += [_turned_back(look, label_size(frame)[::-1]) for look in more]
     packed, iou_prediction, cut = (
         np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)
     )
-    return Candidates(label_size(frame), packed, iou_prediction, cut)
+    return Candidates(label_size(frame), packed, iou_prediction, cut), whole
 
 
 _Look = tuple[
@@ -107,13 +111,14 @@ def _look_at(
     model: Segmenter,
     image: UInt8[np.ndarray, "height width 3"],
     prompts: Prompts,
+    embedding: Embedding,
     *,
     closer: bool,
     precision: Precision,
 ) -> list[_Look]:
     """Decode all objects in the whole image and, with `closer`, in its windows."""
     frame = ModelFrame(image.shape[:2], model.side, model.stride)
-    whole = _whole_look(model, image, prompts, frame, precision=precision)
+    whole = _whole_look(model, prompts, embedding, frame)
     if not closer:
         return [whole]
     return [whole, _closer_look(model, image, prompts, frame, precision=precision)]
@@ -127,17 +132,10 @@ def _turned_back(look: _Look, size: tuple[int, int]) -> _Look:
 
 
 def _whole_look(
-    model: Segmenter,
-    image: UInt8[np.ndarray, "height width 3"],
-    prompts: Prompts,
-    frame: ModelFrame,
-    *,
-    precision: Precision,
+    model: Segmenter, prompts: Prompts, embedding: Embedding, frame: ModelFrame
 ) -> _Look:
     """Decode all objects in the whole image."""
     rows, cols = label_size(frame)
-    pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
-    embedding = encode_with(model, [pixels], precision=precision)
     few = _few(prompts)
     packed, scores = [], []
     for part in torch.arange(len(prompts)).split(_AT_ONCE):

@@ -17,8 +17,10 @@ from jaxtyping import Bool, Float, Int
 from pointsam.labelling.energy import (
     UNUSABLE,
     Energies,
+    Shown,
     Weights,
     energy_alone,
+    energy_of_likeness,
     energy_of_shapes,
     energy_of_sizes,
     log_areas,
@@ -118,7 +120,8 @@ def choose(
     for group in np.unique(groups.group).tolist():
         members = np.flatnonzero(groups.group == group)
         own = take(evidence, members)
-        part = _Group(own, groups.image[members], log_pixel[members, None], weights, rounds)
+        image, pixel = groups.image[members], log_pixel[members, None]
+        part = _Group(own, Shown.of(own), image, pixel, weights, rounds)
         found = _read((readings or {}).get(group), part)
         picked[members] = found.picked
         energy[members], margin[members] = found.energy, found.margin
@@ -131,6 +134,7 @@ class _Group:
     """Evidence of the objects of one group."""
 
     evidence: Evidence
+    shown: Shown
     image: Int[np.ndarray, " objects"]
     log_pixel: Float[np.ndarray, "objects 1"]
     weights: Weights
@@ -180,17 +184,15 @@ def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> 
     log_area = log_areas(evidence) + group.log_pixel
     alone = energy_alone(evidence, weights)
     for _ in range(group.rounds):
-        size = energy_of_sizes(log_area, group.image, picked, weights)
-        shape = energy_of_shapes(evidence, picked, weights)
-        again = (alone + size + shape + lean * log_area).argmin(axis=1)
+        size, shape, like = _beside(group, log_area, picked)
+        again = (alone + size + shape + like + lean * log_area).argmin(axis=1)
         if (again == picked).all():
             break
         picked = again
     else:  # it did not come to rest: the terms are those of the choice before
-        size = energy_of_sizes(log_area, group.image, picked, weights)
-        shape = energy_of_shapes(evidence, picked, weights)
+        size, shape, like = _beside(group, log_area, picked)
     rows = np.arange(len(picked))
-    energy = alone + size + shape
+    energy = alone + size + shape + like
     chosen = energy[rows, picked]
     others = np.where(np.arange(energy.shape[1]) == picked[:, None], np.inf, energy)
     areas = log_area[rows, picked]
@@ -202,6 +204,17 @@ def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> 
         energy=chosen,
         margin=others.min(axis=1) - chosen if energy.shape[1] > 1 else np.zeros(len(rows)),
         against=_against(evidence, size, shape, rows, picked),
+    )
+
+
+def _beside(
+    group: _Group, log_area: Energies, picked: Int[np.ndarray, " objects"]
+) -> tuple[Energies, Energies, Energies]:
+    """Give the energies of size, shape and likeness, beside the present choice."""
+    return (
+        energy_of_sizes(log_area, group.image, picked, group.weights),
+        energy_of_shapes(group.evidence, picked, group.weights),
+        energy_of_likeness(group.shown, picked, group.weights),
     )
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from pointsam.labelling.evidence import Evidence
+from pointsam.labelling.features import Feature
+from pointsam.labelling.groups import MIN_ALIKE
 
 Energies = Float[np.ndarray, "objects candidates"]
 
@@ -36,6 +38,8 @@ class Weights:
     largest_part: float = 2.0
     shape: float = 0.5
     """Of half a squared deviation of roughness, and of fill."""
+    likeness: float = 1.0
+    """Of the cosine of what is around a mask less that of what is inside, to the group's inside."""
     min_spread: float = 0.35
     """Least deviation of the log area in a group."""
     class_share: float = 2.0
@@ -99,9 +103,54 @@ def energy_of_shapes(
     return shape
 
 
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Features of the candidates of one group as directions from the group's mean.
+
+    The mean is over what is inside and around the candidates alike, so that a group of one class
+    alone has a direction from its background to its objects.
+    """
+
+    inside: Feature
+    around: Feature
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "Shown":
+        """Take the mean off, and keep the direction alone."""
+        inside, around = evidence.inside.astype(np.float32), evidence.around.astype(np.float32)
+        mean = (inside.mean(axis=(0, 1)) + around.mean(axis=(0, 1))) / 2
+        return cls(_direction(inside - mean), _direction(around - mean))
+
+
+def energy_of_likeness(
+    shown: Shown, picked: Int[np.ndarray, " objects"], weights: Weights
+) -> Energies:
+    """Give the energy of what each candidate shows, beside the chosen ones of the group.
+
+    It is low where the inside looks like the inside of the group's usual mask, and what is around
+    does not: a part of an object is surrounded by the object, a flooded mask is filled with other
+    things.
+    """
+    count = len(picked)
+    if count < MIN_ALIKE or not shown.inside.shape[-1]:
+        return np.zeros(shown.inside.shape[:2])
+    usual = _direction(np.median(shown.inside[np.arange(count), picked], axis=0))
+    return np.asarray(
+        weights.likeness * (shown.around @ usual - shown.inside @ usual), dtype=np.float64
+    )
+
+
 def log_areas(evidence: Evidence) -> Energies:
     """Give the log of each candidate's area, in pixels of the label frame."""
     return np.asarray(np.log(np.maximum(evidence.area, 1).astype(np.float64)))
+
+
+def _direction(
+    vectors: Float[np.ndarray, "*masks channels"],
+) -> Float[np.ndarray, "*masks channels"]:
+    """Bring vectors to length 1; those of no length stay."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-6))
 
 
 def _spread(values: Float[np.ndarray, " values"]) -> float:

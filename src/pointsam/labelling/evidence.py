@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from pointsam.frames import to_edges
 from pointsam.labelling.candidates import Candidates
+from pointsam.labelling.features import Feature, Features, box_around
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 Numbers = Float[np.ndarray, "objects candidates"]
@@ -19,7 +20,7 @@ _SQUARE = np.ones((3, 3), dtype=np.uint8)
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """One number for each candidate of each object; areas in pixels of the label frame."""
+    """Of each candidate of each object a number of a kind; areas in pixels of the label frame."""
 
     area: Numbers
     edge: Numbers
@@ -42,6 +43,10 @@ class Evidence:
     """SAM's own estimate."""
     cut: Numbers
     """1 where the window of a closer look cuts the mask."""
+    inside: Feature
+    """What the encoder sees in the mask; without channels where nobody asks."""
+    around: Feature
+    """The same around the mask."""
 
     def __len__(self) -> int:
         return len(self.area)
@@ -64,6 +69,7 @@ def measure(
     points: Sequence[Sequence[tuple[float, float, int]]],
     *,
     others: Sequence[Sequence[tuple[float, float, int]]] = (),
+    features: Features | None = None,
 ) -> Evidence:
     """Measure the candidates of one image.
 
@@ -72,7 +78,9 @@ def measure(
         image: RGB, in the image frame.
         points: ``(x, y, label)`` of each object, in the image frame.
         others: the same of further objects, which have no candidates here.
+        features: of the candidates; if not given, what they show does not count.
     """
+    features = Features.none(candidates) if features is None else features
     rows, cols = candidates.size
     small = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
@@ -100,6 +108,8 @@ def measure(
         refused=refused,
         iou_prediction=candidates.iou_prediction.astype(np.float32),
         cut=candidates.cut.astype(np.float32),
+        inside=features.inside,
+        around=features.around,
     )
 
 
@@ -138,7 +148,7 @@ def _of_mask(
     """Give area, edge, roughness, fill and share of the largest part."""
     if not mask.any():
         return 0.0, 0.0, 0.0, 0.0, 0.0
-    window = _around(mask)
+    window = box_around(mask, 1)
     inside, colours = mask[window].astype(np.uint8), lab[window]
     area = int(inside.sum())
     framed = np.pad(inside, 1)
@@ -166,10 +176,3 @@ def _edge(
         total += float(np.sqrt((steps**2).sum(axis=-1)).sum())
         count += len(steps)
     return total / max(count, 1)
-
-
-def _around(mask: Bool[np.ndarray, "rows cols"]) -> tuple[slice, slice]:
-    """Give the mask's bounding box, a pixel wider on each side."""
-    spans = (np.flatnonzero(mask.any(axis=1 - axis)) for axis in (0, 1))
-    rows, cols = (slice(max(int(s[0]) - 1, 0), int(s[-1]) + 2) for s in spans)
-    return rows, cols

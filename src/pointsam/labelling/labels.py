@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 
 from pointsam.data.dataset import ImageSource, model_prompts
 from pointsam.data.records import ImageRecord
@@ -16,10 +16,11 @@ from pointsam.labelling import store
 from pointsam.labelling.candidates import Candidates, find_candidates
 from pointsam.labelling.consensus import Choice, Groups, Reading, choose, trust
 from pointsam.labelling.evidence import Evidence, join, measure
+from pointsam.labelling.features import features_of
 from pointsam.labelling.groups import group_objects
 from pointsam.labelling.looks import ALL_LOOKS, Looks
 from pointsam.models.encoding import Precision
-from pointsam.models.segmenter import Segmenter
+from pointsam.models.segmenter import Embedding, Segmenter
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,16 +110,33 @@ def gather_candidates(
         if not store.is_whole(path):
             image, own = images(record), owned(record)
             frame = ModelFrame(record.size, model.side, model.stride)
-            found = find_candidates(
-                model,
-                image,
-                model_prompts(own, frame),
-                looks=looks,
-                precision=precision,
-            )
-            others = [i.points for i in record.instances if i.id in record.borrowed]
-            store.save(path, found, measure(found, image, own.clicks, others=others))
+            prompts = model_prompts(own, frame)
+            found, seen = find_candidates(model, image, prompts, looks=looks, precision=precision)
+            store.save(path, found, evidence_of(record, found, seen, image, stride=model.stride))
         yield record
+
+
+def evidence_of(
+    record: ImageRecord,
+    candidates: Candidates,
+    embedding: Embedding,
+    image: UInt8[np.ndarray, "height width 3"],
+    *,
+    stride: int,
+) -> Evidence:
+    """Measure the candidates of a record's own objects, with what the encoder sees in them.
+
+    Args:
+        record: with clicks.
+        candidates: of its own instances.
+        embedding: of the whole image.
+        image: RGB.
+        stride: pixels of the model frame under one cell of the embedding.
+    """
+    seen = embedding.image[0].float().cpu().numpy()
+    others = [i.points for i in record.instances if i.id in record.borrowed]
+    features = features_of(candidates, seen, stride=stride)
+    return measure(candidates, image, owned(record).clicks, others=others, features=features)
 
 
 def owned(record: ImageRecord) -> ImageRecord:

@@ -14,8 +14,13 @@ from pointsam.labelling.evidence import Evidence
 
 _LOG = logging.getLogger("pointsam")
 
-STORE_FORMAT = 5
+STORE_FORMAT = 6
 """Counted up when a file of an older version cannot be read, or would give other labels."""
+
+
+_SEEN = ("inside", "around")
+_STORED = np.float16
+"""Of features, which are most of what the choice reads."""
 
 
 def save(path: Path, candidates: Candidates, evidence: Evidence) -> None:
@@ -27,7 +32,7 @@ def save(path: Path, candidates: Candidates, evidence: Evidence) -> None:
             packed=candidates.packed,
             estimate=candidates.iou_prediction,
             was_cut=candidates.cut,
-            **asdict(evidence),
+            **asdict(evidence) | {name: getattr(evidence, name).astype(_STORED) for name in _SEEN},
         )
 
 

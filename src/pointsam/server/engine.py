@@ -7,7 +7,6 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,7 +15,7 @@ from pointsam.data.rasters.windows import Window
 from pointsam.data.records import Point
 from pointsam.frames import ModelFrame, to_edges, to_middles
 from pointsam.masks import threshold
-from pointsam.models.encoding import Precision, encode_with
+from pointsam.models.encoding import Precision, encode_image
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prediction.predictor import Predictor
 from pointsam.prompts import Prompts
@@ -166,7 +165,5 @@ class Engine:
         *,
         shrink: int,
     ) -> View:
-        frame = ModelFrame((image.shape[0], image.shape[1]), model.side, model.stride)
-        pixels = torch.from_numpy(frame.resize(image).copy()).permute(2, 0, 1)
-        embedding = encode_with(model, [pixels], precision=self.precision)
+        frame, embedding = encode_image(model, image, precision=self.precision)
         return View(picture, window, shrink, frame, embedding)
