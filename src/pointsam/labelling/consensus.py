@@ -111,6 +111,8 @@ def choose(
 
     Source: the terms of shape are in the spirit of Point2RBox-v3 (arXiv:2509.26281), which sets
         weights of its own for each class; here a group's own median takes the place of those.
+        Prototypes of features are PointSAM's (arXiv:2409.13401); there they are of points, and
+        hold the training back, here they are of masks, and choose among them.
     """
     count = len(evidence)
     picked = np.zeros(count, dtype=np.int64)
@@ -184,13 +186,13 @@ def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> 
     log_area = log_areas(evidence) + group.log_pixel
     alone = energy_alone(evidence, weights)
     for _ in range(group.rounds):
-        size, shape, like = _beside(group, log_area, picked)
+        size, shape, like = _in_group(group, log_area, picked)
         again = (alone + size + shape + like + lean * log_area).argmin(axis=1)
         if (again == picked).all():
             break
         picked = again
     else:  # it did not come to rest: the terms are those of the choice before
-        size, shape, like = _beside(group, log_area, picked)
+        size, shape, like = _in_group(group, log_area, picked)
     rows = np.arange(len(picked))
     energy = alone + size + shape + like
     chosen = energy[rows, picked]
@@ -207,7 +209,7 @@ def _settle(group: _Group, picked: Int[np.ndarray, " objects"], lean: float) -> 
     )
 
 
-def _beside(
+def _in_group(
     group: _Group, log_area: Energies, picked: Int[np.ndarray, " objects"]
 ) -> tuple[Energies, Energies, Energies]:
     """Give the energies of size, shape and likeness, beside the present choice."""
