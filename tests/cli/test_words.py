@@ -8,13 +8,13 @@ from pointsam.cli.words import as_meant
 @pytest.mark.parametrize(
     ("word", "meant"),
     [
-        ("~/runs/a", "/home/me/runs/a"),
-        ("~", "/home/me"),
-        ("--output=~/runs/a b", "--output=/home/me/runs/a b"),
+        ("~/runs/a", "/people/me/runs/a"),
+        ("~", "/people/me"),
+        ("--output=~/runs/a b", "--output=/people/me/runs/a b"),
         ("--output=a~/b", "--output=a~/b"),
         ("a~", "a~"),
         ("~other", "~other"),
-        ("--negative=~", "--negative=/home/me"),
+        ("--negative=~", "--negative=/people/me"),
         ("--least-iou", "--min-iou"),
         ("--most-area=3", "--max-area=3"),
         ("-17.5,-5.8", "-17.5,-5.8"),
@@ -22,7 +22,7 @@ from pointsam.cli.words import as_meant
 )
 def test_words_are_taken_as_they_are_meant(word, meant, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/people/me")
     assert as_meant(word) == meant
 
 

@@ -1,7 +1,7 @@
 """``pointsam label``: turns clicks into masks that agree with each other."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,14 +110,14 @@ def reading(text: str) -> tuple[str, Reading]:
     return name, "larger" if value == "larger" else "smaller"
 
 
-def _readings(args: argparse.Namespace) -> dict[str, Reading]:
+def one_each(given: Sequence[tuple[str, Reading]]) -> dict[str, Reading]:
     """Give the reading of each class that was named.
 
     Raises:
         InputError: one class has two.
     """
-    readings: dict[str, Reading] = dict(args.reading)
-    for name, value in args.reading:
+    readings: dict[str, Reading] = dict(given)
+    for name, value in given:
         if readings[name] != value:
             raise InputError(f"--reading {name}: given as larger and as smaller; give one of them.")
     return readings
@@ -130,7 +130,9 @@ def run(args: argparse.Namespace) -> int:
     choice = ModelChoice.parse(args)
     images, points = parse_given(args, args.images), parse_clicks(args)
     scenes = SceneLabelling.parse(args, images, on_map=points.on_map)
-    asked = Asked(images, points, args.output, _readings(args), Looks(args.closer, args.turned))
+    asked = Asked(
+        images, points, args.output, one_each(args.reading), Looks(args.closer, args.turned)
+    )
     if scenes is not None:
         return _label_scenes(asked, scenes, choice)
     refuse_other_stretch(images, choice)

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from pointsam.cli.label import reading
+from pointsam.cli.label import one_each, reading
 from pointsam.errors import InputError
 from pointsam.labelling.consensus import Reading
 from pointsam.training.label_stage import make_labels
@@ -60,7 +60,7 @@ class LabelChoice:
             raise InputError(
                 "--reading says how to make labels, --labels gives finished ones: leave one out."
             )
-        return cls(args.labels, dict(args.reading))
+        return cls(args.labels, one_each(args.reading))
 
 
 def train(
