@@ -170,3 +170,13 @@ class PixelOwners:
 def _ratio(part: Int[Tensor, " n"], whole: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
     """Divide in float64; nothing of nothing is 0."""
     return part.double() / whole.clamp(min=1).double()
+
+
+def mask_features(
+    features: Float[Tensor, "channels rows cols"], masks: Bool[Tensor, "masks _ _"]
+) -> Float[Tensor, "masks channels"]:
+    """Give the mean feature of the cells under each mask, weighted by the covered share."""
+    rows, cols = features.shape[1:]
+    cover = F.adaptive_avg_pool2d(masks.to(features), (rows, cols)).flatten(1)
+    weights = cover / cover.sum(dim=1, keepdim=True).clamp(min=torch.finfo(cover.dtype).tiny)
+    return weights @ features.flatten(1).T

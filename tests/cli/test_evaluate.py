@@ -73,7 +73,7 @@ def test_broken_images_are_skipped_and_listed(drawn, small_model, tmp_path, caps
     (drawn.images / "1.jpg").write_bytes((drawn.images / "1.jpg").read_bytes()[:400])
     assert main(command(drawn, tmp_path / "out")) == 2
     assert "1.jpg is damaged" in (told := capsys.readouterr().err)
-    assert "(--skip-broken does that.)" in told
+    assert "(--skip-broken goes on without such images.)" in told
     assert main(command(drawn, tmp_path / "out", "--skip-broken")) == 0
     content = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert content["images"] == 1

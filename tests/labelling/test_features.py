@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from pointsam.labelling.candidates import Candidates
-from pointsam.labelling.features import CHANNELS, Features, box_around, features_of
+from pointsam.labelling.features import CHANNELS, Features, box_of_pixels, features_of
 
 SIZE = (48, 64)
 """Of the label frame; 8 pixels a cell, the embedding is of a square of 64."""
@@ -26,7 +27,8 @@ def embedding(inside):
     """One channel is 1 where `inside` is, the other is its column."""
     cells = np.zeros((8, 8), dtype=np.float32)
     cells[inside] = 1
-    return np.stack([cells, np.tile(np.arange(8, dtype=np.float32), (8, 1))])
+    columns = np.tile(np.arange(8, dtype=np.float32), (8, 1))
+    return torch.from_numpy(np.stack([cells, columns]))
 
 
 def test_cells_count_by_the_share_that_is_covered():
@@ -48,8 +50,8 @@ def test_many_channels_are_projected_alike_in_every_image():
     random = np.random.default_rng(1)
     seen = random.standard_normal((256, 8, 8)).astype(np.float32)
     masks = candidates(*(rectangle(x, y, x + 8, y + 8) for x in (0, 16, 32) for y in (0, 16, 32)))
-    found = features_of(masks, seen, stride=16).inside[0]
-    again = features_of(masks, seen.copy(), stride=16).inside[0]
+    found = features_of(masks, torch.from_numpy(seen), stride=16).inside[0]
+    again = features_of(masks, torch.from_numpy(seen.copy()), stride=16).inside[0]
     assert found.shape == (9, CHANNELS)
     assert (found == again).all()
     whole = seen[:, [0, 2, 4, 0, 2, 4, 0, 2, 4], [0, 0, 0, 2, 2, 2, 4, 4, 4]].T
@@ -65,4 +67,4 @@ def test_without_features_there_are_no_channels():
 
 def test_a_box_is_on_the_image():
     mask = rectangle(0, 10, 5, 20)
-    assert box_around(mask, 2) == (slice(8, 22), slice(0, 7))
+    assert box_of_pixels(mask, margin=2) == (slice(8, 22), slice(0, 7))

@@ -8,13 +8,12 @@ from tests.prediction.colour_model import SIDE, ColourModel
 
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame
-from pointsam.masks import pairwise_iou
+from pointsam.masks import mask_features, pairwise_iou
 from pointsam.prediction.automatic import (
     AutomaticSettings,
     automatic_masks,
     distinct,
     grid_points,
-    mask_features,
     stability,
 )
 from pointsam.prediction.images.automatic import load_prototypes

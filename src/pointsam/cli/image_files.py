@@ -48,7 +48,9 @@ def readable_images(data: Dataset, folder: Path, *, skip_broken: bool) -> Datase
             seen, lines = without_transparent(record, folder)
         except (InputError, FileNotFoundError) as error:
             if not skip_broken:
-                advice = " (--skip-broken does that.)" if len(data.images) > 1 else ""
+                advice = (
+                    " (--skip-broken goes on without such images.)" if len(data.images) > 1 else ""
+                )
                 raise type(error)(f"{error}{advice}") from error
             broken.append(str(error))
         else:

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import shapely
 from rasterio.crs import CRS
 
+from pointsam.cli.click_files import say
 from pointsam.data.clicks.values import category_of, text_of
 from pointsam.data.rasters.georeference import move_points
 from pointsam.data.rasters.vector_files import EXPORT_LAYER, POLYGONS, Features, read_features
@@ -65,8 +65,7 @@ def run(args: argparse.Namespace) -> int:
     with new_folder(args.output) as folder:
         content = _plain(scores) | {"classes": {n: _plain(one) for n, one in by_class.items()}}
         (folder / "scores.json").write_text(json.dumps(content, indent=1))
-    for line in _doubts(shapes, list(truth.shapes), scores, classes):
-        print(f"pointsam: note: {line}", file=sys.stderr)
+    say((), _doubts(shapes, list(truth.shapes), scores, classes))
     print(f"{'':<20} {'IoU':>6} {'prec.':>6} {'recall':>6} {'F1':>6} {'found':>6} {'true':>6}")
     for name, one in {**by_class, "all": scores}.items():
         numbers = (one.iou, one.precision, one.recall, one.f1)

@@ -157,7 +157,7 @@ def _gather(
             else:
                 _, seen = encode_image(model, image, precision=precision)
             together = _beside(new, own, kept, size=label_size(frame), count=count)
-            evidence = evidence_of(record, together, seen, image, stride=model.stride)
+            evidence = evidence_of(record, together, model, seen, image)
             store.save(path, together, evidence)
         elif objects:
             count = store.load_evidence(path).area.shape[1]

@@ -39,7 +39,7 @@ class Weights:
     shape: float = 0.5
     """Of half a squared deviation of roughness, and of fill."""
     likeness: float = 1.0
-    """Of the cosine of what is around a mask less that of what is inside, to the group's inside."""
+    """Of the prototype's cosine with the rim around a mask, less that with the inside."""
     min_spread: float = 0.35
     """Least deviation of the log area in a group."""
     class_share: float = 2.0

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from pointsam.frames import to_edges
 from pointsam.labelling.candidates import Candidates
-from pointsam.labelling.features import Feature, Features, box_around
+from pointsam.labelling.features import Feature, Features, box_of_pixels
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 Numbers = Float[np.ndarray, "objects candidates"]
@@ -20,7 +20,7 @@ _SQUARE = np.ones((3, 3), dtype=np.uint8)
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Of each candidate of each object a number of a kind; areas in pixels of the label frame."""
+    """What is known of each candidate of each object; areas in pixels of the label frame."""
 
     area: Numbers
     edge: Numbers
@@ -44,9 +44,9 @@ class Evidence:
     cut: Numbers
     """1 where the window of a closer look cuts the mask."""
     inside: Feature
-    """What the encoder sees in the mask; without channels where nobody asks."""
+    """Mean feature of the mask; without channels where likeness does not count."""
     around: Feature
-    """The same around the mask."""
+    """Mean feature of the rim around the mask."""
 
     def __len__(self) -> int:
         return len(self.area)
@@ -148,7 +148,7 @@ def _of_mask(
     """Give area, edge, roughness, fill and share of the largest part."""
     if not mask.any():
         return 0.0, 0.0, 0.0, 0.0, 0.0
-    window = box_around(mask, 1)
+    window = box_of_pixels(mask, margin=1)
     inside, colours = mask[window].astype(np.uint8), lab[window]
     area = int(inside.sum())
     framed = np.pad(inside, 1)

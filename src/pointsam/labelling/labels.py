@@ -112,30 +112,28 @@ def gather_candidates(
             frame = ModelFrame(record.size, model.side, model.stride)
             prompts = model_prompts(own, frame)
             found, seen = find_candidates(model, image, prompts, looks=looks, precision=precision)
-            store.save(path, found, evidence_of(record, found, seen, image, stride=model.stride))
+            store.save(path, found, evidence_of(record, found, model, seen, image))
         yield record
 
 
 def evidence_of(
     record: ImageRecord,
     candidates: Candidates,
+    model: Segmenter,
     embedding: Embedding,
     image: UInt8[np.ndarray, "height width 3"],
-    *,
-    stride: int,
 ) -> Evidence:
-    """Measure the candidates of a record's own objects, with what the encoder sees in them.
+    """Measure the candidates of a record's own objects, and average the model's features there.
 
     Args:
         record: with clicks.
         candidates: of its own instances.
+        model: that made the embedding.
         embedding: of the whole image.
         image: RGB.
-        stride: pixels of the model frame under one cell of the embedding.
     """
-    seen = embedding.image[0].float().cpu().numpy()
     others = [i.points for i in record.instances if i.id in record.borrowed]
-    features = features_of(candidates, seen, stride=stride)
+    features = features_of(candidates, model.feature_map(embedding)[0], stride=model.stride)
     return measure(candidates, image, owned(record).clicks, others=others, features=features)
 
 

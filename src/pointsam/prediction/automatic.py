@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from pointsam.errors import InputError
 from pointsam.frames import ModelFrame, to_edges, to_middles
-from pointsam.masks import iou_of_areas, pairwise_iou, threshold
+from pointsam.masks import iou_of_areas, mask_features, pairwise_iou, threshold
 from pointsam.models.segment import segment
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prediction.ranking import Factor, best_first, nms, rank
@@ -148,16 +148,6 @@ def stability(
     strict = threshold(low_res_logits - offset).sum(dim=(1, 2))
     loose = threshold(low_res_logits + offset).sum(dim=(1, 2))
     return iou_of_areas(strict, strict, loose)
-
-
-def mask_features(
-    features: Float[Tensor, "channels rows cols"], masks: Bool[Tensor, "masks _ _"]
-) -> Float[Tensor, "masks channels"]:
-    """Give the mean feature of the cells under each mask, weighted by the covered share."""
-    rows, cols = features.shape[1:]
-    cover = F.adaptive_avg_pool2d(masks.to(features), (rows, cols)).flatten(1)
-    weights = cover / cover.sum(dim=1, keepdim=True).clamp(min=torch.finfo(cover.dtype).tiny)
-    return weights @ features.flatten(1).T
 
 
 def similarity(

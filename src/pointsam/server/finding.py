@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from pointsam.data.rasters.windows import Window
 from pointsam.errors import InputError
-from pointsam.masks import threshold
+from pointsam.masks import mask_features, threshold
 from pointsam.models.segment import segment
-from pointsam.prediction.automatic import AutomaticSettings, automatic_masks, mask_features
+from pointsam.prediction.automatic import AutomaticSettings, automatic_masks
 from pointsam.server.clicked import ClickedObject
 from pointsam.server.crops import MaskCrop
 from pointsam.server.engine import View

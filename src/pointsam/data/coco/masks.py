@@ -95,25 +95,35 @@ def rasterise_part(
 
 
 def drawn_iou(
-    segmentations: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]],
-    size: tuple[int, int],
-    others: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]] | None = None,
-) -> Float[np.ndarray, "instances others"]:
+    segmentations: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]], size: tuple[int, int]
+) -> Float[np.ndarray, "instances instances"]:
     """Give the IoU of every two masks of one image, without drawing them.
-
-    Args:
-        segmentations: of the rows.
-        size: height and width of the image, in pixels.
-        others: of the columns; if not given, those of the rows.
 
     Raises:
         ValueError: as `rasterise`.
     """
-    columns = segmentations if others is None else others
-    if not segmentations or not columns:
-        return np.zeros((len(segmentations), len(columns)))
-    rows, packed = _packed(segmentations, size), _packed(columns, size)
-    return np.asarray(coco_mask.iou(rows, packed, [0] * len(packed)), dtype=np.float64)
+    if not segmentations:
+        return np.zeros((0, 0))
+    packed = _packed(segmentations, size)
+    return np.asarray(coco_mask.iou(packed, packed, [0] * len(packed)), dtype=np.float64)
+
+
+def iou_with(
+    segmentations: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]],
+    others: Sequence[Sequence[Sequence[float]] | Mapping[str, Any]],
+    size: tuple[int, int],
+) -> Iterator[Float[np.ndarray, " others"]]:
+    """Give, for each mask of an image, its IoU with each of some others; a row at a time.
+
+    Raises:
+        ValueError: as `rasterise`.
+    """
+    columns = _packed(others, size) if others else []
+    for row in _packed(segmentations, size) if segmentations else []:
+        if not columns:
+            yield np.zeros(0)
+            continue
+        yield np.asarray(coco_mask.iou([row], columns, [0] * len(columns)), dtype=np.float64)[0]
 
 
 def _packed(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pointsam.data.coco.masks import covers, drawn_iou
+from pointsam.data.coco.masks import covers, iou_with
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.frames import nearest_pixel
@@ -12,8 +12,6 @@ from pointsam.prompts import POSITIVE
 
 MET = 0.5
 """IoU from which on a mask is taken to be of an object."""
-COMPARED = 256
-"""Masks compared with all others of their image at once."""
 
 
 def off_their_masks(dataset: Dataset) -> tuple[int, int]:
@@ -81,12 +79,10 @@ def _nearer_to_others(truth: Dataset, paired: Mapping[int, ImageRecord]) -> int:
         masks = paired[image.id].instances if image.id in paired else ()
         own = [(i.id, i.segmentation) for i in image.instances if i.segmentation is not None]
         others = [(i.id, i.segmentation) for i in masks if i.segmentation is not None]
-        ids, shapes = np.array([other for other, _ in others]), [shape for _, shape in others]
-        for start in range(0, len(own), COMPARED):  # a table of all would grow with their square
-            rows = own[start : start + COMPARED]
-            met = drawn_iou([shape for _, shape in rows], image.size, shapes) >= MET
-            same = np.array([one for one, _ in rows])[:, None] == ids
-            found += int((met.any(axis=1) & ~(met & same).any(axis=1)).sum())
+        shapes = [shape for _, shape in own], [shape for _, shape in others]
+        for (one, _), iou in zip(own, iou_with(*shapes, image.size), strict=True):
+            met = {others[place][0] for place in np.flatnonzero(iou >= MET).tolist()}
+            found += bool(met) and one not in met
     return found
 
 
