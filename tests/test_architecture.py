@@ -15,8 +15,9 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 LAYERS = [  # a room may import from itself and from lower rows, not from its neighbours
     {"errors"},
     {"files", "frames", "progress", "randomness", "texts"},
-    {"prompts", "figures"},
+    {"prompts"},
     {"masks"},
+    {"figures"},
     {"data", "models"},
     {"export"},
     {"labelling", "evaluation", "prediction"},

@@ -8,6 +8,7 @@ from pycocotools import mask as coco_mask
 from pointsam.data.coco.masks import count_drawn, drawn_iou, rasterise, rasterise_part, to_rle
 from pointsam.masks import (
     PixelOwners,
+    bounds_of,
     count_pixels,
     iou_of_areas,
     overlap_rate,
@@ -22,6 +23,13 @@ def random_masks(seed, count=4, size=(7, 9), share=0.5):
 
 def test_a_logit_of_zero_is_background():
     assert threshold(torch.tensor([[-1.0, 0.0, 1e-9]])).tolist() == [[False, False, True]]
+
+
+def test_bounds_are_the_edges_of_the_outermost_pixels():
+    mask = np.zeros((6, 9), dtype=bool)
+    assert bounds_of(mask) is None
+    mask[2, 3] = mask[4, 8] = True
+    assert bounds_of(mask) == (3, 2, 9, 5)
 
 
 def test_iou_of_two_overlapping_rectangles():

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pointsam.files import replacing
 from pointsam.frames import to_edges
+from pointsam.masks import bounds_of
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 """RGB."""
@@ -123,11 +124,8 @@ def _paint(
     colour: tuple[int, int, int],
 ) -> None:
     """Lay a mask over the picture in place; only its bounding box is touched."""
-    rows, cols = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
-    if not len(rows):
-        return
-    window = (slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1))
-    part, inside = shown[window], mask[window]
+    x0, y0, x1, y1 = bounds_of(mask) or (0, 0, 0, 0)
+    part, inside = shown[y0:y1, x0:x1], mask[y0:y1, x0:x1]
     core = np.pad(inside, 1)
     for _ in range(OUTLINE_WIDTH):
         shrunk = core.copy()

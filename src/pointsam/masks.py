@@ -1,7 +1,8 @@
-"""Masks as tensors: logits, the bool maps they become, who owns a pixel, and counts of pixels."""
+"""Masks: logits, the bool maps they become, their bounds, who owns a pixel, counts of pixels."""
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
@@ -32,6 +33,14 @@ def masks_in_image(
     """
     parts = low_res_logits.split(AT_ONCE)
     return torch.cat([threshold(frame.logits_to_image(part)).cpu() for part in parts])
+
+
+def bounds_of(mask: Bool[np.ndarray, "rows cols"]) -> tuple[int, int, int, int] | None:
+    """Give ``(x0, y0, x1, y1)``, edges in pixels, around a mask; None around an empty one."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return int(cols[0]), int(rows[0]), int(cols[-1]) + 1, int(rows[-1]) + 1
 
 
 def iou_of_areas(

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pointsam.labelling.candidates import Candidates
-from pointsam.labelling.features import CHANNELS, Features, box_of_pixels, features_of
+from pointsam.labelling.features import CHANNELS, Features, features_of, part_around
 
 SIZE = (48, 64)
 """Of the label frame; 8 pixels a cell, the embedding is of a square of 64."""
@@ -67,4 +67,4 @@ def test_without_features_there_are_no_channels():
 
 def test_a_box_is_on_the_image():
     mask = rectangle(0, 10, 5, 20)
-    assert box_of_pixels(mask, margin=2) == (slice(8, 22), slice(0, 7))
+    assert part_around(mask, margin=2) == (slice(8, 22), slice(0, 7))

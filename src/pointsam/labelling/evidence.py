@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from pointsam.frames import to_edges
 from pointsam.labelling.candidates import Candidates
-from pointsam.labelling.features import Feature, Features, box_of_pixels
+from pointsam.labelling.features import Feature, Features, part_around
 from pointsam.prompts import NEGATIVE, POSITIVE
 
 Numbers = Float[np.ndarray, "objects candidates"]
@@ -148,7 +148,7 @@ def _of_mask(
     """Give area, edge, roughness, fill and share of the largest part."""
     if not mask.any():
         return 0.0, 0.0, 0.0, 0.0, 0.0
-    window = box_of_pixels(mask, margin=1)
+    window = part_around(mask, margin=1)
     inside, colours = mask[window].astype(np.uint8), lab[window]
     area = int(inside.sum())
     framed = np.pad(inside, 1)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pointsam.labelling.candidates import LABEL_STRIDE, Candidates
-from pointsam.masks import mask_features
+from pointsam.masks import bounds_of, mask_features
 
 CHANNELS = 64
 """Most channels of a feature. A random projection from more changes angles little."""
@@ -76,14 +76,16 @@ def _rim(mask: Bool[np.ndarray, "rows cols"]) -> Bool[np.ndarray, "rows cols"]:
     near = np.zeros_like(mask)
     if mask.any():
         width = max(_LEAST, _RIM * float(mask.sum()) ** 0.5)
-        box = box_of_pixels(mask, margin=round(width))
+        box = part_around(mask, margin=round(width))
         off = cv2.distanceTransform((~mask[box]).astype(np.uint8), cv2.DIST_L2, 3)
         near[box] = (off > 0) & (off <= width)
     return near
 
 
-def box_of_pixels(mask: Bool[np.ndarray, "rows cols"], *, margin: int) -> tuple[slice, slice]:
-    """Give the rows and columns of a mask's bounding box, with a margin."""
-    spans = (np.flatnonzero(mask.any(axis=1 - axis)) for axis in (0, 1))
-    rows, cols = (slice(max(int(s[0]) - margin, 0), int(s[-1]) + 1 + margin) for s in spans)
-    return rows, cols
+def part_around(mask: Bool[np.ndarray, "rows cols"], *, margin: int) -> tuple[slice, slice]:
+    """Give the rows and columns of a mask's bounding box, with a margin; none of an empty one."""
+    bounds = bounds_of(mask)
+    if bounds is None:
+        return slice(0, 0), slice(0, 0)
+    x0, y0, x1, y1 = bounds
+    return slice(max(y0 - margin, 0), y1 + margin), slice(max(x0 - margin, 0), x1 + margin)

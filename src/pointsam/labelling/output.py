@@ -17,6 +17,7 @@ from pointsam.figures import draw_panel, save_picture, side_by_side, stack
 from pointsam.files import replacing
 from pointsam.labelling.consensus import REASONS
 from pointsam.labelling.labels import Labelled, Labelling
+from pointsam.masks import bounds_of
 from pointsam.prompts import Prompts
 
 LABELS_NAME = "labels.json"
@@ -88,15 +89,6 @@ def told_of(labelled: Labelled, place: int) -> dict[str, Any]:
     }
 
 
-def box_around(mask: np.ndarray) -> list[int]:
-    """Give COCO's ``[x, y, width, height]``; zeros for an empty mask."""
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return [0, 0, 0, 0]
-    x, y = int(cols[0]), int(rows[0])
-    return [x, y, int(cols[-1]) + 1 - x, int(rows[-1]) + 1 - y]
-
-
 def draw_doubtful(labelling: Labelling, images: ImageSource, path: Path) -> None:
     """Draw the most doubtful labels, worst first, each with its surroundings."""
     # Rejected labels come first; rejected and accepted ones are sorted by falling energy.
@@ -164,9 +156,9 @@ def _view(
     """Choose the part of the image that shows an object's mask and its clicks."""
     height, width = mask.shape
     positive = [(x, y) for x, y, label in instance.points if label == 1]
-    x, y, across, down = box_around(mask)
-    xs = [point[0] for point in positive] + ([x, x + across] if across else [])
-    ys = [point[1] for point in positive] + ([y, y + down] if down else [])
+    bounds = bounds_of(mask) or ()
+    xs = [point[0] for point in positive] + list(bounds[::2])
+    ys = [point[1] for point in positive] + list(bounds[1::2])
     margin = max(16.0, _SURROUNDINGS * max(max(xs) - min(xs), max(ys) - min(ys)))
     return (
         max(0, int(min(xs) - margin)),

@@ -15,7 +15,8 @@ from pointsam.data.records import ImageRecord, InstanceRecord, Segmentation
 from pointsam.data.scene_chips import Chip, SceneChips
 from pointsam.errors import InputError
 from pointsam.labelling.labels import Labelling
-from pointsam.labelling.output import box_around, save_coco, told_of
+from pointsam.labelling.output import save_coco, told_of
+from pointsam.masks import bounds_of
 
 POINT_ID = "point_id"
 """Of an annotation: the id of the clicks. Two scenes may show the same clicks; ids are unique."""
@@ -53,8 +54,8 @@ def write_scene_labels(
 
 def _on_scene(mask: Bool[np.ndarray, "height width"], chip: Chip) -> dict[str, Any]:
     """Bring a chip's mask to the pixels of its scene, where it ends."""
-    x, y, across, down = box_around(mask)
-    crop = mask[y : y + down, x : x + across].repeat(chip.shrink, axis=0)
+    x, y, right, bottom = bounds_of(mask) or (0, 0, 0, 0)
+    crop = mask[y:bottom, x:right].repeat(chip.shrink, axis=0)
     crop = crop.repeat(chip.shrink, axis=1)
     left = chip.window.x - chip.grid.x + x * chip.shrink
     above = chip.window.y - chip.grid.y + y * chip.shrink

@@ -11,6 +11,7 @@ from pycocotools import mask as coco_mask
 
 from pointsam.data.coco.masks import rasterise, to_rle
 from pointsam.frames import nearest_index
+from pointsam.masks import bounds_of
 from pointsam.prediction.tracing import trace
 
 
@@ -42,11 +43,7 @@ class MaskCrop:
     @classmethod
     def cut(cls, mask: Bool[np.ndarray, "height width"], *, x: int = 0, y: int = 0) -> "MaskCrop":
         """Cut a mask out of a window whose first pixel is at ``(x, y)`` of the image."""
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        if not len(rows):
-            return cls.of(np.zeros((0, 0), dtype=bool), x=x, y=y)
-        top, bottom = int(rows[0]), int(rows[-1]) + 1
-        left, right = int(columns[0]), int(columns[-1]) + 1
+        left, top, right, bottom = bounds_of(mask) or (0, 0, 0, 0)
         return cls.of(mask[top:bottom, left:right], x=x + left, y=y + top)
 
     @classmethod

@@ -16,7 +16,7 @@ from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
 from pointsam.data.clicks.values import text_of
-from pointsam.data.coco.masks import to_rle
+from pointsam.data.coco.masks import mask_entry, to_rle
 from pointsam.data.rasters.georeference import move_points
 from pointsam.data.rasters.opening import open_raster
 from pointsam.data.rasters.vector_files import EXPORT_LAYER, POLYGONS, read_features
@@ -198,14 +198,10 @@ def _packing(raster: rasterio.DatasetReader) -> dict[str, str]:
 
 
 def _annotation(mask: np.ndarray, number: int, image: int, category: int) -> dict[str, Any]:
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = [cols[0], rows[0], cols[-1] + 1 - cols[0], rows[-1] + 1 - rows[0]]
     return {
         "id": number,
         "image_id": image,
         "category_id": category,
         "iscrowd": 0,
-        "area": int(mask.sum()),
-        "bbox": [int(value) for value in box],
-        "segmentation": to_rle(mask),
+        **mask_entry(to_rle(mask)),
     }

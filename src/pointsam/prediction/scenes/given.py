@@ -9,7 +9,8 @@ from jaxtyping import Bool
 
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject
-from pointsam.data.rasters.windows import Grid, Window, touches
+from pointsam.data.rasters.windows import Box, Grid, Window, touches
+from pointsam.masks import bounds_of
 from pointsam.prediction.polygons import PolygonRules
 from pointsam.prediction.scenes.geometry import reshaped
 from pointsam.prediction.scenes.logit_maps import Overlaps, crop_logits
@@ -43,23 +44,19 @@ def scene_mask(index: int, given: GivenMask, grid: Grid) -> SceneMask:
     logits = np.where(given.mask, strength, -strength).astype(np.float32)
     scale = (float(given.shrink), float(given.shrink))
     kept = crop_logits(logits, given.window, scale=scale)
-    cut = kept is not None and touches(
-        _inner(given), given.window, grid, within=BORDER_LOGITS * given.shrink
+    bounds = bounds_of(given.mask)
+    cut = bounds is not None and touches(
+        _in_grid(bounds, given), given.window, grid, within=BORDER_LOGITS * given.shrink
     )
     side = max(given.window.width, given.window.height)
     return SceneMask(index, kept, given.score, side, cut)
 
 
-def _inner(given: GivenMask) -> tuple[int, int, int, int]:
-    """Bound the mask, which is not empty, in the global grid."""
-    rows, cols = np.flatnonzero(given.mask.any(axis=1)), np.flatnonzero(given.mask.any(axis=0))
+def _in_grid(bounds: Box, given: GivenMask) -> Box:
+    """Move the bounds of the mask to the global grid."""
     x, y, step = given.window.x, given.window.y, given.shrink
-    return (
-        x + int(cols[0]) * step,
-        y + int(rows[0]) * step,
-        x + (int(cols[-1]) + 1) * step,
-        y + (int(rows[-1]) + 1) * step,
-    )
+    x0, y0, x1, y1 = bounds
+    return x + x0 * step, y + y0 * step, x + x1 * step, y + y1 * step
 
 
 def write_masks(

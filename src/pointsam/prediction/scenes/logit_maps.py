@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from pointsam.data.rasters.windows import Box, Window
 from pointsam.frames import pixel_middles, to_middles
-from pointsam.masks import PixelOwners, threshold
+from pointsam.masks import PixelOwners, bounds_of, threshold
 
 MAX_HELD = 2**26
 """Pixels of a scene whose owners are held at once: 256 MB."""
@@ -70,7 +70,7 @@ class LogitMap:
         left, right, _ = _taps(box[0], box[2], self.corner[0], self.scale[0], self.logits, 1)
         above, below, _ = _taps(box[1], box[3], self.corner[1], self.scale[1], self.logits, 0)
         x, y = int(left[0]), int(above[0])
-        inside = _extent(_positive(self.logits[y : below[-1] + 1, x : right[-1] + 1]))
+        inside = bounds_of(_positive(self.logits[y : below[-1] + 1, x : right[-1] + 1]))
         if inside is None:
             return None
         x0, x1 = _reached(left - x, right - x, inside[0], inside[2])
@@ -97,7 +97,7 @@ def crop_logits(
         window: that was segmented.
         scale: scene pixels under one logit, along x and along y.
     """
-    box = _extent(_positive(low_res_logits))
+    box = bounds_of(_positive(low_res_logits))
     if box is None:
         return None
     x0, y0, x1, y1 = box
@@ -143,7 +143,7 @@ def clicked_extent(
     """
     cells = np.floor((points - (window.x, window.y)) / scale).astype(int)[:, ::-1]
     cells = cells.clip(0, np.array(low_res_logits.shape) - 1)
-    box = _extent(clicked_part(_positive(low_res_logits), cells))
+    box = bounds_of(clicked_part(_positive(low_res_logits), cells))
     if box is None:
         return None
     return (
@@ -256,14 +256,6 @@ def _reached(
 def _positive(logits: Float[np.ndarray, "rows cols"]) -> Bool[np.ndarray, "rows cols"]:
     """Threshold logits with the package's rule."""
     return threshold(torch.from_numpy(logits)).numpy()
-
-
-def _extent(mask: Bool[np.ndarray, "rows cols"]) -> Box | None:
-    """Bound the true pixels of a mask; None where there is none."""
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    return int(cols[0]), int(rows[0]), int(cols[-1]) + 1, int(rows[-1]) + 1
 
 
 def meet(one: Box, other: Box) -> Box | None:
