@@ -25,7 +25,8 @@ from pointsam.labelling.consensus import Groups, choose
 from pointsam.labelling.energy import Weights
 from pointsam.labelling.evidence import Evidence, join
 from pointsam.labelling.groups import group_objects
-from pointsam.labelling.labels import store_path, to_label_frame
+from pointsam.labelling.label_frame import to_label_frame
+from pointsam.labelling.labels import store_path
 
 LOOKS = {
     "whole image": [0],

@@ -16,7 +16,9 @@ from pointsam.cli.main import main
 from pointsam.cli.predict_scene import displayed
 from pointsam.cli.train_scene import SceneTraining, scene_inputs
 from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.coco.masks import mask_entry, to_rle
 from pointsam.errors import InputError
+from pointsam.labelling.store import load_candidates
 from pointsam.models.adapters.card import AdapterCard, read_card
 from pointsam.training.settings import TrainSettings
 
@@ -172,23 +174,35 @@ def test_a_mask_beside_a_scene_makes_it_another_scene(scene, clicks, tmp_path):
 
 
 @pytest.mark.usefixtures("small_model")
-def test_a_second_round_on_a_scene_keeps_the_trusted_labels_in_its_pixels(
-    scene, clicks, tmp_path, monkeypatch
-):
-    accepted = property(lambda choice: np.ones(len(choice.energy), dtype=bool))
-    monkeypatch.setattr("pointsam.labelling.consensus.Choice.accepted", accepted)
-    rounds = ["--regime", "labels", "--rounds", "2", "--rank", "2", "--set", "rounds.min_trust=0.6"]
-    rounds += ["--set", "schedule.min_steps=2"]
+def test_a_second_round_on_a_scene_keeps_a_mask_that_was_drawn_by_hand(scene, clicks, tmp_path):
+    labels = tmp_path / "labels" / "labels.json"
+    given = ["--images", str(scene), "--points", str(clicks), "--side", str(SIDE)]
+    assert main(["label", *given, "--output", str(labels.parent)]) == 0
+    content = json.loads(labels.read_text())
+    drawn = content["annotations"][0]
+    [size] = {(image["height"], image["width"]) for image in content["images"]}
+    mask = np.zeros(size, dtype=bool)
+    x, y, width, height = (int(value) for value in drawn["bbox"])
+    mask[max(y - 9, 0) : y + height, max(x - 9, 0) : x + width] = True
+    drawn |= mask_entry(to_rle(mask))
+    for entry in content["annotations"]:
+        entry["label_weight"] = 1.0  # a drawn model's masks are rejected
+    labels.write_text(json.dumps(content))
+    rounds = ["--regime", "labels", "--rounds", "2", "--rank", "2", "--labels", str(labels)]
+    rounds += ["--set", "schedule.min_steps=2", "--hold-out", "0"]
     assert train(scene, clicks, tmp_path / "out", *rounds) == 0
-    files = (tmp_path / name / "labels.json" for name in ("out-labels", "out-labels-2"))
-    contents = (json.loads(file.read_text())["annotations"] for file in files)
-    first, second = ({entry["point_id"]: entry for entry in content} for content in contents)
-    assert set(first) == set(second)
-    kept = [number for number, entry in first.items() if entry["label_weight"] >= 0.6]
-    assert kept
-    for number in kept:
-        assert second[number]["segmentation"] == first[number]["segmentation"]
-        assert second[number]["energy"] == first[number]["energy"]
+    again = json.loads((tmp_path / "out-labels-2" / "labels.json").read_text())["annotations"]
+    assert {entry["point_id"] for entry in again} == {
+        entry["point_id"] for entry in content["annotations"]
+    }
+    [kept] = [entry for entry in again if entry["point_id"] == drawn["point_id"]]
+    assert kept["segmentation"] == drawn["segmentation"]
+    replaced = 0
+    for path in (tmp_path / "out-labels-2" / "candidates").iterdir():
+        before = load_candidates(labels.parent / "candidates" / path.name).packed
+        after = load_candidates(path).packed[:, : before.shape[1]]
+        replaced += int((after != before).any(axis=(1, 2)).sum())
+    assert replaced == 1
 
 
 @pytest.mark.usefixtures("small_model")

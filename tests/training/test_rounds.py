@@ -1,4 +1,4 @@
-"""Rounds of labels: what is in doubt is labelled again by what was trained, the rest stays."""
+"""Rounds of labels: what was trained adds candidates, and the choice is made anew."""
 
 import json
 import shutil
@@ -10,15 +10,18 @@ from tests.training.drawn import SIDE, settings, write_dataset
 
 from pointsam.cli.main import main
 from pointsam.data.coco.annotations import read_coco
-from pointsam.data.coco.masks import rasterise, to_rle
+from pointsam.data.coco.masks import mask_entry, rasterise, to_rle
 from pointsam.data.dataset import folder_images
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError
 from pointsam.files import sha256_of
-from pointsam.labelling.again import trusted
+from pointsam.labelling.candidates import PER_LOOK
+from pointsam.labelling.former import Former
+from pointsam.labelling.labels import store_path
+from pointsam.labelling.store import load_candidates
 from pointsam.models.adapters.card import read_card
 from pointsam.training import rounds
-from pointsam.training.label_stage import label_folder, make_labels, with_masks
+from pointsam.training.label_stage import label_folder, make_labels
 from pointsam.training.ranks import Ranks
 from pointsam.training.rounds import changed_share, train_in_rounds
 from pointsam.training.run import RunInputs, round_folder
@@ -41,11 +44,14 @@ def inputs(tmp_path):
 
 @pytest.fixture
 def first(inputs):
-    """Labels of round 1, the half of each image's objects trusted and one rejected."""
+    """Labels of round 1, one of which somebody has drawn anew."""
     path = make_labels(inputs, chosen())
     content = json.loads(path.read_text())
-    for place, entry in enumerate(content["annotations"]):
-        entry["label_weight"] = (0.9, 0.4, 0.0)[place % 3]
+    entry = content["annotations"][0]
+    [size] = [i.size for i in inputs.data.images if i.id == entry["image_id"]]
+    mask = np.zeros(size, dtype=bool)
+    mask[3:23, 4:24] = True
+    content["annotations"][0] |= {**mask_entry(to_rle(mask)), "label_weight": 0.7, "mine": "yes"}
     path.write_text(json.dumps(content))
     return path
 
@@ -54,26 +60,37 @@ def masks_of(path):
     return {i.id: i.segmentation for r in read_coco(path).images for i in r.instances}
 
 
-def test_round_two_labels_again_what_is_in_doubt_and_keeps_the_rest(inputs, first):
+def test_round_two_adds_candidates_and_keeps_what_was_drawn_by_hand(inputs, first):
     told = []
     train_in_rounds(inputs, first, chosen(), tell=told.append)
     second = label_folder(inputs.output, number=2) / "labels.json"
-    kept = stays(inputs, first)
+    [(number, label)] = stays(inputs, first).items()
     entries = {entry["id"]: entry for entry in json.loads(second.read_text())["annotations"]}
     assert len(entries) == inputs.data.instance_count
-    assert 0 < len(kept) < len(entries)
-    for number, label in kept.items():
-        assert {**entries[number], "category_id": 1} == {**label.entry, "category_id": 1}
-    changed = [i for i, mask in masks_of(second).items() if mask != masks_of(first).get(i)]
-    assert changed
-    assert not set(changed) & set(kept)
+    assert label.entry["mine"] == "yes"
+    assert {**entries[number], "category_id": 1} == {**label.entry, "category_id": 1}
+    record = inputs.data.images[0]
+    before, after = (
+        load_candidates(store_path(folder / "candidates", record))
+        for folder in (first.parent, second.parent)
+    )
+    assert after.size == before.size
+    assert after.packed.shape[1] == before.packed.shape[1] + 2 * PER_LOOK
+    free = [place for place, one in enumerate(record.instances) if one.id != number]
+    assert (after.packed[free, : before.packed.shape[1]] == before.packed[free]).all()
     assert [report.round for report in told] == [1, 2]
     assert told[0].changed is None
-    assert told[0].accepted == pytest.approx(2 / 3)
-    assert 0 < told[1].changed <= 2 / 3
     written = json.loads(second.with_name("round.json").read_text())
     assert written["changed"] == told[1].changed
     assert read_card(inputs.output).data["sources"]["labels.json"] == sha256_of(second)
+
+
+def test_labels_without_candidates_are_learned_in_one_round_alone(inputs, first, tmp_path):
+    alone = tmp_path / "elsewhere.json"
+    shutil.copy(first, alone)
+    with pytest.raises(InputError, match="Masks of your own are learned in one round"):
+        train_in_rounds(inputs, alone, chosen(), tell=lambda report: None)
+    assert not round_folder(inputs.output, 1).exists()
 
 
 def test_a_round_starts_from_the_frozen_model_or_from_the_last_round(inputs, first):
@@ -88,8 +105,8 @@ def test_a_round_starts_from_the_frozen_model_or_from_the_last_round(inputs, fir
 
 def stays(inputs, labels):
     """The labels that stay, by the id of their clicks."""
-    found = trusted(labels, with_masks(inputs, labels), inputs.images, min_trust=0.5)
-    return {number: label for (_, number), label in found.items()}
+    kept = Former.open(labels, inputs.data, inputs.images).kept
+    return {number: label for (_, number), label in kept.items()}
 
 
 class KilledError(Exception):

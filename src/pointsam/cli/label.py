@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pointsam.cli.arguments import (
@@ -26,13 +26,16 @@ from pointsam.data.records import Dataset
 from pointsam.data.scene_chips import SceneChips
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing, sha256_of
+from pointsam.labelling.again import Models, label_again
 from pointsam.labelling.consensus import Reading
+from pointsam.labelling.former import Former, side_of
 from pointsam.labelling.labels import Labelling
 from pointsam.labelling.looks import Looks
 from pointsam.labelling.output import LABELS_NAME, SHEET_NAME
 from pointsam.labelling.run import label_clicks
 from pointsam.models.adapters.lora import adapter_hash
 from pointsam.models.loading.checkpoints import base_hash
+from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.predictor import Predictor
 
 
@@ -73,6 +76,13 @@ def _add_files(files: "argparse._ArgumentGroup") -> None:
     add_click_arguments(files)
     files.add_argument(
         "--output", "-o", type=Path, required=True, metavar="DIR", help="new folder for the labels"
+    )
+    files.add_argument(
+        "--again",
+        type=Path,
+        metavar="DIR",
+        help="labels of the same clicks that were made before: with --adapter, choose among their "
+        "candidates and the adapted model's",
     )
     files.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     add_skip_broken(files)
@@ -128,11 +138,11 @@ def run(args: argparse.Namespace) -> int:
     if not args.resume:
         refuse_existing(args.output)
     choice = ModelChoice.parse(args)
+    former = parse_former(args)
     images, points = parse_given(args, args.images), parse_clicks(args)
     scenes = SceneLabelling.parse(args, images, on_map=points.on_map)
-    asked = Asked(
-        images, points, args.output, one_each(args.reading), Looks(args.closer, args.turned)
-    )
+    looks = Looks(args.closer and former is None, args.turned)
+    asked = Asked(images, points, args.output, one_each(args.reading), looks, former)
     if scenes is not None:
         return _label_scenes(asked, scenes, choice)
     refuse_other_stretch(images, choice)
@@ -155,12 +165,31 @@ class Asked:
     output: Path
     readings: dict[str, Reading]
     looks: Looks
+    former: Path | None
+    """labels.json of a labelling before."""
+
+
+def parse_former(args: argparse.Namespace) -> Path | None:
+    """Read ``--again``.
+
+    Raises:
+        InputError: no adapter, so that nothing would be new; or no labels there.
+    """
+    if args.again is None:
+        return None
+    if args.adapter is None:
+        raise InputError("--again adds the masks of an adapted model: name one with --adapter.")
+    labels: Path = args.again / LABELS_NAME
+    if not labels.is_file():
+        raise InputError(f"--again: {args.again} has no {LABELS_NAME} of 'pointsam label'.")
+    return labels
 
 
 def _label_scenes(asked: Asked, scenes: SceneLabelling, choice: ModelChoice) -> int:
     """Label the clicks on scenes, chip by chip, and write them as layers of a map, too."""
     predictor = choice.open()
-    clicked = clicked_chips(asked.images, asked.points, scenes, choice, side=predictor.model.side)
+    side = predictor.model.side if asked.former is None else side_of(asked.former)
+    clicked = clicked_chips(asked.images, asked.points, scenes, choice, side=side)
     labelling = _label(asked, predictor, choice, clicked.data, clicked.chips, clicked.sources)
     for path in write_layers(labelling, clicked, scenes, choice, asked.output):
         print(f"layer: {path}")
@@ -179,24 +208,38 @@ def _label(
     model = predictor.model
     # Images of a folder are named by their bytes, which hold their stretch.
     stretch = images.stretch if isinstance(images, SceneChips) else None
-    labelling = label_clicks(
-        model,
-        data,
-        images,
-        asked.output,
-        key={
-            "sources": dict(sources),
-            "base": base_hash(model) if choice.adapter is None else None,
-            "adapter": adapter_hash(model),
-            **key_entry(stretch),
-        },
-        readings=asked.readings,
-        looks=asked.looks,
-        precision=predictor.precision,
-    )
+    key = {"sources": dict(sources), "adapter": adapter_hash(model), **key_entry(stretch)}
+    if asked.former is not None:
+        former = Former.open(asked.former, data, images)
+        labelling = label_again(
+            Models(_base(choice, side=former.side), model, predictor.precision),
+            data,
+            images,
+            asked.output,
+            former=former,
+            key=key,
+            readings=asked.readings,
+            looks=asked.looks,
+        )
+    else:
+        labelling = label_clicks(
+            model,
+            data,
+            images,
+            asked.output,
+            key={**key, "base": base_hash(model) if choice.adapter is None else None},
+            readings=asked.readings,
+            looks=asked.looks,
+            precision=predictor.precision,
+        )
     accepted = labelling.choice.accepted
     print(
         f"labels: {asked.output / LABELS_NAME}: {accepted.sum()} of {len(accepted)} accepted; "
         f"look at {asked.output / SHEET_NAME} for the others"
     )
     return labelling
+
+
+def _base(choice: ModelChoice, *, side: int) -> Segmenter:
+    """Load the model without its adapter."""
+    return replace(choice, name=choice.base, adapter=None, card=None, side=side).open().model

@@ -11,6 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame, to_edges, to_middles
+from pointsam.labelling.label_frame import (
+    LABEL_STRIDE,
+    between_label_frames,
+    label_size,
+    pack,
+    unpack,
+)
 from pointsam.labelling.looks import ALL_LOOKS, Looks
 from pointsam.labelling.turns import turned_back, turned_clicks, turned_image
 from pointsam.labelling.windows import CloserWindow, closer_windows
@@ -20,8 +27,6 @@ from pointsam.models.segment import candidates as all_masks
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prompts import NEGATIVE, PADDING, POSITIVE, Prompts
 
-LABEL_STRIDE = 2
-"""Pixels of the model frame under one pixel of the label frame."""
 PER_LOOK = 3
 """SAM's masks of three sizes. Its single mask is left out: measured, it was never chosen."""
 CLOSER_SHARE = 0.5
@@ -46,21 +51,21 @@ class Candidates:
 
     def masks(self, index: int) -> Bool[np.ndarray, "candidates rows cols"]:
         """Give all candidates of one object."""
-        return _unpack(self.packed[index], self.size)
+        return unpack(self.packed[index], self.size)
 
-
-def _unpack(
-    packed: UInt8[np.ndarray, "masks bytes"], size: tuple[int, int]
-) -> Bool[np.ndarray, "masks rows cols"]:
-    """Give masks of height and width `size` back from eight pixels a byte."""
-    flat = np.unpackbits(packed, axis=-1, count=size[0] * size[1])
-    return flat.reshape(-1, *size).astype(bool)
-
-
-def label_size(frame: ModelFrame) -> tuple[int, int]:
-    """Give height and width of an image in the label frame."""
-    height, width = frame.resized_size
-    return -(-height // LABEL_STRIDE), -(-width // LABEL_STRIDE)
+    def beside(self, more: "Candidates") -> "Candidates":
+        """Add candidates of the same objects, brought to this label frame."""
+        objects = (more.masks(index) for index in range(len(more.packed)))
+        brought = [
+            pack(np.stack([between_label_frames(mask, self.size) for mask in masks]))
+            for masks in objects
+        ]
+        parts = (
+            (self.packed, np.stack(brought)),
+            (self.iou_prediction, more.iou_prediction),
+            (self.cut, more.cut),
+        )
+        return Candidates(self.size, *(np.concatenate(pair, axis=1) for pair in parts))
 
 
 @torch.no_grad()
@@ -127,8 +132,8 @@ def _look_at(
 def _turned_back(look: _Look, size: tuple[int, int]) -> _Look:
     """Turn the masks of a look, object by object, to the image as it is."""
     packed, estimate, cut = look
-    masks = (_unpack(of_object, size) for of_object in packed)
-    return np.stack([_pack(turned_back(few)) for few in masks]), estimate, cut
+    masks = (unpack(of_object, size) for of_object in packed)
+    return np.stack([pack(turned_back(few)) for few in masks]), estimate, cut
 
 
 def _whole_look(
@@ -141,7 +146,7 @@ def _whole_look(
     for part in torch.arange(len(prompts)).split(_AT_ONCE):
         logits, estimate = _sizes(model, embedding, few[part], prompts[part])
         logits = F.interpolate(logits, scale_factor=LOW_RES_STRIDE / LABEL_STRIDE, mode="bilinear")
-        packed.append(_pack(threshold(logits)[..., :rows, :cols].numpy()))
+        packed.append(pack(threshold(logits)[..., :rows, :cols].numpy()))
         scores.append(estimate.numpy())
     of_all = np.concatenate(scores)
     return np.concatenate(packed), of_all, np.zeros(of_all.shape, dtype=bool)
@@ -177,7 +182,7 @@ def _closer_look(
             masks = np.zeros((len(part), PER_LOOK, rows, cols), dtype=bool)
             masks[..., window.y :, window.x :][..., : window.height, : window.width] = seen
             objects = window.objects[part.numpy()]
-            packed[objects] = _pack(masks)
+            packed[objects] = pack(masks)
             scores[objects] = estimate
             cut[objects] = _touches(seen, window, (rows, cols))
     return packed, scores, cut
@@ -288,7 +293,3 @@ def _touches(
     for edge in edges:
         cut |= edge.any(axis=(2, 3))
     return cut
-
-
-def _pack(masks: Bool[np.ndarray, "*masks rows cols"]) -> UInt8[np.ndarray, "*masks bytes"]:
-    return np.packbits(masks.reshape(*masks.shape[:-2], -1), axis=-1)

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from pointsam.labelling.candidates import LABEL_STRIDE, Candidates
+from pointsam.labelling.candidates import Candidates
+from pointsam.labelling.label_frame import LABEL_STRIDE
 from pointsam.masks import bounds_of, mask_features
 
 CHANNELS = 64

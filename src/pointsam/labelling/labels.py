@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
@@ -18,6 +17,7 @@ from pointsam.labelling.consensus import Choice, Groups, Reading, choose, trust
 from pointsam.labelling.evidence import Evidence, join, measure
 from pointsam.labelling.features import features_of
 from pointsam.labelling.groups import group_objects
+from pointsam.labelling.label_frame import to_image_frame
 from pointsam.labelling.looks import ALL_LOOKS, Looks
 from pointsam.models.encoding import Precision
 from pointsam.models.segmenter import Embedding, Segmenter
@@ -187,19 +187,3 @@ def _log_pixels(
         pixels = record.size[0] / rows * record.size[1] / cols
         logs.append(np.log(pixels * pixel_sides[record.file_name] ** 2))
     return np.array(logs)
-
-
-def to_label_frame(
-    mask: Bool[np.ndarray, "height width"], size: tuple[int, int]
-) -> Bool[np.ndarray, "rows cols"]:
-    """Bring a mask of the image frame to the label frame of that size: pixels half covered."""
-    cover = cv2.resize(mask * np.float32(2), size[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(cover >= 1)
-
-
-def to_image_frame(
-    mask: Bool[np.ndarray, "rows cols"], size: tuple[int, int]
-) -> Bool[np.ndarray, "height width"]:
-    """Resize a mask of the label frame to the image frame, by pixels over half covered."""
-    cover = cv2.resize(mask * np.float32(2), size[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cover > 1)

@@ -7,7 +7,8 @@ from jaxtyping import Int
 
 from pointsam.data.dataset import ImageSource
 from pointsam.figures import save_picture, side_by_side, stack
-from pointsam.labelling.labels import Labelling, to_image_frame
+from pointsam.labelling.label_frame import to_image_frame
+from pointsam.labelling.labels import Labelling
 from pointsam.labelling.output import draw_object
 
 READINGS_NAME = "readings.png"

@@ -63,7 +63,7 @@ def label_clicks(
     clicked = replace(data, images=tuple(image for image in data.images if image.instances))
     _refuse_unclicked(clicked, readings or {})
     settings = {"side": model.side, "precision": precision, **asdict(looks)}
-    clicks = _digest(clicked.images)
+    clicks = digest(clicked.images)
     keep_key(folder / KEY_NAME, {**key, **settings, "clicks": clicks, "format": STORE_FORMAT})
     candidates = folder / CANDIDATES_NAME
     found = gather_candidates(
@@ -124,7 +124,7 @@ def _refuse_unclicked(data: Dataset, readings: Mapping[str, Reading]) -> None:
             )
 
 
-def _digest(records: Sequence[ImageRecord]) -> str:
+def digest(records: Sequence[ImageRecord]) -> str:
     """Name all clicks by their content: what is held out, or shown in another window, counts."""
     rows = [
         (
@@ -142,7 +142,8 @@ def _digest(records: Sequence[ImageRecord]) -> str:
 _WORDS = {
     "sources": "images or point file",
     "base": "base model",
-    "kept": "labels of the round before",
+    "labels": "labels of the round before",
+    "candidates": "candidates of the round before",
     "closer": "looks (--no-closer-looks)",
     "turned": "looks (--no-turn)",
 }

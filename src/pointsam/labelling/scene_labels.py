@@ -65,6 +65,11 @@ def _on_scene(mask: Bool[np.ndarray, "height width"], chip: Chip) -> dict[str, A
     return mask_entry(runs_at(crop, corner=corner, size=size))
 
 
+def read_back(mask: Bool[np.ndarray, "height width"], chip: Chip) -> Bool[np.ndarray, "rows cols"]:
+    """Give a chip's mask as it comes back from the scene's file, without what is off the scene."""
+    return _on_chip(SceneLabel(_on_scene(mask, chip)["segmentation"], 1.0), chip)
+
+
 @dataclass(frozen=True)
 class SceneLabel:
     """The mask of one object in the pixels of its scene."""

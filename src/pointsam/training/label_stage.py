@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pointsam.data.coco.annotations import pair, read_coco
 from pointsam.data.rasters.stretching import key_entry
 from pointsam.data.records import Dataset
-from pointsam.data.scene_chips import SceneChips
 from pointsam.errors import InputError
 from pointsam.files import sha256_of
 from pointsam.labelling.consensus import Reading
+from pointsam.labelling.former import with_masks
 from pointsam.labelling.looks import ALL_LOOKS, Looks
 from pointsam.labelling.output import LABELS_NAME
 from pointsam.labelling.run import label_clicks
-from pointsam.labelling.scene_labels import on_chips, read_scene_labels
 from pointsam.models.adapters.lora import attach_adapter
 from pointsam.models.encoding import choose_precision
 from pointsam.models.loading.checkpoints import base_hash, load_segmenter
@@ -107,7 +105,7 @@ def on_labels(inputs: RunInputs, labels: Path) -> RunInputs:
     Raises:
         InputError: masks of other clicks, or none that is accepted.
     """
-    accepted = _accepted(with_masks(inputs, labels), labels)
+    accepted = _accepted(with_masks(labels, inputs.data, inputs.images), labels)
     learned = {image.file_name: len(image.instances) for image in accepted.images}
     unclear = [
         image.file_name
@@ -120,18 +118,6 @@ def on_labels(inputs: RunInputs, labels: Path) -> RunInputs:
         unclear=frozenset(unclear),
         sources={**inputs.sources, labels.name: sha256_of(labels)},
     )
-
-
-def with_masks(inputs: RunInputs, labels: Path) -> Dataset:
-    """Give the clicks their masks of a file, accepted or not.
-
-    Raises:
-        InputError: masks of other clicks.
-    """
-    if isinstance(inputs.images, SceneChips):
-        records = on_chips(inputs.data.images, inputs.images, read_scene_labels(labels))
-        return replace(inputs.data, images=records)
-    return pair(read_coco(labels), inputs.data)
 
 
 def _accepted(data: Dataset, labels: Path) -> Dataset:

@@ -1,7 +1,8 @@
-"""Rounds: clicks are labelled, the labels learned, and what was in doubt is labelled again.
+"""Rounds: clicks are labelled, the labels learned, and the clicks labelled again.
 
-Round 1 labels with the frozen model (or takes labels that were given) and round k with what round
-k - 1 trained. The last round's adapter is the result. Beside OUTPUT lie OUTPUT-labels,
+Round 1 labels with the frozen model (or takes labels that were given); round k chooses anew among
+the candidates there were and those of what round k - 1 trained. The last round's adapter is the
+result. Beside OUTPUT lie OUTPUT-labels,
 OUTPUT-labels-2, ... and the adapters of the earlier rounds, OUTPUT-round-1, ...
 """
 
@@ -17,13 +18,14 @@ from pointsam.data.coco.masks import drawn_iou
 from pointsam.data.rasters.stretching import key_entry
 from pointsam.data.records import Dataset, Segmentation
 from pointsam.errors import InputError
-from pointsam.files import refuse_existing, replacing, sha256_of
-from pointsam.labelling.again import label_again, trusted
+from pointsam.files import refuse_existing, replacing
+from pointsam.labelling.again import Models, label_again
 from pointsam.labelling.consensus import Reading
+from pointsam.labelling.former import Former
 from pointsam.labelling.output import LABELS_NAME
 from pointsam.models.encoding import choose_precision
 from pointsam.models.loading.checkpoints import load_adapter, load_segmenter
-from pointsam.training.label_stage import label_folder, on_labels, with_masks
+from pointsam.training.label_stage import label_folder, on_labels
 from pointsam.training.result import trainable
 from pointsam.training.run import RunInputs, refuse_another_run, round_folder, run_training
 from pointsam.training.settings import TrainSettings
@@ -95,6 +97,8 @@ def train_in_rounds(
             "between them, and give its labels.json to every process as --labels."
         )
     inputs = on_labels(clicks, labels)  # checks the file first
+    if count > 1:
+        Former.open(labels, clicks.data, clicks.images)
     tell(_report(1, labels, before=None))
     for number in range(1, count):
         folder = round_folder(clicks.output, number)
@@ -138,28 +142,27 @@ def _label(
     *,
     readings: Mapping[str, Reading] | None,
 ) -> None:
-    """Label again, with a trained adapter, the doubtful labels of the round before."""
-    model = load_segmenter(settings.model.name, side=settings.model.side, device=clicks.device)
+    """Label again, with the candidates of a trained adapter beside those of the round before."""
+    former = Former.open(before, clicks.data, clicks.images)
+    name, device = settings.model.name, clicks.device
+    model = load_segmenter(name, side=settings.model.side, device=device)
     load_adapter(model, adapter)
     label_again(
-        model,
+        Models(
+            frozen=load_segmenter(name, side=former.side, device=device),
+            adapted=model,
+            precision=choose_precision(settings.precision, device=device),
+        ),
         replace(clicks.data, images=tuple(trainable(clicks.data))),
         clicks.images,
         folder,
-        kept=trusted(
-            before,
-            with_masks(clicks, before),
-            clicks.images,
-            min_trust=settings.rounds.min_trust,
-        ),
+        former=former,
         key={
             "sources": clicks.sources,
-            "before": sha256_of(before),
             "adapter": start_from(adapter).weights_hash,
             **key_entry(clicks.stretch),
         },
         readings=readings,
-        precision=choose_precision(settings.precision, device=clicks.device),
     )
 
 

@@ -181,6 +181,3 @@ class RoundSettings(Settings):
     start: Literal["base", "last"] = Field(
         "base", description="a round trains the frozen model anew, or the last round's adapter on"
     )
-    min_trust: float = Field(
-        0.5, ge=0, le=1, description="labels that are trusted less are made again, others kept"
-    )

@@ -30,10 +30,11 @@ from pointsam.evaluation.held_out import (
     spread,
 )
 from pointsam.frames import LOW_RES_STRIDE
-from pointsam.labelling.candidates import LABEL_STRIDE, Candidates, label_size
+from pointsam.labelling.candidates import Candidates
 from pointsam.labelling.consensus import Groups, choose
 from pointsam.labelling.energy import trimmed
 from pointsam.labelling.evidence import Evidence, join, measure
+from pointsam.labelling.label_frame import LABEL_STRIDE, label_size
 from pointsam.masks import threshold
 from pointsam.training.result import AdapterWriter
 from pointsam.training.step import Trainer
