@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pointsam.cli.arguments import (
     ModelChoice,
@@ -35,7 +36,6 @@ from pointsam.labelling.output import LABELS_NAME, SHEET_NAME
 from pointsam.labelling.run import label_clicks
 from pointsam.models.adapters.lora import adapter_hash
 from pointsam.models.loading.checkpoints import base_hash
-from pointsam.models.segmenter import Segmenter
 from pointsam.prediction.predictor import Predictor
 
 
@@ -210,17 +210,7 @@ def _label(
     stretch = images.stretch if isinstance(images, SceneChips) else None
     key = {"sources": dict(sources), "adapter": adapter_hash(model), **key_entry(stretch)}
     if asked.former is not None:
-        former = Former.open(asked.former, data, images)
-        labelling = label_again(
-            Models(_base(choice, side=former.side), model, predictor.precision),
-            data,
-            images,
-            asked.output,
-            former=former,
-            key=key,
-            readings=asked.readings,
-            looks=asked.looks,
-        )
+        labelling = _again(asked, asked.former, predictor, choice, data, images, key)
     else:
         labelling = label_clicks(
             model,
@@ -240,6 +230,25 @@ def _label(
     return labelling
 
 
-def _base(choice: ModelChoice, *, side: int) -> Segmenter:
-    """Load the model without its adapter."""
-    return replace(choice, name=choice.base, adapter=None, card=None, side=side).open().model
+def _again(
+    asked: Asked,
+    labels: Path,
+    predictor: Predictor,
+    choice: ModelChoice,
+    data: Dataset,
+    images: ImageSource,
+    key: Mapping[str, Any],
+) -> Labelling:
+    """Label with the candidates of a former labelling, too."""
+    former = Former.open(labels, data, images)
+    frozen = replace(choice, name=choice.base, adapter=None, card=None, side=former.side).open()
+    return label_again(
+        Models(frozen.model, predictor.model, predictor.precision),
+        data,
+        images,
+        asked.output,
+        former=former,
+        key=key,
+        readings=asked.readings,
+        looks=asked.looks,
+    )
