@@ -196,6 +196,32 @@ def test_what_cannot_be_labelled_again_is_said(drawn, tmp_path, capsys):
         assert said in capsys.readouterr().err
 
 
+def test_masks_that_are_all_dropped_are_no_score(drawn, tmp_path, capsys):
+    def crowds(content):
+        for entry in content["annotations"]:
+            entry["iscrowd"] = 1
+
+    scored = changed_masks(drawn, tmp_path / "masks.json", crowds)
+    assert main([*scored, "--output", str(tmp_path / "out")]) == 2
+    assert "masks.json has no usable mask" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--labels", "--annotations"])
+def test_masks_under_swapped_ids_are_not_learned(drawn, small_model, tmp_path, capsys, option):
+    content = json.loads(drawn.annotations.read_text())
+    for entry, other in zip(content["annotations"][::2], content["annotations"][1::2], strict=True):
+        assert entry["image_id"] == other["image_id"]
+        entry["id"], other["id"] = other["id"], entry["id"]
+    masks = tmp_path / "masks.json"
+    masks.write_text(json.dumps(content))
+    words = ["train", "--images", str(drawn.images), "--points", str(drawn.points), option]
+    words += [str(masks), "--side", str(SIDE), "--output", str(tmp_path / "out")]
+    words += ["--regime", "labels" if option == "--labels" else "supervised"]
+    assert main(words) == 2
+    assert "lie off the mask of their own id" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [("plane=larger", "there is ship, tank"), ("tank=huge", "CLASS=larger or CLASS=smaller")],

@@ -1,5 +1,6 @@
 """Masks of chips on their scene and back."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,8 +57,8 @@ def test_a_mask_goes_to_its_scene_and_back_to_every_chip(tmp_path):
         Made(labelled(f"s.tif-{first.name}", mask)), chips, ["tank"], tmp_path / "labels.json"
     )
     labels = read_scene_labels(tmp_path / "labels.json")
-    assert list(labels) == [("s.tif", 7)]
-    whole = rasterise(labels["s.tif", 7].segmentation, (40, 50))
+    assert list(labels.by_place) == [("s.tif", 7)]
+    whole = rasterise(labels.by_place["s.tif", 7].segmentation, (40, 50))
     assert np.argwhere(whole).min(axis=0).tolist() == [20, 18]
     assert whole.sum() == 100
     point = InstanceRecord(7, "tank", ((1.0, 1.0, 1),))
@@ -78,7 +79,7 @@ def test_windows_beyond_the_scene_and_coarse_pixels(tmp_path):
     path = tmp_path / "labels.json"
     write_scene_labels(Made(labelled(f"s.tif-{window.name}", mask)), chips, ["tank"], path)
     labels = read_scene_labels(path)
-    whole = rasterise(labels["s.tif", 7].segmentation, (40, 50))
+    whole = rasterise(labels.by_place["s.tif", 7].segmentation, (40, 50))
     assert whole[:8, :8].all()
     assert whole.sum() == 64
     point = InstanceRecord(7, "tank", ((9.0, 9.0, 1),))
@@ -102,6 +103,55 @@ def test_what_a_chip_does_not_show_is_left_out_of_it(tmp_path):
         on_chips([other], chips, read_scene_labels(path))
 
 
+@pytest.fixture
+def written(tmp_path):
+    """A record, its chips, and labels of it as JSON, to be changed and read again."""
+    window = Window(1000, 2000, 16, 16)
+    chips = chips_of(window)
+    path = tmp_path / "labels.json"
+    mask = np.ones((16, 16), dtype=bool)
+    write_scene_labels(Made(labelled(f"s.tif-{window.name}", mask)), chips, ["tank"], path)
+    point = InstanceRecord(7, "tank", ((1.0, 1.0, 1),))
+    record = ImageRecord(1, f"s.tif-{window.name}", (16, 16), (point,))
+    return record, chips, json.loads(path.read_text()), path
+
+
+def read_again(written):
+    record, chips, content, path = written
+    path.write_text(json.dumps(content))
+    labels = read_scene_labels(path)
+    [back] = on_chips([record], chips, labels)
+    return back.instances, labels.dropped
+
+
+def test_labels_that_a_tool_wrote_again_are_checked_like_any_masks(written):
+    [entry], [image] = written[2]["annotations"], written[2]["images"]
+    entry["point_id"] = 7.0
+    [one], dropped = read_again(written)
+    assert one.segmentation is not None
+    assert not dropped
+    entry["iscrowd"] = 1
+    instances, [line] = read_again(written)
+    assert instances == ()
+    assert "is a crowd" in line
+    del entry["iscrowd"]
+    entry["segmentation"] = [["1", "1", "9", "1", "9", "9"]]
+    with pytest.raises(InputError, match="no number"):
+        read_again(written)
+    entry["segmentation"] = [[1, 1, 9, 1, 9, 9]]
+    assert len(read_again(written)[0]) == 1
+    image |= {"width": 25, "height": 20}
+    with pytest.raises(InputError, match="this version of the scene"):
+        read_again(written)
+
+
+def test_two_labels_of_one_object_are_refused(written):
+    [entry] = written[2]["annotations"]
+    written[2]["annotations"].append({**entry, "id": 99})
+    with pytest.raises(InputError, match="two masks of point_id 7"):
+        read_again(written)
+
+
 def test_clicks_on_two_scenes_have_an_id_each(tmp_path):
     window = Window(1000, 2000, 16, 16)
     one, two = (Chip(Path(name), window, 1, GRID, None) for name in ("a.tif", "b.tif"))
@@ -109,7 +159,7 @@ def test_clicks_on_two_scenes_have_an_id_each(tmp_path):
     mask = np.ones((16, 16), dtype=bool)
     path = tmp_path / "labels.json"
     write_scene_labels(Made(labelled("a", mask), labelled("b", mask)), chips, ["tank"], path)
-    assert set(read_scene_labels(path)) == {("a.tif", 7), ("b.tif", 7)}
+    assert set(read_scene_labels(path).by_place) == {("a.tif", 7), ("b.tif", 7)}
 
 
 def test_pixels_are_compared_in_metres_where_all_are_known():

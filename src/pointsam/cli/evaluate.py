@@ -23,7 +23,7 @@ from pointsam.cli.score_files import print_table, write_scores
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.clicks.transparent import without_transparent
 from pointsam.data.coco.annotations import pair, read_coco
-from pointsam.data.coco.pairing import given_masks, off_their_masks
+from pointsam.data.coco.pairing import given_masks, note_of_clicks_off
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.evaluation.masks import Scores, evaluate, paired_records, score_given
@@ -201,7 +201,7 @@ def _score_given(annotations: Path, masks: Path, output: Path) -> int:
     """Score the masks of a file."""
     truth, given = read_coco(annotations), read_coco(masks)
     found, notes = given_masks(truth, given, file=masks.name)
-    say((), notes)
+    say(given.dropped, notes)
     scores = Scores(tuple(score_given(truth.images, found)))
     if not scores.images:
         raise InputError("no image has an instance with a mask: there is nothing to score.")
@@ -232,7 +232,7 @@ def _read_data(asked: Scoring) -> list[Dataset]:
     masks = read_coco(asked.annotations)
     datasets = [_paired(masks, one, asked) for one in asked.points.values()]
     for one, data in zip(asked.points.values(), datasets, strict=True):
-        say((), [f"{one.path}: {line}" for line in (*data.notes, *_off_their_masks(data))])
+        say((), [f"{one.path}: {line}" for line in (*data.notes, *note_of_clicks_off(data))])
     # Images without instances are not scored, so they may be missing.
     scored = replace(masks, images=tuple(i for i in masks.images if i.instances), dropped=())
     readable = readable_images(scored, asked.images, skip_broken=asked.skip_broken)
@@ -262,18 +262,6 @@ def _refuse_transparent(records: Iterable[ImageRecord], asked: Scoring) -> None:
         _, lines = without_transparent(record, asked.images)
         if lines:
             raise InputError(f"{lines[0]}: take it out of points and masks.")
-
-
-def _off_their_masks(data: Dataset) -> list[str]:
-    """Give a note about the positive points that lie off the mask of their own id."""
-    off, whole = off_their_masks(data)
-    if not off:
-        return []
-    share = 100 * off / whole
-    return [
-        f"{off} of {whole} positive points ({share:.1f} %) lie off the mask of their own id: "
-        "are points and masks of one data set?"
-    ]
 
 
 def _settings(choice: ModelChoice, predictor: Predictor, *, with_boxes: bool) -> dict[str, Any]:

@@ -11,12 +11,18 @@ from pointsam.cli.arguments import (
     add_model_arguments,
     refuse_options,
 )
-from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, read_clicks
+from pointsam.cli.click_files import (
+    POINTS_HELP,
+    add_click_arguments,
+    parse_clicks,
+    read_clicks,
+    say,
+)
 from pointsam.cli.figure_scene import PART_OPTIONS, ScenePart, add_scene_arguments, draw_scene
 from pointsam.cli.image_files import add_skip_broken, readable_images
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.coco.annotations import pair, read_coco
-from pointsam.data.coco.pairing import refuse_other_size
+from pointsam.data.coco.pairing import note_of_clicks_off, refuse_other_size
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.figures import save_picture
@@ -221,9 +227,12 @@ def _given_masks(path: Path | None, data: Dataset) -> dict[str, ImageRecord]:
                 f"--masks {path} has no mask of object {missing[0]} in {image.file_name}: give "
                 "masks under the ids of the clicks, as 'pointsam label' writes them."
             )
-        given[image.file_name] = replace(
-            image, instances=tuple(masks[i.id] for i in image.instances)
+        shapes = (masks[i.id].segmentation for i in image.instances)
+        instances = (
+            replace(i, segmentation=shape) for i, shape in zip(image.instances, shapes, strict=True)
         )
+        given[image.file_name] = replace(image, instances=tuple(instances))
+    say((), note_of_clicks_off(replace(data, images=tuple(given.values()))))
     return given
 
 
@@ -232,6 +241,7 @@ def _read_data(asked: Comparison) -> Dataset:
     data = read_clicks(asked.points, asked.images)
     if asked.annotations:
         data = pair(read_coco(asked.annotations), data)
+        say((), note_of_clicks_off(data))
     known = {image.file_name for image in data.images}
     unknown = [name for name in asked.only if name not in known]
     if unknown:

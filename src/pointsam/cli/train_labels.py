@@ -1,12 +1,16 @@
 """``pointsam train`` on labels: masks made of all clicks first, or given."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pointsam.cli.click_files import say
 from pointsam.cli.label import one_each, reading
+from pointsam.data.coco.pairing import note_of_clicks_off, refuse_masks_of_others
+from pointsam.data.records import Dataset
 from pointsam.errors import InputError
 from pointsam.labelling.consensus import Reading
+from pointsam.labelling.former import with_masks
 from pointsam.training.label_stage import make_labels
 from pointsam.training.rounds import refuse_rounds_there, train_in_rounds
 from pointsam.training.run import RunInputs, run_training
@@ -85,6 +89,8 @@ def train(
     with inputs.ranks.agreeing():
         if not resume:
             refuse_rounds_there(inputs.output, settings)
+        if choice.file is not None:
+            _check_given(choice.file, inputs)
         labels = choice.file or make_labels(inputs, settings, readings=choice.readings)
     return train_in_rounds(
         inputs,
@@ -95,3 +101,28 @@ def train(
         save_every=save_every,
         tell=print if inputs.ranks.first and settings.rounds.count > 1 else lambda report: None,
     )
+
+
+def _check_given(labels: Path, inputs: RunInputs) -> None:
+    """Say what is dropped of given labels, and refuse those of other objects."""
+    found = with_masks(labels, inputs.data, inputs.images)
+    accepted = tuple(
+        replace(image, instances=tuple(one for one in image.instances if one.weight > 0))
+        for image in found.images
+    )
+    masks_of(labels, inputs.data, replace(found, images=accepted))
+
+
+def masks_of(file: Path, clicks: Dataset, paired: Dataset) -> Dataset:
+    """Give clicks with their masks of a file; say what was dropped and noted while they met.
+
+    Raises:
+        InputError: most clicks lie off the masks of their ids.
+    """
+    known = {*clicks.dropped, *clicks.notes}
+    say(
+        [line for line in paired.dropped if line not in known],
+        [line for line in (*paired.notes, *note_of_clicks_off(paired)) if line not in known],
+    )
+    refuse_masks_of_others(paired, file=file.name)
+    return paired

@@ -123,13 +123,15 @@ def side_of(labels: Path) -> int:
 
 
 def with_masks(labels: Path, data: Dataset, images: ImageSource) -> Dataset:
-    """Give clicks their masks of a file, accepted or not.
+    """Give clicks their masks of a file, accepted or not; what is of no use there is dropped.
 
     Raises:
         InputError: masks of other clicks.
     """
     if isinstance(images, SceneChips):
-        return replace(data, images=on_chips(data.images, images, read_scene_labels(labels)))
+        found = read_scene_labels(labels)
+        on_scenes = on_chips(data.images, images, found)
+        return replace(data, images=on_scenes, dropped=(*found.dropped, *data.dropped))
     return pair(read_coco(labels), data)
 
 

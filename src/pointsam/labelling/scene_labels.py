@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from pointsam.data.coco.annotations import KEY, weight_of
+from pointsam.data.coco.annotations import KEY, read_coco
 from pointsam.data.coco.masks import mask_entry, rasterise_part, runs_at, to_rle
 from pointsam.data.coco.schema import read_coco_json, refuse
 from pointsam.data.records import ImageRecord, InstanceRecord, Segmentation
@@ -67,7 +67,7 @@ def _on_scene(mask: Bool[np.ndarray, "height width"], chip: Chip) -> dict[str, A
 
 def read_back(mask: Bool[np.ndarray, "height width"], chip: Chip) -> Bool[np.ndarray, "rows cols"]:
     """Give a chip's mask as it comes back from the scene's file, without what is off the scene."""
-    return _on_chip(SceneLabel(_on_scene(mask, chip)["segmentation"], 1.0), chip)
+    return _on_chip(_on_scene(mask, chip)["segmentation"], chip)
 
 
 @dataclass(frozen=True)
@@ -76,64 +76,96 @@ class SceneLabel:
 
     segmentation: Segmentation
     weight: float
+    size: tuple[int, int]
+    """Height and width of the scene, as the file says."""
 
 
-def read_scene_labels(path: Path) -> dict[tuple[str, int], SceneLabel]:
-    """Read what `write_scene_labels` wrote, by the name of the scene and the id of the clicks.
+@dataclass(frozen=True)
+class SceneLabels:
+    """The masks of a file."""
+
+    by_place: Mapping[tuple[str, int], SceneLabel | None]
+    """By the name of the scene and the id of the clicks; None where a mask is of no use."""
+    dropped: tuple[str, ...]
+    """One line for each mask that is of no use."""
+
+
+def read_scene_labels(path: Path) -> SceneLabels:
+    """Read what `write_scene_labels` wrote, or another tool made of it.
 
     Raises:
         FileNotFoundError: there is no such file.
-        InputError: no labels of scenes.
+        InputError: no labels of scenes, two of one object, or a mask that cannot be drawn.
     """
+    data = read_coco(path)
+    masks = {one.id: (image, one) for image in data.images for one in image.instances}
     content = read_coco_json(path, refuse)
     names = {image["id"]: image["file_name"] for image in content["images"]}
-    found = {}
+    found: dict[tuple[str, int], SceneLabel | None] = {}
     for entry in content["annotations"]:
-        what = f"{path}: annotation {entry['id']}"
-        if not isinstance(entry.get(POINT_ID), int) or "segmentation" not in entry:
+        place = (names[entry["image_id"]], _point_id(entry, path))
+        if place in found:
             raise InputError(
-                f"{what} has no {POINT_ID} or no segmentation: give the labels.json that "
-                "'pointsam label' wrote for these scenes."
+                f"{path} has two masks of {POINT_ID} {place[1]} on {place[0]}: leave one."
             )
-        key = (names[entry["image_id"]], entry[POINT_ID])
-        found[key] = SceneLabel(entry["segmentation"], weight_of(entry, what))
-    return found
+        image, one = masks.get(entry["id"], (None, None))
+        found[place] = None
+        if image is not None and one is not None and one.segmentation is not None:
+            found[place] = SceneLabel(one.segmentation, one.weight, image.size)
+    return SceneLabels(found, data.dropped)
+
+
+def _point_id(entry: Mapping[str, Any], path: Path) -> int:
+    """Read the id of the clicks; 7.0 is 7."""
+    value = entry.get(POINT_ID)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is not int:
+        raise InputError(
+            f"{path}: annotation {entry['id']} has no {POINT_ID}: give the labels.json that "
+            "'pointsam label' wrote for these scenes."
+        )
+    return value
 
 
 def on_chips(
-    records: Sequence[ImageRecord], chips: SceneChips, labels: Mapping[tuple[str, int], SceneLabel]
+    records: Sequence[ImageRecord], chips: SceneChips, labels: SceneLabels
 ) -> tuple[ImageRecord, ...]:
     """Give the instances of chips the masks of their scene, as far as a chip shows them.
 
     Instances of which nothing is shown are left out.
 
     Raises:
-        InputError: an instance without a label.
+        InputError: an instance without a label, or a label of a scene of another size.
     """
     return tuple(_labelled(record, chips.chips[record.file_name], labels) for record in records)
 
 
-def _labelled(
-    record: ImageRecord, chip: Chip, labels: Mapping[tuple[str, int], SceneLabel]
-) -> ImageRecord:
+def _labelled(record: ImageRecord, chip: Chip, labels: SceneLabels) -> ImageRecord:
     instances: list[InstanceRecord] = []
+    size = (chip.grid.height, chip.grid.width)
     for one in record.instances:
-        label = labels.get((chip.scene.name, one.id))
-        if label is None:
+        place = (chip.scene.name, one.id)
+        if place not in labels.by_place:
             raise InputError(
                 f"the labels have no mask of instance {one.id} of {chip.scene.name}: they are of "
                 "other clicks; label these."
             )
-        try:
-            mask = _on_chip(label, chip)
-        except ValueError as error:
-            raise InputError(f"the label of {one.id} cannot be drawn: {error}.") from error
+        label = labels.by_place[place]
+        if label is None:
+            continue
+        if label.size != size:
+            raise InputError(
+                f"the labels are of {chip.scene.name} with {list(label.size)} px (height, width), "
+                f"but it has {list(size)} px: give labels of this version of the scene."
+            )
+        mask = _on_chip(label.segmentation, chip)
         if mask.any():
             instances.append(replace(one, segmentation=to_rle(mask), weight=label.weight))
     return replace(record, instances=tuple(instances))
 
 
-def _on_chip(label: SceneLabel, chip: Chip) -> Bool[np.ndarray, "height width"]:
+def _on_chip(segmentation: Segmentation, chip: Chip) -> Bool[np.ndarray, "height width"]:
     """Draw a scene's mask in the pixels of a chip: those that are more than half covered."""
     window = chip.window
     left, above = window.x - chip.grid.x, window.y - chip.grid.y
@@ -143,7 +175,7 @@ def _on_chip(label: SceneLabel, chip: Chip) -> Bool[np.ndarray, "height width"]:
     whole = np.zeros((window.height, window.width), dtype=bool)
     if x0 < x1 and y0 < y1:
         size = (chip.grid.height, chip.grid.width)
-        part = rasterise_part(label.segmentation, size, (x0, y0, x1, y1))
+        part = rasterise_part(segmentation, size, (x0, y0, x1, y1))
         whole[y0 - above : y1 - above, x0 - left : x1 - left] = part
     (rows, cols), shrink = chip.size, chip.shrink
     blocks = whole[: rows * shrink, : cols * shrink].reshape(rows, shrink, cols, shrink)

@@ -128,5 +128,6 @@ def _accepted(data: Dataset, labels: Path) -> Dataset:
     ]
     kept = tuple(image for image in images if image.instances)
     if not kept:
-        raise InputError(f"{labels}: no label is accepted, so there is nothing to train on.")
+        first = f" The first mask that was left out: {data.dropped[0]}." if data.dropped else ""
+        raise InputError(f"{labels}: no label is accepted, so there is nothing to train on.{first}")
     return replace(data, images=kept)

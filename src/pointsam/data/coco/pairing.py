@@ -26,6 +26,33 @@ def off_their_masks(dataset: Dataset) -> tuple[int, int]:
     return off, whole
 
 
+def note_of_clicks_off(dataset: Dataset) -> list[str]:
+    """Give a note about the positive points that lie off the mask of their own id, if any do."""
+    off, whole = off_their_masks(dataset)
+    if not off:
+        return []
+    share = 100 * off / whole
+    return [
+        f"{off} of {whole} positive points ({share:.1f} %) lie off the mask of their own id: "
+        "are points and masks of one data set?"
+    ]
+
+
+def refuse_masks_of_others(dataset: Dataset, *, file: str) -> None:
+    """Refuse masks that most clicks lie off, before they are learned.
+
+    Raises:
+        InputError: half of the positive points or more lie off the mask of their own id.
+    """
+    off, whole = off_their_masks(dataset)
+    if whole and 2 * off >= whole:
+        raise InputError(
+            f"{file}: {off} of {whole} positive points lie off the mask of their own id: the masks "
+            "are of other objects, or under ids that were given anew. Give masks under the ids of "
+            "these points."
+        )
+
+
 def given_masks(
     truth: Dataset, given: Dataset, *, file: str
 ) -> tuple[dict[int, ImageRecord], list[str]]:
@@ -41,8 +68,8 @@ def given_masks(
         annotations without one.
 
     Raises:
-        InputError: masks of one image of two sizes, or no mask has a partner, though both have
-            masks.
+        InputError: masks of one image of two sizes, no mask has a partner, though both have
+            masks, or no mask is of use.
     """
     by_name = {image.file_name: image for image in given.images}
     paired = {i.id: by_name[i.file_name] for i in truth.images if i.file_name in by_name}
@@ -58,6 +85,8 @@ def given_masks(
             f"its first is id {have[0][1]} of {have[0][0]}, the first annotation id "
             f"{wanted[0][1]} of {wanted[0][0]}. Give masks under the annotations' own ids."
         )
+    if wanted and not have and given.dropped:
+        raise InputError(f"{file} has no usable mask: {given.dropped[0]}.")
     notes = []
     if len(have) > len(meeting):
         notes.append(f"{len(have) - len(meeting)} of {len(have)} masks have no annotation of their "
