@@ -5,8 +5,6 @@ from tests.cli.conftest import SIDE
 
 from pointsam.cli.main import main
 from pointsam.labelling import labels
-from pointsam.labelling.candidates import PER_LOOK
-from pointsam.labelling.store import load_candidates
 
 
 def command(drawn, output, *more):
@@ -159,41 +157,6 @@ def test_training_takes_up_what_is_labelled(drawn, small_model, tmp_path, monkey
     status = main([*trained, *short])
     # Which labels an untrained model's masks give is chance; that none is accepted is said.
     assert status == 0 or "no label is accepted" in capsys.readouterr().err
-
-
-def test_labels_are_chosen_again_with_an_adapted_model(drawn, small_model, tmp_path, capsys):
-    first, again, adapter = (tmp_path / name for name in ("first", "again", "adapter"))
-    assert main(command(drawn, first)) == 0
-    content = json.loads((first / "labels.json").read_text())
-    for entry in content["annotations"]:
-        entry["label_weight"] = 1.0  # a drawn model's masks are rejected
-    (first / "labels.json").write_text(json.dumps(content))
-    trained = ["train", "--images", str(drawn.images), "--points", str(drawn.points)]
-    trained += ["--labels", str(first / "labels.json"), "--side", str(2 * SIDE), "--rank", "2"]
-    assert main([*trained, "--epochs", "0.1", "--output", str(adapter)]) == 0
-    asked = command(drawn, again, "--again", str(first), "--adapter", str(adapter))
-    asked = [word for word in asked if word not in ("--side", str(SIDE))]
-    assert main(asked) == 0
-    for path in (first / "candidates").iterdir():
-        before, after = (load_candidates(f / "candidates" / path.name) for f in (first, again))
-        assert after.size == before.size
-        assert (after.packed[:, : before.packed.shape[1]] == before.packed).all()
-        assert after.packed.shape[1] == before.packed.shape[1] + 2 * PER_LOOK
-    labels = (again / "labels.json").read_bytes()
-    assert main([*asked, "--resume"]) == 0
-    assert (again / "labels.json").read_bytes() == labels
-    capsys.readouterr()
-    assert main([*asked, "--resume", "--no-turn"]) == 2
-    assert "looks (--no-turn)" in capsys.readouterr().err
-
-
-def test_what_cannot_be_labelled_again_is_said(drawn, tmp_path, capsys):
-    for more, said in (
-        (("--again", str(tmp_path)), "name one with --adapter"),
-        (("--again", str(tmp_path), "--adapter", "nwpu-1"), "has no labels.json"),
-    ):
-        assert main(command(drawn, tmp_path / "out", *more)) == 2
-        assert said in capsys.readouterr().err
 
 
 def test_masks_that_are_all_dropped_are_no_score(drawn, tmp_path, capsys):

@@ -2,9 +2,8 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pointsam.cli.arguments import (
     ModelChoice,
@@ -27,9 +26,7 @@ from pointsam.data.records import Dataset
 from pointsam.data.scene_chips import SceneChips
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing, sha256_of
-from pointsam.labelling.again import Models, label_again
 from pointsam.labelling.consensus import Reading
-from pointsam.labelling.former import Former, side_of
 from pointsam.labelling.labels import Labelling
 from pointsam.labelling.looks import Looks
 from pointsam.labelling.output import LABELS_NAME, SHEET_NAME
@@ -76,13 +73,6 @@ def _add_files(files: "argparse._ArgumentGroup") -> None:
     add_click_arguments(files)
     files.add_argument(
         "--output", "-o", type=Path, required=True, metavar="DIR", help="new folder for the labels"
-    )
-    files.add_argument(
-        "--again",
-        type=Path,
-        metavar="DIR",
-        help="labels of the same clicks that were made before: with --adapter, choose among their "
-        "candidates and the adapted model's",
     )
     files.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     add_skip_broken(files)
@@ -138,11 +128,11 @@ def run(args: argparse.Namespace) -> int:
     if not args.resume:
         refuse_existing(args.output)
     choice = ModelChoice.parse(args)
-    former = parse_former(args)
     images, points = parse_given(args, args.images), parse_clicks(args)
     scenes = SceneLabelling.parse(args, images, on_map=points.on_map)
-    looks = Looks(args.closer and former is None, args.turned)
-    asked = Asked(images, points, args.output, one_each(args.reading), looks, former)
+    asked = Asked(
+        images, points, args.output, one_each(args.reading), Looks(args.closer, args.turned)
+    )
     if scenes is not None:
         return _label_scenes(asked, scenes, choice)
     refuse_other_stretch(images, choice)
@@ -165,31 +155,12 @@ class Asked:
     output: Path
     readings: dict[str, Reading]
     looks: Looks
-    former: Path | None
-    """labels.json of a labelling before."""
-
-
-def parse_former(args: argparse.Namespace) -> Path | None:
-    """Read ``--again``.
-
-    Raises:
-        InputError: no adapter, so that nothing would be new; or no labels there.
-    """
-    if args.again is None:
-        return None
-    if args.adapter is None:
-        raise InputError("--again adds the masks of an adapted model: name one with --adapter.")
-    labels: Path = args.again / LABELS_NAME
-    if not labels.is_file():
-        raise InputError(f"--again: {args.again} has no {LABELS_NAME} of 'pointsam label'.")
-    return labels
 
 
 def _label_scenes(asked: Asked, scenes: SceneLabelling, choice: ModelChoice) -> int:
     """Label the clicks on scenes, chip by chip, and write them as layers of a map, too."""
     predictor = choice.open()
-    side = predictor.model.side if asked.former is None else side_of(asked.former)
-    clicked = clicked_chips(asked.images, asked.points, scenes, choice, side=side)
+    clicked = clicked_chips(asked.images, asked.points, scenes, choice, side=predictor.model.side)
     labelling = _label(asked, predictor, choice, clicked.data, clicked.chips, clicked.sources)
     for path in write_layers(labelling, clicked, scenes, choice, asked.output):
         print(f"layer: {path}")
@@ -208,47 +179,24 @@ def _label(
     model = predictor.model
     # Images of a folder are named by their bytes, which hold their stretch.
     stretch = images.stretch if isinstance(images, SceneChips) else None
-    key = {"sources": dict(sources), "adapter": adapter_hash(model), **key_entry(stretch)}
-    if asked.former is not None:
-        labelling = _again(asked, asked.former, predictor, choice, data, images, key)
-    else:
-        labelling = label_clicks(
-            model,
-            data,
-            images,
-            asked.output,
-            key={**key, "base": base_hash(model) if choice.adapter is None else None},
-            readings=asked.readings,
-            looks=asked.looks,
-            precision=predictor.precision,
-        )
+    labelling = label_clicks(
+        model,
+        data,
+        images,
+        asked.output,
+        key={
+            "sources": dict(sources),
+            "base": base_hash(model) if choice.adapter is None else None,
+            "adapter": adapter_hash(model),
+            **key_entry(stretch),
+        },
+        readings=asked.readings,
+        looks=asked.looks,
+        precision=predictor.precision,
+    )
     accepted = labelling.choice.accepted
     print(
         f"labels: {asked.output / LABELS_NAME}: {accepted.sum()} of {len(accepted)} accepted; "
         f"look at {asked.output / SHEET_NAME} for the others"
     )
     return labelling
-
-
-def _again(
-    asked: Asked,
-    labels: Path,
-    predictor: Predictor,
-    choice: ModelChoice,
-    data: Dataset,
-    images: ImageSource,
-    key: Mapping[str, Any],
-) -> Labelling:
-    """Label with the candidates of a former labelling, too."""
-    former = Former.open(labels, data, images)
-    frozen = replace(choice, name=choice.base, adapter=None, card=None, side=former.side).open()
-    return label_again(
-        Models(frozen.model, predictor.model, predictor.precision),
-        data,
-        images,
-        asked.output,
-        former=former,
-        key=key,
-        readings=asked.readings,
-        looks=asked.looks,
-    )

@@ -32,8 +32,8 @@ def add_label_arguments(parser: argparse.ArgumentParser) -> None:
         "--rounds",
         type=int,
         metavar="N",
-        help="label this often (1, if not given): from the second time on, masks of the model that "
-        "was just trained are candidates, too; 'rounds.start=last' trains its adapter on",
+        help="label this often (1, if not given): from the second time on with masks of the model "
+        "that was just trained; 'rounds.start=last' trains its adapter on",
     )
     labels.add_argument(
         "--reading",

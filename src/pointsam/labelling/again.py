@@ -1,8 +1,8 @@
-"""A later labelling: an adapted model adds its masks to the candidates, and the choice is anew."""
+"""A later labelling: masks are chosen anew among those of an adapted model."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +19,23 @@ from pointsam.labelling.candidates import Candidates, find_candidates
 from pointsam.labelling.consensus import Reading
 from pointsam.labelling.former import Former, Kept, Place, entries_of, name_of
 from pointsam.labelling.label_frame import pack, to_label_frame
-from pointsam.labelling.labels import Labelling, evidence_of, owned, store_path
+from pointsam.labelling.labels import evidence_of, owned, store_path
 from pointsam.labelling.looks import Looks
 from pointsam.labelling.output import LABELS_NAME
 from pointsam.labelling.run import CANDIDATES_NAME, KEY_NAME, choose_and_write, digest, keep_key
 from pointsam.labelling.store import STORE_FORMAT
-from pointsam.models.encoding import Precision, encode_image
+from pointsam.models.encoding import Precision
 from pointsam.models.segmenter import Segmenter
 from pointsam.progress import Bar
 
 WHOLE_LOOKS = Looks(closer=False)
-"""Looks with the adapted model: closer ones would take most of the time."""
+"""Looks with an adapted model: closer ones would take most of the time."""
 _UNSCORED = 1.0
 """SAM's estimate of a mask whose file gives none."""
 
 
-@dataclass(frozen=True, eq=False)
-class Models:
-    """The two models whose masks meet in a later labelling."""
-
-    frozen: Segmenter
-    """Made the features by which all masks are compared; its side is that of the labelling
-    before."""
-    adapted: Segmenter
-    """Makes the new candidates, at a side of its own."""
-    precision: Precision
-    """Of the encoders."""
-
-
 def label_again(
-    models: Models,
+    model: Segmenter,
     data: Dataset,
     images: ImageSource,
     folder: Path,
@@ -56,44 +43,37 @@ def label_again(
     former: Former,
     key: Mapping[str, Any],
     readings: Mapping[str, Reading] | None = None,
-    looks: Looks = WHOLE_LOOKS,
-) -> Labelling:
-    """Fill a folder as `label_clicks` does, with the former candidates and new ones.
+    precision: Precision = "float32",
+) -> None:
+    """Fill a folder as `label_clicks` does, but keep the masks that somebody drew.
 
-    One choice is made over all objects. A mask that somebody drew in the former file is the only
+    One choice is made over all objects. A mask that was drawn in the former file is the only
     candidate of its object, and its annotation stays as it is.
 
     Args:
-        models: whose masks are the new candidates, and whose features are compared.
+        model: whose masks are the candidates.
         data: records with clicks; those without are left out.
         images: gives their pixels.
         folder: new, or of the same inputs: then candidates that are there are not made again.
         former: the labelling before, of these clicks.
         key: names the inputs that candidates hang on.
         readings: by class, where the user says whether the larger or the smaller mask is meant.
-        looks: of the adapted model.
-
-    Returns:
-        The choice that was made.
+        precision: of the encoder.
 
     Raises:
         InputError: a folder of other inputs, or a former labelling of other clicks.
     """
     clicked = replace(data, images=tuple(image for image in data.images if image.instances))
-    settings = {
-        "side": models.frozen.side,
-        "adapted_side": models.adapted.side,
-        "precision": models.precision,
-        "turned": looks.turned,
-        "clicks": digest(clicked.images),
-    }
+    settings = {"side": model.side, "precision": precision, "clicks": digest(clicked.images)}
     keep_key(folder / KEY_NAME, {**key, **former.key(), **settings, "format": STORE_FORMAT})
     candidates = folder / CANDIDATES_NAME
-    found = _gather(models, clicked.images, images, candidates, former=former, looks=looks)
+    found = _gather(
+        model, clicked.images, images, candidates, kept=former.kept, precision=precision
+    )
     for _ in Bar(found, total=len(clicked.images), desc="labelling again", unit="image"):
         pass
     made = folder / f"{LABELS_NAME}.part"
-    labelling = choose_and_write(clicked, images, folder, labels=made.name, readings=readings)
+    choose_and_write(clicked, images, folder, labels=made.name, readings=readings)
     stays = {
         (name_of(record, images), one.id): former.kept[record.file_name, one.id].entry
         for record in clicked.images
@@ -102,29 +82,28 @@ def label_again(
     }
     _put_back(made, stays, folder / LABELS_NAME)
     made.unlink()
-    return labelling
 
 
 def _gather(
-    models: Models,
+    model: Segmenter,
     records: Sequence[ImageRecord],
     images: ImageSource,
     folder: Path,
     *,
-    former: Former,
-    looks: Looks,
+    kept: Mapping[Place, Kept],
+    precision: Precision,
 ) -> Iterator[ImageRecord]:
     """Find and store the candidates of all images that have none stored."""
     for record in records:
         path = store_path(folder, record)
         if not store.is_whole(path):
-            image, own, model = images(record), owned(record), models.adapted
+            image, own = images(record), owned(record)
             prompts = model_prompts(own, ModelFrame(record.size, model.side, model.stride))
-            new, _ = find_candidates(model, image, prompts, looks=looks, precision=models.precision)
-            together = former.candidates(record).beside(new)
-            _fix_drawn(together, own, former.kept)
-            _, seen = encode_image(models.frozen, image, precision=models.precision)
-            store.save(path, together, evidence_of(record, together, models.frozen, seen, image))
+            found, seen = find_candidates(
+                model, image, prompts, looks=WHOLE_LOOKS, precision=precision
+            )
+            _fix_drawn(found, own, kept)
+            store.save(path, found, evidence_of(record, found, model, seen, image))
         yield record
 
 

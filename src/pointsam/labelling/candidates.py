@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from pointsam.frames import LOW_RES_STRIDE, ModelFrame, to_edges, to_middles
 from pointsam.labelling.label_frame import (
     LABEL_STRIDE,
-    between_label_frames,
     label_size,
     pack,
     unpack,
@@ -52,20 +51,6 @@ class Candidates:
     def masks(self, index: int) -> Bool[np.ndarray, "candidates rows cols"]:
         """Give all candidates of one object."""
         return unpack(self.packed[index], self.size)
-
-    def beside(self, more: "Candidates") -> "Candidates":
-        """Add candidates of the same objects, brought to this label frame."""
-        objects = (more.masks(index) for index in range(len(more.packed)))
-        brought = [
-            pack(np.stack([between_label_frames(mask, self.size) for mask in masks]))
-            for masks in objects
-        ]
-        parts = (
-            (self.packed, np.stack(brought)),
-            (self.iou_prediction, more.iou_prediction),
-            (self.cut, more.cut),
-        )
-        return Candidates(self.size, *(np.concatenate(pair, axis=1) for pair in parts))
 
 
 @torch.no_grad()

@@ -52,8 +52,6 @@ class Former:
     """Its labels.json."""
     kept: Mapping[Place, Kept]
     """Accepted masks of that file that are none of its candidates: somebody drew them."""
-    side: int
-    """Of the input of the model whose features compared its masks."""
 
     @classmethod
     def open(cls, labels: Path, data: Dataset, images: ImageSource) -> "Former":
@@ -67,8 +65,8 @@ class Former:
         Raises:
             InputError: no such folder, of another version, or of other clicks.
         """
-        plain = cls(labels, {}, side_of(labels))
-        return cls(labels, _drawn_by_hand(plain, data, images), plain.side)
+        _refuse_no_folder(labels)
+        return cls(labels, _drawn_by_hand(cls(labels, {}), data, images))
 
     def key(self) -> dict[str, str]:
         """Name its content."""
@@ -100,26 +98,20 @@ class Former:
         return found
 
 
-def side_of(labels: Path) -> int:
-    """Read the side of the model's input in a labelling.
-
-    Raises:
-        InputError: no folder of a labelling, or one of another version.
-    """
+def _refuse_no_folder(labels: Path) -> None:
+    """Refuse labels that lie in no folder of a labelling, or in one of another version."""
     begun = labels.parent / KEY_NAME
     if not begun.is_file():
         raise InputError(
-            f"{labels} has no candidates beside it, among which masks could be chosen again: it "
-            "has to lie in the folder that 'pointsam label' made. Masks of your own are learned "
-            "in one round."
+            f"{labels} has no candidates beside it, which tell your own masks from those that were "
+            "chosen: it has to lie in the folder that 'pointsam label' made. Masks of your own "
+            "are learned in one round."
         )
     key = read_json(begun)
-    side = key.get("side") if isinstance(key, dict) else None
-    if type(side) is not int or key["format"] != STORE_FORMAT:
+    if not isinstance(key, dict) or key.get("format") != STORE_FORMAT:
         raise InputError(
             f"{labels.parent} is of another version of pointsam: run 'pointsam label' anew."
         )
-    return side
 
 
 def with_masks(labels: Path, data: Dataset, images: ImageSource) -> Dataset:

@@ -32,17 +32,6 @@ def to_image_frame(
     return np.asarray(cover > 1)
 
 
-def between_label_frames(
-    mask: Bool[np.ndarray, "rows cols"], size: tuple[int, int]
-) -> Bool[np.ndarray, "high wide"]:
-    """Bring a mask from the label frame of one model to that of another."""
-    if mask.shape == size:
-        return mask
-    return (
-        to_label_frame(mask, size) if mask.size > size[0] * size[1] else to_image_frame(mask, size)
-    )
-
-
 def pack(masks: Bool[np.ndarray, "*masks rows cols"]) -> UInt8[np.ndarray, "*masks bytes"]:
     """Store eight pixels of a mask in a byte."""
     return np.packbits(masks.reshape(*masks.shape[:-2], -1), axis=-1)

@@ -1,9 +1,8 @@
 """Rounds: clicks are labelled, the labels learned, and the clicks labelled again.
 
 Round 1 labels with the frozen model (or takes labels that were given); round k chooses anew among
-the candidates there were and those of what round k - 1 trained. The last round's adapter is the
-result. Beside OUTPUT lie OUTPUT-labels,
-OUTPUT-labels-2, ... and the adapters of the earlier rounds, OUTPUT-round-1, ...
+the masks of what round k - 1 trained. The last round's adapter is the result. Beside OUTPUT lie
+OUTPUT-labels, OUTPUT-labels-2, ... and the adapters of the earlier rounds, OUTPUT-round-1, ...
 """
 
 import json
@@ -19,7 +18,7 @@ from pointsam.data.rasters.stretching import key_entry
 from pointsam.data.records import Dataset, Segmentation
 from pointsam.errors import InputError
 from pointsam.files import refuse_existing, replacing
-from pointsam.labelling.again import Models, label_again
+from pointsam.labelling.again import label_again
 from pointsam.labelling.consensus import Reading
 from pointsam.labelling.former import Former
 from pointsam.labelling.output import LABELS_NAME
@@ -142,17 +141,12 @@ def _label(
     *,
     readings: Mapping[str, Reading] | None,
 ) -> None:
-    """Label again, with the candidates of a trained adapter beside those of the round before."""
+    """Label again, with the masks of a trained adapter."""
     former = Former.open(before, clicks.data, clicks.images)
-    name, device = settings.model.name, clicks.device
-    model = load_segmenter(name, side=settings.model.side, device=device)
+    model = load_segmenter(settings.model.name, side=settings.model.side, device=clicks.device)
     load_adapter(model, adapter)
     label_again(
-        Models(
-            frozen=load_segmenter(name, side=former.side, device=device),
-            adapted=model,
-            precision=choose_precision(settings.precision, device=device),
-        ),
+        model,
         replace(clicks.data, images=tuple(trainable(clicks.data))),
         clicks.images,
         folder,
@@ -163,6 +157,7 @@ def _label(
             **key_entry(clicks.stretch),
         },
         readings=readings,
+        precision=choose_precision(settings.precision, device=clicks.device),
     )
 
 
