@@ -6,9 +6,10 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from pointsam.data.clicks.values import category_of
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
-from pointsam.server.clicked import ClickedObject, ImageState
+from pointsam.server.clicked import ClickedObject, ImageState, checked_class
 from pointsam.server.pictures import Picture
 from pointsam.server.storage import (
     IMAGES,
@@ -123,16 +124,15 @@ class Project:
         """Change settings, and save them.
 
         Raises:
-            InputError: too many classes, one twice, or one without a name.
+            InputError: too many classes, one twice, or one whose name is none.
         """
         with self._guard:
+            if "classes" in values:
+                values["classes"] = names = tuple(map(checked_class, values["classes"]))
+                if not 1 <= len(names) <= MAX_CLASSES or len(set(names)) < len(names):
+                    raise InputError(f"give 1 to {MAX_CLASSES} classes with different names.")
             settings = replace(self.settings, **values)
-            names = settings.classes
-            if not 1 <= len(names) <= MAX_CLASSES or len(set(names)) < len(names):
-                raise InputError(f"give 1 to {MAX_CLASSES} classes with different names.")
-            if any(not 1 <= len(name.strip()) <= 80 for name in names):
-                raise InputError("a class has a name of 1 to 80 characters.")
-            save_json(vars(settings) | {"classes": list(names)}, self.folder / SETTINGS)
+            save_json(vars(settings) | {"classes": list(settings.classes)}, self.folder / SETTINGS)
             self.settings = settings
             return settings
 
@@ -145,6 +145,7 @@ class Project:
         with self._guard:
             if old not in self.settings.classes:
                 raise InputError(f"there is no class {old!r}.")
+            new = checked_class(new)
             self.set_up(classes=tuple(new if c == old else c for c in self.settings.classes))
             for number, state in self.states.items():
                 renamed: Changed = {
@@ -229,7 +230,7 @@ class Project:
         content = read_json(path)
         try:
             return ProjectSettings(
-                classes=tuple(str(name) for name in content["classes"]),
+                classes=tuple(dict.fromkeys(map(category_of, content["classes"]))),
                 joint=bool(content["joint"]),
                 adapter=None if content["adapter"] is None else str(content["adapter"]),
             )
