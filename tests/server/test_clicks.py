@@ -14,6 +14,7 @@ from pointsam.errors import InputError
 from pointsam.server import project
 from pointsam.server.pictures import find_pictures
 from pointsam.server.running import listen
+from pointsam.server.taking_in import take_in
 
 
 def click(client, image, square, **changes):
@@ -180,7 +181,7 @@ def test_clicks_of_a_file_are_taken_in_where_there_are_none(session, client):
         replace(image, instances=(InstanceRecord(9, "ship", ((40.0, 10.0, 1),)),))
         for image in data.images
     ]
-    said = session.project.take_in(Dataset(tuple(ships), ("ship",)))
+    said = take_in(session.project, Dataset(tuple(ships), ("ship",)))
     assert said == "1 objects taken in; 1 images keep the clicks of the project"
     assert client.get("/api/images/1").json()["objects"] == [made]
     [taken] = client.post("/api/images/2/refresh").json()["objects"]
