@@ -59,7 +59,8 @@ def save(project: Project, name: str) -> Path:
     if name not in WRITERS:
         raise InputError(f"{name!r} is none of {', '.join(WRITERS)}.")
     if not any(state.objects for state in project.states.values()):
-        raise InputError("nothing is clicked yet, so there is nothing to save.")
+        why = next(iter(project.closed.values()), "nothing is clicked yet")
+        raise InputError(f"{why}: there is nothing to save.")
     folder = project.folder / SAVED
     folder.mkdir(exist_ok=True)
     path = folder / name
