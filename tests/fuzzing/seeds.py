@@ -301,7 +301,10 @@ def checkpoints() -> list[bytes]:
 
 def projects() -> list[bytes]:
     one = {"id": 1, "class": "ship", "points": [[20, 20, 1]], "score": 0.5}
-    return [_text({"version": 1, "image": "1.jpg", "revision": 3, "objects": [one]})]
+    first = {"version": 1, "image": "1.jpg", "revision": 3, "objects": [one]}
+    told = {"version": 2, "size": [80, 96], "content": "file 0a1b", "background": [[3, 4]]}
+    named = one | {"key": "A7", "box": [9, 9, 30, 30]}
+    return [_text(first), _text(first | told | {"objects": [named]})]
 
 
 def journals() -> list[bytes]:

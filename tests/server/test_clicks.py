@@ -14,6 +14,7 @@ from pointsam.errors import InputError
 from pointsam.server import project
 from pointsam.server.pictures import find_pictures
 from pointsam.server.running import listen
+from pointsam.server.taking_in import take_in
 
 
 def click(client, image, square, **changes):
@@ -56,6 +57,24 @@ def test_a_renamed_class_renames_its_objects(client):
     click(client, 1, 1)
     client.post("/api/classes", json={"name": "roof", "was": "object"})
     assert client.get("/api/images/1").json()["objects"][0]["class"] == "roof"
+
+
+@pytest.mark.parametrize("name", ["a\nb", " ", "none", "2.0", "x" * 81])
+def test_a_class_that_would_be_read_back_as_another_is_refused(client, name):
+    for body in ({"name": name}, {"name": name, "was": "object"}):
+        answer = client.post("/api/classes", json=body)
+        assert answer.status_code in (400, 422)
+        assert "character" in answer.json()["error"] or "read back" in answer.json()["error"]
+    assert client.get("/api/project").json()["classes"] == ["object"]
+
+
+def test_the_name_of_a_class_has_no_spaces_around_it(client):
+    client.post("/api/classes", json={"name": "roof"})
+    assert "different names" in client.post("/api/classes", json={"name": " roof "}).text
+    click(client, 1, 1)
+    client.post("/api/classes", json={"name": " ship ", "was": "object"})
+    assert client.get("/api/project").json()["classes"] == ["ship", "roof"]
+    assert client.get("/api/images/1").json()["objects"][0]["class"] == "ship"
 
 
 def test_a_project_goes_on_where_it_ended(tmp_path, images, session, client):
@@ -162,7 +181,7 @@ def test_clicks_of_a_file_are_taken_in_where_there_are_none(session, client):
         replace(image, instances=(InstanceRecord(9, "ship", ((40.0, 10.0, 1),)),))
         for image in data.images
     ]
-    said = session.project.take_in(Dataset(tuple(ships), ("ship",)))
+    said = take_in(session.project, Dataset(tuple(ships), ("ship",)))
     assert said == "1 objects taken in; 1 images keep the clicks of the project"
     assert client.get("/api/images/1").json()["objects"] == [made]
     [taken] = client.post("/api/images/2/refresh").json()["objects"]

@@ -9,17 +9,23 @@ from functools import partial
 from pathlib import Path
 
 from pointsam.cli.arguments import ModelChoice, add_model_arguments
-from pointsam.data.clicks.formats import read_clicks
+from pointsam.cli.click_files import read_clicks, say
+from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.clicks.transparent import without_blank, without_transparent
+from pointsam.data.rasters.images import is_image
+from pointsam.data.rasters.scene import open_scene
+from pointsam.data.records import ImageRecord
 from pointsam.errors import InputError
 from pointsam.models.adapters.card import read_card
 from pointsam.prediction.predictor import Predictor, load
 from pointsam.server.adapting import Adapting, RunOptions
 from pointsam.server.application import make_application
-from pointsam.server.pictures import find_pictures
+from pointsam.server.pictures import MAX_WHOLE, Picture, find_pictures
 from pointsam.server.project import Project
 from pointsam.server.running import listen, serve
 from pointsam.server.security import Access, new_secret, own_hosts
 from pointsam.server.session import Session
+from pointsam.server.taking_in import take_in
 
 ALL = ("0.0.0.0", "::")
 """Addresses that mean every network of this machine."""
@@ -183,7 +189,23 @@ def _is_loopback(host: str) -> bool:
 
 
 def _take_points_in(project: Project, points: Path, images: Path) -> None:
-    """Add the clicks of a file to the project, and print the result."""
-    folder = images if images.is_dir() else images.parent
-    data = read_clicks(points, images=folder, negative="background")
-    print(f"{points}: {project.take_in(data)}")
+    """Add the clicks of a file to the project, and print the result and what is left out."""
+    known = images if images.is_dir() or is_image(images) else images.parent
+    data = read_clicks(ClickFile(points), known)
+    pictures = {picture.name: picture for picture in project.pictures.values()}
+    records = []
+    for record in data.images:
+        picture = pictures.get(record.file_name)
+        seen, lines = (record, []) if picture is None else _seen(record, picture)
+        say(lines, ())
+        records.append(seen)
+    print(f"{points}: {take_in(project, replace(data, images=tuple(records)))}")
+
+
+def _seen(record: ImageRecord, picture: Picture) -> tuple[ImageRecord, list[str]]:
+    """Leave out clicks where an image is transparent or has no data."""
+    height, width = picture.size
+    if height * width <= MAX_WHOLE:
+        return without_transparent(record, picture.path.parent)
+    with open_scene(picture.path, stretch=picture.stretch) as scene:
+        return without_blank(record, scene)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pointsam.data.records import ImageRecord, InstanceRecord, Point
+from pointsam.data.clicks.values import category_of, text_of
+from pointsam.data.records import Box, ImageRecord, InstanceRecord, Point
 from pointsam.errors import InputError
 from pointsam.frames import on_image
 from pointsam.prompts import POSITIVE
@@ -12,6 +13,8 @@ from pointsam.server.crops import MaskCrop
 
 MAX_POINTS = 200
 """Most clicks of one object."""
+MAX_NAME = 80
+"""Most characters of a class's name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,10 @@ class ClickedObject:
     """Whether its mask was decoded with rivals' points as negatives."""
     before: MaskCrop | None = None
     """Mask of the model that was used before the last training."""
+    key: str = ""
+    """The user's name of it in the file that it came from, if that is no number."""
+    box: Box | None = None
+    """Around the object, where the file that it came from has one."""
 
     def plain(self) -> dict[str, Any]:
         """Give the object as values of JSON."""
@@ -42,6 +49,8 @@ class ClickedObject:
             "score": round(self.score, 4),
             "calibrated": self.calibrated,
             "before": None if self.before is None else self.before.plain(),
+            **({"key": self.key} if self.key else {}),
+            **({} if self.box is None else {"box": list(self.box)}),
         }
 
     @classmethod
@@ -51,15 +60,19 @@ class ClickedObject:
         Raises:
             KeyError, TypeError, ValueError: it is no such object.
         """
-        mask, before = form.get("mask"), form.get("before")
+        mask, before, box = form.get("mask"), form.get("before"), form.get("box")
         return cls(
             id=int(form["id"]),
-            category=str(form["class"]),
+            category=category_of(form["class"]),
             points=tuple((float(x), float(y), int(label)) for x, y, label in form["points"]),
             mask=None if mask is None else MaskCrop.from_plain(mask),
             score=float(form.get("score", 0)),
             calibrated=bool(form.get("calibrated", False)),
             before=None if before is None else MaskCrop.from_plain(before),
+            key=str(form.get("key", "")),
+            box=None
+            if box is None
+            else (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
         )
 
 
@@ -71,6 +84,8 @@ class ImageState:
     """By id, in the order of their making."""
     revision: int = 0
     """Grows with every change."""
+    background: tuple[tuple[float, float], ...] = ()
+    """``(x, y)`` clicks of a file that belong to no object; they are kept for saved files."""
 
     def with_objects(self, changed: Mapping[int, ClickedObject | None]) -> "ImageState":
         """Give a state with these objects added, replaced, or removed where they are None."""
@@ -81,9 +96,29 @@ class ImageState:
     def record(self, number: int, name: str, size: tuple[int, int]) -> ImageRecord:
         """Give the clicks as a record, as the rest of the package reads them."""
         instances = tuple(
-            InstanceRecord(one.id, one.category, one.points) for one in self.objects.values()
+            InstanceRecord(one.id, one.category, one.points, box=one.box, key=one.key)
+            for one in self.objects.values()
         )
-        return ImageRecord(number, name, size, instances)
+        return ImageRecord(number, name, size, instances, self.background)
+
+
+def checked_class(name: str) -> str:
+    """Check the name of a class, so that a file with it is read back as it was written.
+
+    Raises:
+        InputError: no name, a long one, or one that readers refuse or take for another.
+    """
+    trimmed = name.strip()
+    if not 1 <= len(trimmed) <= MAX_NAME:
+        raise InputError(f"a class has a name of 1 to {MAX_NAME} characters.")
+    read = text_of(trimmed)
+    if read != trimmed:
+        told = "no class" if read is None else repr(read)
+        raise InputError(
+            f"{trimmed!r} would be read back from saved files as {told}: give the class a name of "
+            "one line that is another word."
+        )
+    return trimmed
 
 
 def checked_points(points: list[list[float]], size: tuple[int, int]) -> tuple[Point, ...]:

@@ -1,20 +1,23 @@
 """A project: the images of a page and their clicked objects, saved at every change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from pointsam.data.clicks.values import OBJECT, category_of
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
-from pointsam.server.clicked import ClickedObject, ImageState
+from pointsam.server.clicked import ClickedObject, ImageState, checked_class
+from pointsam.server.marks import mark_of
+from pointsam.server.opening import open_images
 from pointsam.server.pictures import Picture
 from pointsam.server.storage import (
     IMAGES,
     SETTINGS,
+    SavedImage,
     lock_folder,
-    read_image_file,
     read_json,
     save_image,
     save_json,
@@ -23,6 +26,8 @@ from pointsam.server.storage import (
 MAX_CLASSES = 60
 MAX_UNDO = 500
 """Changes of one image that can be undone."""
+MAX_ID = 2**52
+"""Largest id that an object keeps: the page counts on, and holds whole numbers of 53 bits."""
 
 Changed = Mapping[int, ClickedObject | None]
 """New states of objects by id; None for one that was removed."""
@@ -32,7 +37,7 @@ Changed = Mapping[int, ClickedObject | None]
 class ProjectSettings:
     """Settings for all images."""
 
-    classes: tuple[str, ...] = ("object",)
+    classes: tuple[str, ...] = (OBJECT,)
     joint: bool = False
     """Whether rivals are calibrated."""
     adapter: str | None = None
@@ -61,10 +66,13 @@ class Project:
                 f"{folder} cannot be written ({error.strerror}): name another --project."
             ) from error
         self.settings = self._read_settings()
-        self.states = {number: ImageState() for number in self.pictures}
-        self.faults = self._read_images()
-        ids = [key for state in self.states.values() for key in state.objects]
-        self._next_id = max(ids, default=0) + 1
+        opened = open_images(folder / IMAGES, self.pictures)
+        self.states, self.closed, self.faults = opened.states, opened.closed, opened.faults
+        self._marks, self._ids = opened.marks, opened.ids
+        self._next_id = max(opened.ids, default=0) + 1
+        self._join_classes()
+        for number in opened.renumbered:
+            self._save(number, self.states[number])
 
     def close(self) -> None:
         """Release the project, so that another server can open it."""
@@ -80,16 +88,49 @@ class Project:
             raise InputError(f"there is no image {number}: they are 1 to {len(self.pictures)}.")
         return self.pictures[number]
 
+    def refuse_closed(self, number: int) -> None:
+        """Refuse changes of an image that is not the one that was clicked.
+
+        Raises:
+            InputError: it is closed.
+        """
+        if number in self.closed:
+            raise InputError(f"{self.closed[number]}.")
+
     def new_id(self) -> int:
         """Give the next object's id."""
         with self._guard:
             self._next_id += 1
+            self._ids.add(self._next_id - 1)
             return self._next_id - 1
+
+    def claim(self, wanted: Sequence[int]) -> list[int]:
+        """Give ids to new objects: those they come with where these are free, else new ones."""
+        with self._guard:
+            usable = [key for key in wanted if 0 < key <= MAX_ID]
+            self._next_id = max([self._next_id, *(key + 1 for key in usable)])
+            given = []
+            for key in wanted:
+                free = 0 < key <= MAX_ID and key not in self._ids
+                given.append(key if free else self.new_id())
+                self._ids.add(given[-1])
+            return given
+
+    def fill(self, number: int, state: ImageState) -> None:
+        """Give an image all its clicks at once, and save it; undo does not take them back.
+
+        Raises:
+            InputError: it is closed.
+            OSError: it cannot be saved; then nothing has changed.
+        """
+        with self._guard:
+            self._save(number, state)
 
     def change(self, number: int, changed: Changed, *, undoable: bool = True) -> ImageState:
         """Add, replace or remove objects, and save the image.
 
         Raises:
+            InputError: the image is closed.
             OSError: it cannot be saved; then nothing has changed.
         """
         with self._guard:
@@ -123,16 +164,15 @@ class Project:
         """Change settings, and save them.
 
         Raises:
-            InputError: too many classes, one twice, or one without a name.
+            InputError: too many classes, one twice, or one whose name is none.
         """
         with self._guard:
+            if "classes" in values:
+                values["classes"] = names = tuple(map(checked_class, values["classes"]))
+                if not 1 <= len(names) <= MAX_CLASSES or len(set(names)) < len(names):
+                    raise InputError(f"give 1 to {MAX_CLASSES} classes with different names.")
             settings = replace(self.settings, **values)
-            names = settings.classes
-            if not 1 <= len(names) <= MAX_CLASSES or len(set(names)) < len(names):
-                raise InputError(f"give 1 to {MAX_CLASSES} classes with different names.")
-            if any(not 1 <= len(name.strip()) <= 80 for name in names):
-                raise InputError("a class has a name of 1 to 80 characters.")
-            save_json(vars(settings) | {"classes": list(names)}, self.folder / SETTINGS)
+            save_json(vars(settings) | {"classes": list(settings.classes)}, self.folder / SETTINGS)
             self.settings = settings
             return settings
 
@@ -145,6 +185,7 @@ class Project:
         with self._guard:
             if old not in self.settings.classes:
                 raise InputError(f"there is no class {old!r}.")
+            new = checked_class(new)
             self.set_up(classes=tuple(new if c == old else c for c in self.settings.classes))
             for number, state in self.states.items():
                 renamed: Changed = {
@@ -174,28 +215,6 @@ class Project:
                 counts[one.category] = counts.get(one.category, 0) + 1
         return counts
 
-    def take_in(self, data: Dataset) -> str:
-        """Add clicks of a file to images that have none; give a line that says what was added."""
-        numbers = {picture.name: number for number, picture in self.pictures.items()}
-        taken, kept = 0, 0
-        classes = dict.fromkeys((*self.settings.classes, *data.categories))
-        unused = self.settings.classes == ("object",) and "object" not in data.categories
-        if unused and data.categories and not any(s.objects for s in self.states.values()):
-            classes.pop("object")
-        self.set_up(classes=tuple(classes))
-        for record in data.images:
-            number = numbers.get(Path(record.file_name).name)
-            if number is None or not record.instances:
-                continue
-            if self.states[number].objects:
-                kept += 1
-                continue
-            objects = [ClickedObject(self.new_id(), i.category, i.points) for i in record.instances]
-            self.change(number, {one.id: one for one in objects}, undoable=False)
-            taken += len(objects)
-        there = f"; {kept} images keep the clicks of the project" if kept else ""
-        return f"{taken} objects taken in{there}"
-
     def _step(
         self,
         number: int,
@@ -215,8 +234,11 @@ class Project:
             return changed
 
     def _save(self, number: int, state: ImageState) -> None:
+        self.refuse_closed(number)
         picture = self.pictures[number]
-        save_image(state, picture.name, self._file(picture))
+        if number not in self._marks:
+            self._marks[number] = mark_of(picture)
+        save_image(SavedImage(picture.name, state, self._marks[number]), self._file(picture))
         self.states[number] = state
 
     def _file(self, picture: Picture) -> Path:
@@ -229,21 +251,24 @@ class Project:
         content = read_json(path)
         try:
             return ProjectSettings(
-                classes=tuple(str(name) for name in content["classes"]),
+                classes=tuple(dict.fromkeys(map(category_of, content["classes"]))),
                 joint=bool(content["joint"]),
                 adapter=None if content["adapter"] is None else str(content["adapter"]),
             )
         except (KeyError, TypeError) as error:
             raise InputError(f"{path} is damaged: move it away to continue without it.") from error
 
-    def _read_images(self) -> list[str]:
-        """Read the saved state of each image; give a line for each file whose image is missing."""
-        numbers: Mapping[str, int] = {p.name: n for n, p in self.pictures.items()}
-        faults = []
-        for path in sorted((self.folder / IMAGES).glob("*.json")):
-            name, state = read_image_file(path)
-            if name in numbers:
-                self.states[numbers[name]] = state
-            elif state.objects:
-                faults.append(f"{name} has {len(state.objects)} objects saved but is not here")
-        return faults
+    def _join_classes(self) -> None:
+        """Add the classes of saved objects that the settings do not name, and say so."""
+        there = (self.folder / SETTINGS).is_file()
+        known = self.settings.classes if there else ()
+        objects = (one for state in self.states.values() for one in state.objects.values())
+        new = [c for c in dict.fromkeys(one.category for one in objects) if c not in known]
+        if not new:
+            return
+        self.settings = replace(self.settings, classes=(*known, *new))
+        if new != [OBJECT]:
+            self.faults.append(
+                f"{SETTINGS} does not name classes of the saved objects, which are added: "
+                f"{', '.join(new)}"
+            )

@@ -1,6 +1,6 @@
 """Saves clicks and masks as files that other commands and programs read."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,8 @@ import numpy as np
 import shapely
 from rasterio.crs import CRS
 
-from pointsam.data.clicks.writers import write_clicks
+from pointsam.data.clicks.writers import names_of, write_clicks
+from pointsam.data.coco.annotations import KEY
 from pointsam.data.coco.masks import mask_entry
 from pointsam.data.rasters.georeference import (
     DEGREES,
@@ -25,6 +26,7 @@ from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
 from pointsam.frames import to_edges
 from pointsam.prediction.images.clicked import MAX_LABELS, output_names, write_labels
+from pointsam.prompts import NEGATIVE
 from pointsam.server.clicked import ClickedObject
 from pointsam.server.pictures import Picture
 from pointsam.server.project import Project
@@ -34,6 +36,8 @@ SAVED = "saved"
 """Folder of a project for saved files."""
 _MAX_PIXELS = 2**27
 """Of a label raster, which is drawn in memory."""
+_Row = tuple[str | int | None, str | None, str, int]
+"""Object, class, image and label of a click; neither of the first two for a click on no object."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,8 @@ def save(project: Project, name: str) -> Path:
     if name not in WRITERS:
         raise InputError(f"{name!r} is none of {', '.join(WRITERS)}.")
     if not any(state.objects for state in project.states.values()):
-        raise InputError("nothing is clicked yet, so there is nothing to save.")
+        why = next(iter(project.closed.values()), "nothing is clicked yet")
+        raise InputError(f"{why}: there is nothing to save.")
     folder = project.folder / SAVED
     folder.mkdir(exist_ok=True)
     path = folder / name
@@ -70,9 +75,14 @@ def _clicked(project: Project) -> Iterable[tuple[int, Picture, list[ClickedObjec
             yield number, picture, objects
 
 
+def _clicked_records(project: Project) -> list[ImageRecord]:
+    """Give the images that have clicks, be they on no object."""
+    records = project.dataset().images
+    return [record for record in records if record.instances or record.background_points]
+
+
 def _points(project: Project, path: Path) -> None:
-    data = project.dataset()
-    data = Dataset(tuple(image for image in data.images if image.instances), data.categories)
+    data = Dataset(tuple(_clicked_records(project)), project.settings.classes)
     folder = next(picture.path.parent for picture in project.pictures.values())
     write_clicks(data, path, images=folder)
 
@@ -98,6 +108,7 @@ def _masks(project: Project, path: Path) -> None:
                     "score": round(one.score, 4),
                     "points": [list(point) for point in one.points],
                     "label": place,
+                    **({KEY: one.key} if one.key else {}),
                 }
             )
     categories = [{"id": i, "name": name} for i, name in enumerate(classes, start=1)]
@@ -144,7 +155,7 @@ def _numbered(objects: list[ClickedObject], size: tuple[int, int]) -> np.ndarray
 def _outlines(project: Project, path: Path) -> None:
     """Write one polygon for each object, on the map."""
     placed = [p for p in _placed(project, path) if p.one.mask is not None and p.one.mask.area]
-    crs = _common_crs(placed, path)
+    crs = _common_crs((p.georeference for p in placed), path)
     shapes = []
     for p in placed:
         assert p.one.mask is not None
@@ -164,17 +175,38 @@ def _outlines(project: Project, path: Path) -> None:
 
 def _clicks_on_map(project: Project, path: Path) -> None:
     """Write one point for each click, in the form that `pointsam train` reads."""
-    placed = _placed(project, path)
-    crs = _common_crs(placed, path)
-    shapes, owners, labels = [], [], []
-    for p in placed:
-        for x, y, label in p.one.points:
-            place = to_map(to_edges(np.array([[x, y]])), p.georeference.transform)
-            shapes.append(_moved(shapely.Point(place[0]), p.georeference.crs, crs))
-            owners.append(p)
-            labels.append(label)
-    fields = _fields(owners) | {"label": np.array(labels, dtype=np.int32)}
+    records = _clicked_records(project)
+    places = [_place_of(project.pictures[record.id], path) for record in records]
+    crs = _common_crs(places, path)
+    shapes: list[Any] = []
+    rows: list[_Row] = []
+    for record, place in zip(records, places, strict=True):
+        clicks: list[tuple[tuple[float, float], _Row]] = [
+            ((x, y), (owner, instance.category, record.file_name, label))
+            for instance, owner in zip(record.instances, names_of(record), strict=True)
+            for x, y, label in instance.points
+        ]
+        beside = (None, None, record.file_name, NEGATIVE)
+        clicks += [((x, y), beside) for x, y in record.background_points]
+        for click, row in clicks:
+            on_map = to_map(to_edges(np.array([click])), place.transform)
+            shapes.append(_moved(shapely.Point(on_map[0]), place.crs, crs))
+            rows.append(row)
+    owners, classes, images, labels = zip(*rows, strict=True)
+    fields = {
+        "instance": _instances(owners),
+        "class": np.array(classes, dtype=object),
+        "image": np.array(images, dtype=object),
+        "label": np.array(labels, dtype=np.int32),
+    }
     _write(path, np.array(shapes, dtype=object), fields, kind="Point", crs=crs)
+
+
+def _instances(owners: Sequence[str | int | None]) -> np.ndarray:
+    """Give a column of names of objects: of numbers where all are, else of texts."""
+    if all(isinstance(owner, int) for owner in owners):
+        return np.array(owners, dtype=np.int64)
+    return np.array([None if o is None else str(o) for o in owners], dtype=object)
 
 
 WRITERS: dict[str, Callable[[Project, Path], None]] = {
@@ -198,19 +230,29 @@ def _placed(project: Project, path: Path) -> list[_Placed]:
     """
     placed = []
     for _, picture, objects in _clicked(project):
-        if picture.georeference is None:
-            plain = path.with_suffix(".json").name
-            raise InputError(
-                f"{picture.name} has no coordinate system, so it has no place on a map: save "
-                f"{plain} in place of {path.name}."
-            )
-        placed += [_Placed(picture, picture.georeference, one) for one in objects]
+        place = _place_of(picture, path)
+        placed += [_Placed(picture, place, one) for one in objects]
     return placed
 
 
-def _common_crs(placed: list[_Placed], path: Path) -> str:
+def _place_of(picture: Picture, path: Path) -> Georeference:
+    """Say where an image lies on the map.
+
+    Raises:
+        InputError: it has no coordinate system.
+    """
+    if picture.georeference is None:
+        plain = path.with_suffix(".json").name
+        raise InputError(
+            f"{picture.name} has no coordinate system, so it has no place on a map: save {plain} "
+            f"in place of {path.name}."
+        )
+    return picture.georeference
+
+
+def _common_crs(places: Iterable[Georeference], path: Path) -> str:
     """Choose a file's coordinate system: the images' common one; degrees in GeoJSON."""
-    systems = {p.georeference.crs for p in placed}
+    systems = {place.crs for place in places}
     degrees: str = CRS.from_user_input(DEGREES).to_wkt()
     return degrees if path.suffix == ".geojson" or len(systems) != 1 else systems.pop()
 
@@ -225,10 +267,12 @@ def _moved(shape: Any, source: str, target: str) -> Any:
 
 
 def _fields(placed: list[_Placed]) -> dict[str, np.ndarray]:
+    keys = [p.one.key for p in placed]
     return {
         "instance": np.array([p.one.id for p in placed], dtype=np.int64),
         "class": np.array([p.one.category for p in placed], dtype=object),
         "image": np.array([p.picture.name for p in placed], dtype=object),
+        **({"point_key": np.array(keys, dtype=object)} if any(keys) else {}),
     }
 
 

@@ -266,6 +266,7 @@ class Session:
 
     def _picture(self, number: int) -> Picture:
         picture = self.project.picture(number)
+        self.project.refuse_closed(number)
         if not picture.size[0]:
             raise InputError(f"{picture.name} cannot be read: it is damaged or no image.")
         return picture

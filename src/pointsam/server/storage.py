@@ -3,17 +3,31 @@
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from pointsam.errors import InputError, in_words, reading
 from pointsam.files import replacing
 from pointsam.server.clicked import ClickedObject, ImageState
+from pointsam.server.marks import ImageMark
 
-VERSION = 1
+VERSION = 2
+"""1 does not say what image was clicked, and has no clicks on no object."""
 SETTINGS = "project.json"
 LOCK = "open.lock"
 IMAGES = "images"
+
+
+@dataclass(frozen=True)
+class SavedImage:
+    """What a file of `save_image` holds."""
+
+    name: str
+    """File name of the image."""
+    state: ImageState
+    mark: ImageMark
+    """Of the image that was clicked."""
 
 
 def save_json(content: Any, path: Path) -> None:
@@ -45,15 +59,23 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
-def save_image(state: ImageState, name: str, path: Path) -> None:
-    """Save the objects of an image."""
-    objects = [one.plain() for one in state.objects.values()]
-    content = {"version": VERSION, "image": name, "revision": state.revision, "objects": objects}
+def save_image(saved: SavedImage, path: Path) -> None:
+    """Save the clicks on an image."""
+    state, mark = saved.state, saved.mark
+    content = {
+        "version": VERSION,
+        "image": saved.name,
+        "size": mark.size,
+        "content": mark.content,
+        "revision": state.revision,
+        "objects": [one.plain() for one in state.objects.values()],
+        "background": state.background,
+    }
     save_json(content, path)
 
 
-def read_image_file(path: Path) -> tuple[str, ImageState]:
-    """Read a file of `save_image`: the image's file name and its objects.
+def read_image_file(path: Path) -> SavedImage:
+    """Read a file of `save_image`.
 
     Raises:
         InputError: it is damaged, or of a later version.
@@ -63,8 +85,13 @@ def read_image_file(path: Path) -> tuple[str, ImageState]:
         if content["version"] > VERSION:
             raise InputError(f"{path} was written by a later version: install that one.")
         objects = [ClickedObject.from_plain(form) for form in content["objects"]]
-        state = ImageState({one.id: one for one in objects}, int(content["revision"]))
-        return str(content["image"]), state
+        background = tuple((float(x), float(y)) for x, y in content.get("background") or ())
+        state = ImageState({one.id: one for one in objects}, int(content["revision"]), background)
+        size, told = content.get("size"), content.get("content")
+        mark = ImageMark(
+            None if size is None else (int(size[0]), int(size[1])), None if not told else str(told)
+        )
+        return SavedImage(str(content["image"]), state, mark)
 
 
 def lock_folder(folder: Path) -> IO[str]:

@@ -1,5 +1,6 @@
 """Leaves out clicks on pixels that are transparent or without data, by name, as on a scene."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pointsam.data.rasters.images import (
     read_transparent,
     turn_upright,
 )
+from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.tiff_images import known_in_tiff
 from pointsam.data.records import ImageRecord, InstanceRecord
 from pointsam.errors import reading
@@ -42,10 +44,28 @@ def without_transparent(record: ImageRecord, folder: Path) -> tuple[ImageRecord,
     shown = _shown(path) if record.instances else None
     if shown is None or shown.all():
         return record, []
+    return _without(record, path, lambda x, y: _at(shown, x, y), why="it is transparent")
+
+
+def without_blank(record: ImageRecord, scene: Scene) -> tuple[ImageRecord, list[str]]:
+    """Leave out positive points where a scene has no data, as `without_transparent` does."""
+    if not record.instances or not scene.may_lack_data:
+        return record, []
+
+    def has_data(x: float, y: float) -> bool:
+        return bool(scene.known_at(scene.grid.from_image(np.array([[x, y]])))[0])
+
+    return _without(record, scene.path, has_data, why="it has no data")
+
+
+def _without(
+    record: ImageRecord, path: Path, is_seen: Callable[[float, float], bool], *, why: str
+) -> tuple[ImageRecord, list[str]]:
+    """Leave out positive points that are not seen, and objects without others, by name."""
     kept: list[InstanceRecord] = []
     lost, fewer = [], []
     for instance in record.instances:
-        points = tuple(p for p in instance.points if p[2] != POSITIVE or _at(shown, *p[:2]))
+        points = tuple(p for p in instance.points if p[2] != POSITIVE or is_seen(*p[:2]))
         if len(points) == len(instance.points):
             kept.append(instance)
         elif any(label == POSITIVE for *_, label in points):
@@ -53,8 +73,8 @@ def without_transparent(record: ImageRecord, folder: Path) -> tuple[ImageRecord,
             fewer.append(called(instance))
         else:
             lost.append(called(instance))
-    lines = [f"{path}: {listed(lost)}, clicked where it is transparent"] if lost else []
-    lines += [f"{path}: clicks of {listed(fewer)} where it is transparent"] if fewer else []
+    lines = [f"{path}: {listed(lost)}, clicked where {why}"] if lost else []
+    lines += [f"{path}: clicks of {listed(fewer)} where {why}"] if fewer else []
     return replace(record, instances=tuple(kept)), lines
 
 
