@@ -46,7 +46,7 @@ def predict_scene(asked: SceneChoice, choice: ModelChoice) -> int:
         FileNotFoundError: a file is missing.
         InputError: a file that cannot be read, or an output that is of another run.
     """
-    with planned(asked, choice, choice.open) as plan:
+    with planned(asked, choice, lambda: choice.open(images=None)) as plan:
         if isinstance(asked.prompt, ClickFile):
             say(asked.prompt.dropped, asked.prompt.notes)
         if plan.window != plan.side:

@@ -145,7 +145,7 @@ def _serve(asked: Serving, choice: ModelChoice, project: Project, listener: sock
         found = project.folder / project.settings.adapter
         if found.is_dir():
             choice = replace(choice, adapter=found, card=read_card(found))
-    predictor = choice.open()
+    predictor = choice.open(images=None)
     session = Session(project, predictor, model_name=choice.base)
     session.adapter = choice.adapter
     options = RunOptions(
