@@ -92,7 +92,8 @@ def planned(
         model = predictor.model
         window = asked.window
         if window is None:
-            window = fitting_window(card.ground_size if card else None, scene, side=model.side)
+            trained = card.ground_size if card else None
+            window = fitting_window(trained, scene.ground_size, side=model.side)
         settings = SceneSettings(window, asked.largest_window, predictor.precision)
         yield PlannedScene(SceneRun(model, scene, prompts, settings), window, model.side)
 

@@ -39,6 +39,26 @@ class ProjectSettings:
     """Name of the adapter's folder inside the project's."""
 
 
+def read_settings(folder: Path) -> ProjectSettings:
+    """Read the settings of a project's folder; the usual ones where there are none.
+
+    Raises:
+        InputError: they are damaged.
+    """
+    path = folder / SETTINGS
+    if not path.is_file():
+        return ProjectSettings()
+    content = read_json(path)
+    try:
+        return ProjectSettings(
+            classes=tuple(str(name) for name in content["classes"]),
+            joint=bool(content["joint"]),
+            adapter=None if content["adapter"] is None else str(content["adapter"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged: move it away to continue without it.") from error
+
+
 class Project:
     """Holds the state of all images, and saves every change before it is answered."""
 
@@ -60,7 +80,7 @@ class Project:
             raise InputError(
                 f"{folder} cannot be written ({error.strerror}): name another --project."
             ) from error
-        self.settings = self._read_settings()
+        self.settings = read_settings(folder)
         self.states = {number: ImageState() for number in self.pictures}
         self.faults = self._read_images()
         ids = [key for state in self.states.values() for key in state.objects]
@@ -221,20 +241,6 @@ class Project:
 
     def _file(self, picture: Picture) -> Path:
         return self.folder / IMAGES / f"{picture.name}.json"
-
-    def _read_settings(self) -> ProjectSettings:
-        path = self.folder / SETTINGS
-        if not path.is_file():
-            return ProjectSettings()
-        content = read_json(path)
-        try:
-            return ProjectSettings(
-                classes=tuple(str(name) for name in content["classes"]),
-                joint=bool(content["joint"]),
-                adapter=None if content["adapter"] is None else str(content["adapter"]),
-            )
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged: move it away to continue without it.") from error
 
     def _read_images(self) -> list[str]:
         """Read the saved state of each image; give a line for each file whose image is missing."""
