@@ -279,6 +279,11 @@ def test_a_folder_made_eight_bit_in_another_way_is_refused(drawn, tmp_path, caps
     assert main([*score, "--output", str(tmp_path / "other")]) == 2
     assert f"--like {tmp_path / 'run'}" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
+    for other in (["figure"], ["predict"], ["label", "--no-turn", "--no-closer-looks"]):
+        seen = [*other, *score[1:3], *score[5:], "--output", str(tmp_path / other[0])]
+        assert main(seen) == 2
+        assert f"--like {tmp_path / 'run'}" in capsys.readouterr().err
+        assert not (tmp_path / other[0]).exists()
 
     (tmp_path / "deep").mkdir()
     save_scene(tmp_path / "deep/a.tif")

@@ -18,7 +18,7 @@ from pointsam.data.clicks.formats import read_clicks
 from pointsam.data.coco.annotations import read_coco, read_points
 from pointsam.data.coco.masks import rasterise
 from pointsam.prediction.images.clicked import output_names, predict_image, write_labels
-from pointsam.server import pictures, saving
+from pointsam.server import overviews, saving
 
 
 def click_all(client, image):
@@ -154,7 +154,7 @@ def test_ogrinfo_reads_what_is_saved(placed):
 
 def test_a_far_zoom_shows_the_scene_averaged(placed, images, monkeypatch):
     client, _ = placed
-    monkeypatch.setattr(pictures, "OVERVIEW", 16)  # an overview of a quarter of the side
+    monkeypatch.setattr(overviews, "OVERVIEW", 16)  # an overview of a quarter of the side
     levels = client.get("/api/images/1").json()["levels"]
     tile = client.get(f"/api/images/1/tiles/{levels - 2}/0/0")
     shown = np.asarray(Image.open(io.BytesIO(tile.content))).astype(int)

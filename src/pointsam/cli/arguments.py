@@ -8,6 +8,9 @@ from pathlib import Path
 
 import torch
 
+from pointsam.cli.click_files import say
+from pointsam.data.rasters.doubts import doubts_of_ground
+from pointsam.data.rasters.stretching import FILE_NAME, read_stretch, stretch_from
 from pointsam.errors import InputError
 from pointsam.models.adapters.by_name import find_adapter, shipped_adapters
 from pointsam.models.adapters.card import AdapterCard, read_card
@@ -210,13 +213,25 @@ class ModelChoice:
         """Name the model that is loaded: the one asked for, or the adapter's base."""
         return self.name or usual_base(self.adapter, card=self.card)
 
-    def open(self) -> Predictor:
+    def open(self, *, images: Path | None) -> Predictor:
         """Load the model with its adapter, on its device.
+
+        Where things are of another size on the ground than in training, that is said.
+
+        Args:
+            images: folder of the images that it will see whole; None for scenes, which take
+                stretch and ground size from the card as they are opened.
 
         Raises:
             FileNotFoundError: no such model.
-            InputError: damaged files, an adapter of another base, a side the model cannot take.
+            InputError: damaged files, an adapter of another base or of images of another stretch,
+                a side the model cannot take.
         """
+        if images is not None and self.card is not None:
+            self.refuse_other_stretch(images)
+            if self.card.ground_size is not None:
+                side = self.card.side if self.side is None else self.side
+                say((), doubts_of_ground(images, side=side, trained=self.card.ground_size))
         set_threads(self.threads)
         cache = None if self.cache is None else self.cache.open()
         predictor = load(
@@ -230,6 +245,22 @@ class ModelChoice:
         if cache is not None:
             predictor.model.kept = KeptEmbeddings(cache, base_hash(predictor.model))
         return predictor
+
+    def refuse_other_stretch(self, images: Path) -> None:
+        """Refuse images made 8-bit by another stretch than the adapter's training images.
+
+        Raises:
+            InputError: both stretches are known, and they differ.
+        """
+        trained = None if self.card is None else self.card.stretch
+        if trained is None or not (images / FILE_NAME).is_file():
+            return
+        if stretch_from(trained) != read_stretch(images / FILE_NAME):
+            raise InputError(
+                f"the images of {images} were made 8-bit by another stretch than those that "
+                f"{self.adapter} was trained on: make them again with 'pointsam data images ... "
+                f"--like {self.adapter}'."
+            )
 
 
 def refuse_options(args: argparse.Namespace, names: Iterable[str], what: str) -> None:

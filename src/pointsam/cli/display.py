@@ -5,17 +5,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from pointsam.cli.arguments import ModelChoice
-from pointsam.cli.click_files import say
 from pointsam.data.rasters.common_stretch import find_stretch
-from pointsam.data.rasters.doubts import doubts_of_ground
-from pointsam.data.rasters.stretching import (
-    FILE_NAME,
-    Stretch,
-    read_stretch,
-    stretch_from,
-)
-from pointsam.errors import InputError
+from pointsam.data.rasters.stretching import Stretch
 
 AS_TRAINED = "the ground that the adapter was trained to see, or the side of the model's input"
 """Default window of commands that take an adapter."""
@@ -97,25 +88,3 @@ def described(stretch: Stretch) -> str:
     """Describe the bands that are shown, and their values for black and white."""
     rows = zip(stretch.bands, stretch.low, stretch.high, strict=True)
     return ", ".join(f"band {band} from {low:g} to {high:g}" for band, low, high in rows)
-
-
-def refuse_other_stretch(folder: Path, model: ModelChoice) -> None:
-    """Refuse images that were made 8-bit by another stretch than an adapter's training images.
-
-    Where things are of another size on the ground than in training, that is said.
-
-    Raises:
-        InputError: both stretches are known, and they differ.
-    """
-    if model.card is not None and model.card.ground_size is not None:
-        side = model.card.side if model.side is None else model.side
-        say((), doubts_of_ground(folder, side=side, trained=model.card.ground_size))
-    trained = None if model.card is None else model.card.stretch
-    if trained is None or not (folder / FILE_NAME).is_file():
-        return
-    if stretch_from(trained) != read_stretch(folder / FILE_NAME):
-        raise InputError(
-            f"the images of {folder} were made 8-bit by another stretch than those that "
-            f"{model.adapter} was trained on: make them again with 'pointsam data images ... "
-            f"--like {model.adapter}'."
-        )

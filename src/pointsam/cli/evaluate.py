@@ -17,7 +17,6 @@ from pointsam.cli.arguments import (
     refuse_options,
 )
 from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, say
-from pointsam.cli.display import refuse_other_stretch
 from pointsam.cli.image_files import add_skip_broken, readable_images
 from pointsam.cli.score_files import print_table, write_scores
 from pointsam.data.clicks.formats import ClickFile
@@ -130,7 +129,6 @@ class Scoring:
             raise InputError("a model is scored on images and clicks: give --images and --points.")
         model = ModelChoice.parse(args)
         refuse_existing(args.output)
-        refuse_other_stretch(args.images, model)
         folders = _folders(args.points)
         clicks = [parse_clicks(args, path) for path in args.points]
         return cls(
@@ -152,7 +150,7 @@ def run(args: argparse.Namespace) -> int:
         return _score_given(args.annotations, args.masks, args.output)
     asked = Scoring.parse(args)
     datasets = _read_data(asked)
-    predictor = asked.model.open()
+    predictor = asked.model.open(images=asked.images)
     results = _score(asked, datasets, predictor)
     _write(asked, datasets, results, predictor)
     print_table([one.path.name for one in asked.points.values()], results)

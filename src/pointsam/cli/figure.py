@@ -166,7 +166,7 @@ def _draw_images(asked: Comparison, model: ModelChoice) -> None:
     (refuse_existing if asked.sheet is None else refuse_existing_file)(asked.output)
     data = _read_data(asked)
     given = _given_masks(asked.masks, data)
-    predictor = model.open()
+    predictor = model.open(images=asked.images)
 
     def compared(record: ImageRecord) -> ComparedMasks:
         return compare(predictor, record, asked.images, given=given.get(record.file_name))

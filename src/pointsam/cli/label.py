@@ -10,7 +10,6 @@ from pointsam.cli.arguments import (
     add_model_arguments,
 )
 from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_clicks, read_clicks
-from pointsam.cli.display import refuse_other_stretch
 from pointsam.cli.image_files import add_skip_broken, readable_images
 from pointsam.cli.label_scene import (
     SceneLabelling,
@@ -135,14 +134,13 @@ def run(args: argparse.Namespace) -> int:
     )
     if scenes is not None:
         return _label_scenes(asked, scenes, choice)
-    refuse_other_stretch(images, choice)
     data = read_clicks(points, images, skip_broken=args.skip_broken)
     data = readable_images(data, images, skip_broken=args.skip_broken)
     sources = {
         points.path.name: sha256_of(points.path),
         "images": hash_of_images(data, images),
     }
-    _label(asked, choice.open(), choice, data, folder_images(images), sources)
+    _label(asked, choice.open(images=images), choice, data, folder_images(images), sources)
     return 0
 
 
@@ -159,7 +157,7 @@ class Asked:
 
 def _label_scenes(asked: Asked, scenes: SceneLabelling, choice: ModelChoice) -> int:
     """Label the clicks on scenes, chip by chip, and write them as layers of a map, too."""
-    predictor = choice.open()
+    predictor = choice.open(images=None)
     clicked = clicked_chips(asked.images, asked.points, scenes, choice, side=predictor.model.side)
     labelling = _label(asked, predictor, choice, clicked.data, clicked.chips, clicked.sources)
     for path in write_layers(labelling, clicked, scenes, choice, asked.output):

@@ -122,7 +122,7 @@ def clicked_chips(
     window, card = asked.window, choice.card
     if window is None and card is not None:
         with open_scene(paths[0], stretch=stretch) as scene:
-            window = fitting_window(card.ground_size, scene, side=side)
+            window = fitting_window(card.ground_size, scene.ground_size, side=side)
     trained = isinstance(shown, Stretch)
     scenes, _ = click_on(paths, points, side=side, window=window, stretch=stretch, trained=trained)
     doubts = doubts_as_trained(paths, shown) if asked.bands is None else []

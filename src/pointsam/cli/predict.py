@@ -22,7 +22,6 @@ from pointsam.cli.click_files import (
     read_clicks,
 )
 from pointsam.cli.clicks import click, clicked_image
-from pointsam.cli.display import refuse_other_stretch
 from pointsam.cli.image_files import add_skip_broken, readable_images
 from pointsam.cli.outlines import OutlineChoice, add_outline_arguments, write_label_files
 from pointsam.cli.predict_automatic import (
@@ -200,7 +199,6 @@ def run(args: argparse.Namespace) -> int:
     outlines = OutlineChoice.parse(args, on_map=False)
     refuse_existing(files.output)
     data, folder = _read(files)
-    refuse_other_stretch(folder, model)
     found = _segment_images(
         model, files.prompt, data, folder, joint=args.joint, with_boxes=args.with_boxes
     )
@@ -233,7 +231,7 @@ def _segment_images(
     with_boxes: bool,
 ) -> Iterator[ImagePrediction]:
     """Load the model, and segment image after image."""
-    predictor = choice.open()
+    predictor = choice.open(images=folder)
     model = predictor.model
     tell_shrunk(data.images, side=model.side)
     segment: Callable[[ImageRecord, Path], ImagePrediction]

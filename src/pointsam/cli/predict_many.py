@@ -124,7 +124,7 @@ class Opening:
     def __call__(self) -> Segment:
         """Load the model; gives what does a unit with it."""
         model = replace(self.model, device=chosen_device("auto")) if self.any_device else self.model
-        return Segmenting(self.each, model, model.open())
+        return Segmenting(self.each, model, model.open(images=None))
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,7 @@ def predict_scene(asked: SceneChoice, choice: ModelChoice) -> int:
         FileNotFoundError: a file is missing.
         InputError: a file that cannot be read, or an output that is of another run.
     """
-    with planned(asked, choice, choice.open) as plan:
+    with planned(asked, choice, lambda: choice.open(images=None)) as plan:
         if isinstance(asked.prompt, ClickFile):
             say(asked.prompt.dropped, asked.prompt.notes)
         if plan.window != plan.side:
@@ -92,7 +92,8 @@ def planned(
         model = predictor.model
         window = asked.window
         if window is None:
-            window = fitting_window(card.ground_size if card else None, scene, side=model.side)
+            trained = card.ground_size if card else None
+            window = fitting_window(trained, scene.ground_size, side=model.side)
         settings = SceneSettings(window, asked.largest_window, predictor.precision)
         yield PlannedScene(SceneRun(model, scene, prompts, settings), window, model.side)
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from pointsam.cli.arguments import ModelChoice, add_model_arguments
 from pointsam.cli.click_files import read_clicks, say
+from pointsam.cli.predict_scene import doubts_as_trained
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.clicks.transparent import without_blank, without_transparent
+from pointsam.data.rasters.doubts import doubt_of_ground
 from pointsam.data.rasters.images import is_image
 from pointsam.data.rasters.scene import open_scene
 from pointsam.data.records import ImageRecord
@@ -21,10 +23,11 @@ from pointsam.prediction.predictor import Predictor, load
 from pointsam.server.adapting import Adapting, RunOptions
 from pointsam.server.application import make_application
 from pointsam.server.pictures import MAX_WHOLE, Picture, find_pictures
-from pointsam.server.project import Project
+from pointsam.server.project import Project, read_settings
 from pointsam.server.running import listen, serve
 from pointsam.server.security import Access, new_secret, own_hosts
 from pointsam.server.session import Session
+from pointsam.server.shown import Trained
 from pointsam.server.taking_in import take_in
 
 ALL = ("0.0.0.0", "::")
@@ -127,8 +130,9 @@ class Serving:
 
 def run_server(args: argparse.Namespace, *, page: bool) -> int:
     """Open the project, load the model and serve until interrupted."""
-    asked, choice = Serving.parse(args, page=page), ModelChoice.parse(args)
-    pictures = find_pictures(asked.images)
+    asked = Serving.parse(args, page=page)
+    choice = _with_last_adapter(ModelChoice.parse(args), asked.project)
+    pictures = _pictures_as_trained(asked.images, choice)
     listener = listen(asked.host, asked.port)
     project = Project(asked.project, pictures)
     try:
@@ -144,16 +148,12 @@ def run_server(args: argparse.Namespace, *, page: bool) -> int:
 
 
 def _serve(asked: Serving, choice: ModelChoice, project: Project, listener: socket.socket) -> None:
-    """Load the model, with the last adapter of the project, and serve."""
+    """Load the model, and serve."""
     port = listener.getsockname()[1]
     access = _access(asked, port)
-    if choice.adapter is None and project.settings.adapter is not None:
-        found = project.folder / project.settings.adapter
-        if found.is_dir():
-            choice = replace(choice, adapter=found, card=read_card(found))
-    predictor = choice.open()
-    session = Session(project, predictor, model_name=choice.base)
-    session.adapter = choice.adapter
+    predictor = choice.open(images=None)
+    session = Session(project, predictor, model_name=choice.base, adapter=choice.adapter)
+    say((), _told_of_ground(session))
     options = RunOptions(
         asked.images, choice.base, choice.device, predictor.precision, choice.threads
     )
@@ -171,6 +171,55 @@ def _serve(asked: Serving, choice: ModelChoice, project: Project, listener: sock
         adapting.close()
         session.close()
     print(f"stopped; all clicks are in {project.folder}")
+
+
+def _with_last_adapter(choice: ModelChoice, project: Path) -> ModelChoice:
+    """Choose the last adapter of the project where the user names none."""
+    last = read_settings(project).adapter
+    if choice.adapter is not None or last is None or not (project / last).is_dir():
+        return choice
+    return replace(choice, adapter=project / last, card=read_card(project / last))
+
+
+def _pictures_as_trained(images: Path, choice: ModelChoice) -> list[Picture]:
+    """List the images, to be shown as those of the adapter's training were.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        InputError: images of another stretch, or none that can be shown.
+    """
+    if images.is_dir():
+        choice.refuse_other_stretch(images)
+    trained = Trained.of(choice.card).stretch
+    pictures = find_pictures(images, trained=trained)
+    faults = [picture.fault for picture in pictures if picture.fault is not None]
+    if len(faults) == len(pictures):
+        raise InputError(faults[0])
+    as_trained = [one.path for one in pictures if trained is not None and one.stretch == trained]
+    say(faults, doubts_as_trained(as_trained, trained))
+    return pictures
+
+
+def _told_of_ground(session: Session) -> list[str]:
+    """Say at which size the windows of images are shown, if the adapter was trained on a size."""
+    engine, lines, doubts = session.engine, [], []
+    trained, side = engine.trained.ground_size, engine.model.side
+    for picture in session.project.pictures.values():
+        metres = engine.metres_shown(picture)
+        if trained is None or metres is None:
+            continue
+        window = picture.window_side(side=side, trained=trained)
+        doubt = doubt_of_ground(str(picture.path), metres, trained)
+        if doubt is not None:
+            doubts.append(doubt)
+        elif window != side and max(picture.size) > window:
+            lines.append(
+                f"{picture.path}: windows of {window} px, shown as {side} px to the model, so that "
+                "objects are as large as in training"
+            )
+    told = (found for found in (doubts, lines) if found)
+    count = len(session.project.pictures)
+    return [f[0] if len(f) == 1 else f"{len(f)} of {count} images; {f[0]}" for f in told]
 
 
 def _load_adapter(choice: ModelChoice, folder: Path) -> Predictor:

@@ -74,19 +74,18 @@ def clicks_on(clicks: ClickFile, scene: Scene) -> ImageRecord | None:
     return clicks.on_scene(scene.path, picture)
 
 
-def fitting_window(ground_size: float | None, scene: Scene, *, side: int) -> int:
+def fitting_window(ground_size: float | None, own: float | None, *, side: int) -> int:
     """Give the window side at which a pixel of the model has a wanted ground size.
 
     Args:
         ground_size: metres on the ground of one pixel of the model; None where it is not known.
-        scene: whose own pixel may be larger or smaller.
+        own: the same of one pixel of the scene.
         side: of the model's input.
 
     Returns:
         A side that windows can have; `side`, a scene pixel for each of the model's, where either
         size is not known.
     """
-    own = scene.ground_size
     if ground_size is None or own is None:
         return side
     wanted = side * ground_size / own
@@ -183,7 +182,7 @@ def click_on(
                 shown = side if window is None else window
                 ground_size = None if own is None else own * shown / side
             else:
-                shown = fitting_window(ground_size, scene, side=side)
+                shown = fitting_window(ground_size, scene.ground_size, side=side)
             places = map_places(found, scene, crs=crs)
             scenes.append(ClickedScene(path, found, places, shown))
     if not scenes:

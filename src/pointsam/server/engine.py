@@ -21,6 +21,7 @@ from pointsam.prediction.predictor import Predictor
 from pointsam.prompts import Prompts
 from pointsam.server.crops import MaskCrop
 from pointsam.server.pictures import Picture, Pixels, model_shrink
+from pointsam.server.shown import Trained
 
 MAX_EMBEDDINGS = 48
 """Windows whose embeddings are kept; one of the usual model takes 4 MB."""
@@ -82,6 +83,7 @@ class Engine:
         *,
         precision: Precision = "float32",
         max_embeddings: int = MAX_EMBEDDINGS,
+        trained: Trained = Trained(),  # noqa: B008 (frozen)
     ) -> None:
         self.pixels = pixels
         self.precision: Precision = precision
@@ -90,6 +92,7 @@ class Engine:
         self._busy: dict[Key, Lock] = {}
         self._lock = Lock()
         self._model = predictor.model.eval()
+        self.trained = trained
         self._generation = 0
 
     @property
@@ -102,17 +105,22 @@ class Engine:
         """Grows with every change of the model."""
         return self._generation
 
-    def use(self, predictor: Predictor) -> None:
+    def use(self, predictor: Predictor, *, trained: Trained) -> None:
         """Use another model, and drop all embeddings of the former one."""
         with self._lock:
             self._model = predictor.model.eval()
+            self.trained = trained
             self._generation += 1
             self._views.clear()
             self._busy.clear()
 
     def window_of(self, picture: Picture, points: tuple[Point, ...]) -> Window:
         """Choose the window that the model sees for an object."""
-        return picture.window(points, side=self._model.side)
+        return picture.window(points, side=self._model.side, trained=self.trained.ground_size)
+
+    def metres_shown(self, picture: Picture) -> float | None:
+        """Give the metres on the ground of a pixel of the model; None where that is not known."""
+        return picture.metres_shown(side=self._model.side, trained=self.trained.ground_size)
 
     def has(self, picture: Picture, window: Window) -> bool:
         """Say whether a window's embedding is kept."""

@@ -1,32 +1,34 @@
 """The images of a page, by number: whole, in windows, and as tiles of the viewer."""
 
 import io
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
-import rasterio
 from jaxtyping import UInt8
 from PIL import Image
 
-from pointsam.data.rasters.common_stretch import find_stretch
-from pointsam.data.rasters.georeference import Georeference, read_georeference
+from pointsam.data.rasters.georeference import Georeference, pixel_metres, read_georeference
 from pointsam.data.rasters.images import ENDINGS, image_size, list_images, read_image
-from pointsam.data.rasters.scene import Scene, is_picture, open_scene
+from pointsam.data.rasters.scene import is_picture, open_scene
 from pointsam.data.rasters.stretching import FILE_NAME, NO_DATA, Stretch, read_stretch
-from pointsam.data.rasters.windows import Grid, Window, place, shrink_of
+from pointsam.data.rasters.windows import WINDOW_MULTIPLE, Grid, Window, place, shrink_of
 from pointsam.data.records import Point
+from pointsam.data.scene_dataset import fitting_window
 from pointsam.errors import InputError
+from pointsam.files import size_and_time
 from pointsam.frames import to_edges
+from pointsam.server.overviews import overview_shrink, read_overview
+from pointsam.server.shown import stretch_alone, stretches_of_folder
 
 TILE = 256
 """Side of a viewer's tile, in pixels."""
 MAX_WHOLE = 40_000_000
 """Pixels of an image that is kept in memory whole; larger ones are read in windows."""
-OVERVIEW = 4096
-"""Longest side of the overview that low zoom levels are cut from."""
 _KEPT = 6
 """Whole images and overviews in memory."""
 
@@ -43,6 +45,10 @@ class Picture:
     georeference: Georeference | None
     stretch: Stretch | None
     """How values of a raster become 8 bits; None for a picture that is read whole."""
+    fault: str | None = None
+    """Why it cannot be shown; it has no size then."""
+    stamp: str = ""
+    """Size and time of change of the file when it was found."""
 
     @property
     def name(self) -> str:
@@ -54,19 +60,48 @@ class Picture:
         """The viewer's highest level, at the image's full resolution."""
         return max(0, (max(self.size) - 1).bit_length())
 
-    def window(self, points: tuple[Point, ...], *, side: int) -> Window:
+    @cached_property
+    def ground_size(self) -> float | None:
+        """Side of the middle pixel in metres on the ground; None where that is not known."""
+        place = self.georeference
+        return None if place is None else pixel_metres(place.transform, place.size, place.crs)
+
+    def window_side(self, *, side: int, trained: float | None) -> int:
+        """Give the side of the image's windows, in its pixels.
+
+        Args:
+            side: of the model's input.
+            trained: metres on the ground of a pixel of the model, in the adapter's training.
+        """
+        return fitting_window(trained, self.ground_size, side=side)
+
+    def metres_shown(self, *, side: int, trained: float | None) -> float | None:
+        """Give the metres on the ground of a pixel of the model; None where that is not known.
+
+        An image that fits in a window is shown as large as the smallest window around it.
+        """
+        own = self.ground_size
+        longest = -(-max(self.size) // WINDOW_MULTIPLE) * WINDOW_MULTIPLE
+        shown = min(longest, self.window_side(side=side, trained=trained))
+        return None if own is None else own * shown / side
+
+    def window(
+        self, points: tuple[Point, ...], *, side: int, trained: float | None = None
+    ) -> Window:
         """Choose the window of the image that the model sees for an object.
 
         Args:
             points: of the object.
             side: of the model's input.
+            trained: as in `window_side`.
         """
         height, width = self.size
-        if max(self.size) <= (side if self.stretch is not None else 2 * side):
+        whole = self.window_side(side=side, trained=trained)
+        if max(self.size) <= (whole if self.stretch is not None else 2 * side):
             return Window(0, 0, width, height)
         grid = self._grid()
         positive = np.array([(x, y) for x, y, label in points if label == 1])
-        found = place(to_edges(positive) + np.array([grid.x, grid.y]), grid, side=side)
+        found = place(to_edges(positive) + np.array([grid.x, grid.y]), grid, side=whole)
         return Window(found.x - grid.x, found.y - grid.y, found.width, found.height)
 
     def _grid(self) -> Grid:
@@ -76,12 +111,16 @@ class Picture:
         return Grid.of(self.georeference.transform, self.size)
 
 
-def find_pictures(path: Path) -> list[Picture]:
+def find_pictures(path: Path, *, trained: Stretch | None = None) -> list[Picture]:
     """List the images of a folder, or one image or scene.
+
+    Args:
+        path: of folder or file.
+        trained: stretch of the images that the adapter in use was trained on.
 
     Raises:
         FileNotFoundError: nothing is there.
-        InputError: a folder without images, or a file that is no image.
+        InputError: a folder without images.
     """
     if path.is_dir():
         paths = list_images(path)
@@ -90,26 +129,49 @@ def find_pictures(path: Path) -> list[Picture]:
                 f"{path} holds no images ({', '.join(ENDINGS)}); sub-folders are not searched."
             )
         saved = path / FILE_NAME
-        stretch = read_stretch(saved) if saved.is_file() else None
-        return [_picture(n, p, stretch) for n, p in enumerate(paths, start=1)]
+        stretches = stretches_of_folder(
+            [path for path in paths if not _read_whole(path)],
+            saved=read_stretch(saved) if saved.is_file() else None,
+            trained=trained,
+        )
+        return [_picture(n, p, stretches.get(p)) for n, p in enumerate(paths, start=1)]
     if not path.exists():
         raise FileNotFoundError(f"no image folder or scene {path}.")
-    return [_picture(1, path, None)]
+    return [_picture(1, path, None if _read_whole(path) else trained or stretch_alone(path))]
 
 
-def _picture(number: int, path: Path, stretch: Stretch | None) -> Picture:
-    """Read an image's header; a damaged image is reported when it is opened."""
+def _read_whole(path: Path) -> bool:
+    """Say whether an image is a picture of modest size, or a damaged one, off any map."""
     try:
-        if is_picture(path):
-            size = image_size(path)
-            if size[0] * size[1] <= MAX_WHOLE:
-                return Picture(number, path, size, None, None)
-        place_on_map = read_georeference(path)
-        shown = stretch or find_stretch([path])
-        with open_scene(path, stretch=shown) as scene:
-            return Picture(number, path, scene.size, place_on_map, shown)
+        return is_picture(path) and math.prod(image_size(path)) <= MAX_WHOLE
     except (InputError, FileNotFoundError):
-        return Picture(number, path, (0, 0), None, None)
+        return True
+
+
+def _picture(number: int, path: Path, stretch: Stretch | InputError | None) -> Picture:
+    """Read an image's header; what is wrong with it is said when it is opened."""
+    try:
+        stamp = size_and_time(path)
+        if stretch is None:
+            return Picture(number, path, image_size(path), None, None, stamp=stamp)
+        place_on_map = read_georeference(path)
+    except (InputError, OSError):
+        return Picture(number, path, (0, 0), None, None, fault=_why_no_image(path))
+    try:
+        if isinstance(stretch, InputError):
+            raise stretch
+        with open_scene(path, stretch=stretch) as scene:
+            return Picture(number, path, scene.size, place_on_map, stretch, stamp=stamp)
+    except (InputError, FileNotFoundError) as error:
+        return Picture(number, path, (0, 0), None, None, fault=str(error))
+
+
+def _why_no_image(path: Path) -> str:
+    try:
+        read_image(path)
+    except (InputError, FileNotFoundError) as error:
+        return str(error)
+    return f"{path} could not be read: start again."
 
 
 class Pixels:
@@ -177,9 +239,8 @@ class Pixels:
         return self.read(picture, window, shrink=1)
 
     def _whole(self, picture: Picture) -> UInt8[np.ndarray, "_ _ 3"]:
-        if not picture.size[0]:
-            read_image(picture.path)  # says what is wrong
-            raise InputError(f"{picture.name} could not be read: start again.")
+        if picture.fault is not None:
+            raise InputError(picture.fault)
         with self._lock:
             if picture.number not in self._kept:
                 self._keep(picture.number, read_image(picture.path))
@@ -209,27 +270,6 @@ def _cut(whole: UInt8[np.ndarray, "_ _ 3"], window: Window) -> UInt8[np.ndarray,
     y, x = max(0, -top), max(0, -left)
     shown[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
     return shown
-
-
-def overview_shrink(size: tuple[int, int]) -> int:
-    """Give the factor between a scene and its overview, a power of two."""
-    shrink = 1
-    while max(size) > OVERVIEW * shrink:
-        shrink *= 2
-    return shrink
-
-
-def read_overview(scene: Scene) -> UInt8[np.ndarray, "_ _ 3"]:
-    """Give a whole scene shrunk; GDAL averages, from the file's own overviews if any."""
-    shrink = overview_shrink(scene.size)
-    height, width = (-(-side // shrink) for side in scene.size)
-    shape = (len(scene.bands), height, width)
-    average = rasterio.enums.Resampling.average
-    values = scene.dataset.read(scene.bands, out_shape=shape, resampling=average)
-    known = scene.dataset.dataset_mask(out_shape=(height, width)) > 0
-    if np.issubdtype(values.dtype, np.floating):
-        known &= np.isfinite(values).all(axis=0)
-    return scene.stretch.show(values, known)
 
 
 def model_shrink(picture: Picture, window: Window, *, side: int) -> int:

@@ -44,6 +44,26 @@ class ProjectSettings:
     """Name of the adapter's folder inside the project's."""
 
 
+def read_settings(folder: Path) -> ProjectSettings:
+    """Read the settings of a project's folder; the usual ones where there are none.
+
+    Raises:
+        InputError: they are damaged.
+    """
+    path = folder / SETTINGS
+    if not path.is_file():
+        return ProjectSettings()
+    content = read_json(path)
+    try:
+        return ProjectSettings(
+            classes=tuple(dict.fromkeys(map(category_of, content["classes"]))),
+            joint=bool(content["joint"]),
+            adapter=None if content["adapter"] is None else str(content["adapter"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged: move it away to continue without it.") from error
+
+
 class Project:
     """Holds the state of all images, and saves every change before it is answered."""
 
@@ -65,7 +85,7 @@ class Project:
             raise InputError(
                 f"{folder} cannot be written ({error.strerror}): name another --project."
             ) from error
-        self.settings = self._read_settings()
+        self.settings = read_settings(folder)
         opened = open_images(folder / IMAGES, self.pictures)
         self.states, self.closed, self.faults = opened.states, opened.closed, opened.faults
         self._marks, self._ids = opened.marks, opened.ids
@@ -243,20 +263,6 @@ class Project:
 
     def _file(self, picture: Picture) -> Path:
         return self.folder / IMAGES / f"{picture.name}.json"
-
-    def _read_settings(self) -> ProjectSettings:
-        path = self.folder / SETTINGS
-        if not path.is_file():
-            return ProjectSettings()
-        content = read_json(path)
-        try:
-            return ProjectSettings(
-                classes=tuple(dict.fromkeys(map(category_of, content["classes"]))),
-                joint=bool(content["joint"]),
-                adapter=None if content["adapter"] is None else str(content["adapter"]),
-            )
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged: move it away to continue without it.") from error
 
     def _join_classes(self) -> None:
         """Add the classes of saved objects that the settings do not name, and say so."""

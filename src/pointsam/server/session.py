@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pointsam.data.rasters.windows import Window
 from pointsam.errors import InputError
+from pointsam.models.adapters.card import read_card
 from pointsam.prediction.predictor import Predictor
 from pointsam.server.calibrated import WindowMasks
 from pointsam.server.clicked import ClickedObject, ImageState, checked_points
@@ -15,6 +16,7 @@ from pointsam.server.engine import Engine
 from pointsam.server.pictures import Picture, Pixels
 from pointsam.server.project import Changed, Project
 from pointsam.server.queue import BusyError, FairQueue
+from pointsam.server.shown import Trained
 from pointsam.server.sloppy import SlipFinder
 
 T = TypeVar("T")
@@ -27,14 +29,23 @@ class ConflictError(Exception):
 class Session:
     """One project and one model; all work on the model goes through `clicks`."""
 
-    def __init__(self, project: Project, predictor: Predictor, *, model_name: str) -> None:
+    def __init__(
+        self,
+        project: Project,
+        predictor: Predictor,
+        *,
+        model_name: str,
+        adapter: Path | None = None,
+    ) -> None:
         self.project = project
         self.pixels = Pixels()
-        self.engine = Engine(predictor, self.pixels, precision=predictor.precision)
+        self.adapter = adapter
+        self.engine = Engine(
+            predictor, self.pixels, precision=predictor.precision, trained=_trained(adapter)
+        )
         self.masks = WindowMasks(self.engine)
         self.slips = {number: SlipFinder() for number in project.pictures}
         self.model_name = model_name
-        self.adapter: Path | None = None
         self.clicks = FairQueue("clicks")
         self.ahead = FairQueue("ahead", max_each=4)
 
@@ -45,8 +56,8 @@ class Session:
         self.project.close()
 
     def use(self, predictor: Predictor, adapter: Path | None) -> None:
-        """Use another model."""
-        self.engine.use(predictor)
+        """Use another model, and show it images as its adapter was trained to see them."""
+        self.engine.use(predictor, trained=_trained(adapter))
         self.masks = WindowMasks(self.engine)
         self.adapter = adapter
 
@@ -268,7 +279,7 @@ class Session:
         picture = self.project.picture(number)
         self.project.refuse_closed(number)
         if not picture.size[0]:
-            raise InputError(f"{picture.name} cannot be read: it is damaged or no image.")
+            raise InputError(picture.fault or f"{picture.name} cannot be shown.")
         return picture
 
     def _object(self, number: int, object_id: int) -> ClickedObject:
@@ -281,3 +292,7 @@ class Session:
         if category not in self.project.settings.classes:
             known = ", ".join(self.project.settings.classes)
             raise InputError(f"there is no class {category!r}, known are {known}.")
+
+
+def _trained(adapter: Path | None) -> Trained:
+    return Trained.of(None if adapter is None else read_card(adapter))

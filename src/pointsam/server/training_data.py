@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,25 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from pointsam.data.rasters.georeference import pixel_metres
+from pointsam.data.dataset import hash_of_images
+from pointsam.data.rasters.common_stretch import find_stretch
+from pointsam.data.rasters.doubts import doubt_of_ground
+from pointsam.data.rasters.opening import raster_hash
+from pointsam.data.rasters.stretching import (
+    FILE_NAME,
+    Stretch,
+    plain_form,
+    plain_stretch,
+    read_stretch,
+    stretch_from,
+)
 from pointsam.data.rasters.windows import Window
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Point
 from pointsam.errors import InputError
+from pointsam.files import size_and_time
 from pointsam.frames import to_edges, to_middles
 from pointsam.server.engine import Engine
-from pointsam.server.pictures import Picture, Pixels, find_pictures, model_shrink
+from pointsam.server.pictures import Picture, Pixels, model_shrink
 from pointsam.server.project import Project
 from pointsam.training.run import RunInputs
 from pointsam.training.settings import TrainSettings, train_settings
@@ -56,30 +68,42 @@ def training_form(project: Project, engine: Engine, *, images: Path, **run: Any)
         run: further values for the worker: model, side, device, precision, steps, output, threads.
 
     Raises:
-        InputError: nothing is clicked.
+        InputError: nothing is clicked, an image was changed, or the images are not alike.
     """
-    chips: dict[tuple[int, Window], list[dict[str, Any]]] = {}
+    chips: dict[tuple[str, Window], list[dict[str, Any]]] = {}
+    used: dict[str, Picture] = {}
     for number, picture in project.pictures.items():
         for one in project.states[number].objects.values():
             window = engine.window_of(picture, one.points)
             entry = {"id": one.id, "class": one.category, "points": [list(p) for p in one.points]}
-            chips.setdefault((number, window), []).append(entry)
+            chips.setdefault((picture.name, window), []).append(entry)
+            used[picture.name] = picture
     if not chips:
         raise InputError("nothing is clicked yet: click some objects, then adapt.")
+    stretch = one_stretch(list(used.values()), images)
     return {
-        "images": str(images.resolve()),
+        "images": {name: _told(picture) for name, picture in used.items()},
+        "stretch": None if stretch is None else plain_form(stretch),
+        "ground_size": one_ground_size([engine.metres_shown(one) for one in used.values()]),
         "classes": list(project.settings.classes),
         "chips": [
-            {"image": number, "window": [w.x, w.y, w.width, w.height], "objects": objects}
-            for (number, w), objects in chips.items()
+            {"image": name, "window": [w.x, w.y, w.width, w.height], "objects": objects}
+            for (name, w), objects in chips.items()
         ],
         **run,
     }
 
 
 def inputs_of(form: Mapping[str, Any]) -> RunInputs:
-    """Give the inputs of the run that a form describes."""
-    pictures = {picture.number: picture for picture in find_pictures(Path(form["images"]))}
+    """Give the inputs of the run that a form describes.
+
+    Raises:
+        InputError: an image is gone, or another one is in its place.
+    """
+    if not isinstance(form["images"], dict):
+        raise InputError("this training was begun by an earlier version: press Adapt again.")
+    named = enumerate(form["images"].items(), start=1)
+    pictures = {name: _picture(number, told) for number, (name, told) in named}
     chips: dict[str, _Chip] = {}
     records: list[ImageRecord] = []
     for number, entry in enumerate(form["chips"], start=1):
@@ -97,16 +121,15 @@ def inputs_of(form: Mapping[str, Any]) -> RunInputs:
         )
         size = (window.height // shrink, window.width // shrink)
         records.append(ImageRecord(number, name, size, instances))
-    first = next(iter(chips.values()))
-    clicks = hashlib.sha256(json.dumps(form["chips"]).encode()).hexdigest()
+    contents = {name: told["content"] for name, told in form["images"].items()}
     return RunInputs(
         data=Dataset(tuple(records), tuple(form["classes"])),
         images=Chips(chips, Pixels()),
-        sources={"clicks": clicks},
+        sources={"clicks": _hash_of(form["chips"]), "images": _hash_of(contents)},
         output=Path(form["output"]),
         device=form["device"],
-        ground_size=_ground_size(first, side=form["side"]),
-        stretch=first.picture.stretch,
+        ground_size=form["ground_size"],
+        stretch=_stretch(form["stretch"]),
     )
 
 
@@ -136,11 +159,93 @@ def _local(point: Point, window: Window, shrink: int) -> Point:
     )
 
 
-def _ground_size(chip: _Chip, *, side: int) -> float | None:
-    """Give the ground size of a pixel of the model frame in metres, where it is known."""
-    place = chip.picture.georeference
-    if place is None:
+def one_stretch(pictures: Sequence[Picture], images: Path) -> Stretch | None:
+    """Give the stretch of all that is learned from; None where none is known.
+
+    Args:
+        pictures: that are clicked.
+        images: folder or scene; a folder may say how its images were made.
+
+    Raises:
+        InputError: there are several.
+    """
+    saved = images / FILE_NAME
+    if images.is_dir() and saved.is_file():
+        return read_stretch(saved)
+    found = {picture.stretch: picture for picture in pictures}
+    stretches = [stretch for stretch in found if stretch is not None]
+    if len(found) == 1:
+        return next(iter(found))
+    if all(stretch == plain_stretch(stretch.bands, 0, 255) for stretch in stretches):
+        return None  # bytes as they are
+    find_stretch([picture.path for picture in pictures if picture.stretch is not None])
+    first, second, *_ = found.values()
+    raise InputError(
+        f"{first.path} and {second.path} are shown by different stretches, expected one for all "
+        "that is learned from: make them 8-bit together with 'pointsam data images'."
+    )
+
+
+def one_ground_size(metres: Sequence[float | None]) -> float | None:
+    """Give the metres on the ground of a pixel of the model; None unless one holds for all.
+
+    Args:
+        metres: of each image; None where it is not known.
+    """
+    known = [size for size in metres if size is not None]
+    if not known or len(known) < len(metres):
         return None
-    own = pixel_metres(place.transform, place.size, place.crs)
-    longest = max(chip.window.width, chip.window.height)
-    return None if own is None else own * longest / side
+    alike = all(doubt_of_ground("", size, max(known)) is None for size in known)
+    return max(known) if alike else None
+
+
+def _told(picture: Picture) -> dict[str, Any]:
+    """Name an image so that no other is learned from in its place."""
+    path = picture.path.absolute()
+    if not path.is_file():
+        raise InputError(f"{path} is gone: put it back, or delete its clicks.")
+    if size_and_time(path) != picture.stamp:
+        raise InputError(
+            f"{path} was changed after the page was opened: start 'pointsam click' again, look at "
+            "its clicks, and press Adapt then."
+        )
+    return {
+        "path": str(path),
+        "size": list(picture.size),
+        "stretch": None if picture.stretch is None else plain_form(picture.stretch),
+        "content": _content(picture),
+    }
+
+
+def _picture(number: int, told: Mapping[str, Any]) -> Picture:
+    """Find an image of a form.
+
+    Raises:
+        InputError: it is gone, or another one is in its place.
+    """
+    path, (height, width) = Path(told["path"]), told["size"]
+    picture = Picture(number, path, (height, width), None, _stretch(told["stretch"]))
+    if not path.is_file():
+        raise InputError(f"{path} is gone: put it back, or press Adapt again.")
+    if _content(picture) != told["content"]:
+        raise InputError(
+            f"{path} is another image than when Adapt was pressed: put that one back, or press "
+            "Adapt again."
+        )
+    return picture
+
+
+def _content(picture: Picture) -> str:
+    """Hash what decides the pixels of an image."""
+    if picture.stretch is not None:
+        return raster_hash(picture.path)
+    record = ImageRecord(1, picture.name, picture.size, ())
+    return hash_of_images(Dataset((record,), ()), picture.path.parent)
+
+
+def _stretch(form: Mapping[str, Any] | None) -> Stretch | None:
+    return None if form is None else stretch_from(form)
+
+
+def _hash_of(values: Any) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()

@@ -72,7 +72,8 @@ def _predict(session: Session, asked: Asked) -> dict[str, Any]:
     points, boxes = _marks(asked.params.get("marks") or [])
     if not points and not boxes:
         return {"data": {"shapes": [], "description": "", "replace": None}}
-    found = segment_sent(session, read_data_uri(asked.image), points, boxes)
+    image = read_data_uri(asked.image, trained=session.engine.trained.stretch)
+    found = segment_sent(session, image, points, boxes)
     epsilon = asked.params.get("epsilon_factor", 0.001)
     if not isinstance(epsilon, int | float) or not 0 <= epsilon <= MAX_EPSILON:
         raise InputError(f"epsilon_factor is {epsilon!r}, expected a number up to {MAX_EPSILON}.")

@@ -146,7 +146,7 @@ def _image(session: Session, source: str) -> SentImage:
         InputError: no image of that name is served.
     """
     if source.startswith("data:"):
-        return read_data_uri(source)
+        return read_data_uri(source, trained=session.engine.trained.stretch)
     name = source.partition("?")[0].rpartition("/")[2]
     names = {name, _UPLOADED.sub("", name)}
     for picture in session.project.pictures.values():

@@ -68,7 +68,7 @@ async def predict(
     session = session_of(request)
 
     def work() -> Response:
-        image = read_sent(content)
+        image = read_sent(content, trained=session.engine.trained.stretch)
         points = _points(point_coords, point_labels, point_crs, image)
         corners = _boxes(boxes, point_crs, image)
         found = _of_size(segment_sent(session, image, points, corners), min_size, max_size)
@@ -98,7 +98,7 @@ async def automatic(
     )
 
     def work() -> Response:
-        image = read_sent(content)
+        image = read_sent(content, trained=session.engine.trained.stretch)
         found = _of_size(segment_all(session, image, settings), min_size, max_size)
         return _answer(found, image, output_format)
 

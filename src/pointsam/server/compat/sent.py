@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from pointsam.data.rasters.georeference import Georeference
+from pointsam.data.rasters.stretching import Stretch
 from pointsam.data.rasters.windows import Window
 from pointsam.errors import InputError
 from pointsam.server.pictures import Pixels, find_pictures
@@ -36,14 +37,19 @@ class SentImage:
         return self.pixels.shape[0], self.pixels.shape[1]
 
 
-def read_sent(content: bytes) -> SentImage:
+def read_sent(content: bytes, *, trained: Stretch | None) -> SentImage:
     """Read an image from its bytes.
+
+    Args:
+        content: of the file.
+        trained: stretch of the images that the adapter in use was trained on.
 
     Raises:
         InputError: no image, a damaged one, or one that is too large.
     """
     if content.startswith(_TIFF):
-        return _read_tiff(content)
+        with _as_file(content, ".tif") as path:  # read as scenes are, whatever its bands and depth
+            return _read_file(path, trained)
     try:
         with Image.open(io.BytesIO(content), formats=("BMP", "JPEG", "PNG", "WEBP")) as image:
             _refuse_large(image.height, image.width)
@@ -52,11 +58,15 @@ def read_sent(content: bytes) -> SentImage:
             raise
         raise InputError("the image that was sent is no JPEG, PNG, BMP, WebP or TIFF.") from error
     with _as_file(content, ".image") as path:
-        return _read_file(path)
+        return _read_file(path, trained)
 
 
-def read_data_uri(text: str) -> SentImage:
+def read_data_uri(text: str, *, trained: Stretch | None) -> SentImage:
     """Read an image from a data URI or from base64; the URI's type is ignored.
+
+    Args:
+        text: of the URI.
+        trained: as in `read_sent`.
 
     Raises:
         InputError: as `read_sent`, or no base64.
@@ -66,22 +76,16 @@ def read_data_uri(text: str) -> SentImage:
         content = base64.b64decode(data if comma else text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InputError("the image is no data URI in base64.") from error
-    return read_sent(content)
+    return read_sent(content, trained=trained)
 
 
-def _read_tiff(content: bytes) -> SentImage:
-    """Read a TIFF as scenes are read, whatever its bands and depth."""
-    with _as_file(content, ".tif") as path:
-        return _read_file(path)
-
-
-def _read_file(path: Path) -> SentImage:
+def _read_file(path: Path, trained: Stretch | None) -> SentImage:
     try:
-        [picture] = find_pictures(path)
+        [picture] = find_pictures(path, trained=trained)
+        if picture.fault is not None:
+            raise InputError(picture.fault)
         height, width = picture.size
         _refuse_large(height, width)
-        if not height:
-            raise InputError("the image that was sent is damaged, or cannot be shown.")
         whole = Window(0, 0, width, height)
         pixels = np.ascontiguousarray(Pixels().read(picture, whole, shrink=1))
         return SentImage(pixels, picture.georeference)
