@@ -47,7 +47,7 @@ INSIDE = {  # the same inside a room, for its files and sub-rooms
         {"loading"},
     ],
     "prediction": [
-        {"ranking"},
+        {"arrays", "ranking"},
         {"automatic", "coverage", "rectangles", "tracing"},
         {"polygons"},
         {"showing"},

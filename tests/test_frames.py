@@ -8,6 +8,7 @@ from PIL import Image
 from pointsam.frames import (
     ModelFrame,
     in_pixels,
+    meets_image,
     nearest_pixel,
     on_image,
     pixel_middles,
@@ -141,6 +142,23 @@ def test_a_border_is_of_one_image_and_a_clipped_click_is_on_its_image():
     assert not in_pixels(left_end, 4.0, (32, 32))
     assert on_image(left_end, 4.0, (32, 32))
     assert not on_image(32.0, 4.0, (32, 32))
+
+
+@pytest.mark.parametrize(
+    ("box", "met"),
+    [
+        ((2, 2, 4, 4), True),
+        ((-9, -9, 99, 99), True),
+        ((19.4, 9.4, 30, 30), True),
+        ((19.5, 2, 30, 4), False),
+        ((2, 9.5, 4, 30), False),
+        ((-9, 2, -0.5, 4), False),
+        ((2, -9, 4, -0.5), False),
+        ((float("nan"), 2, 4, 4), False),
+    ],
+)
+def test_a_box_meets_an_image_where_a_part_of_a_pixel_is_in_it(box, met):
+    assert meets_image(box, (10, 20)) is met
 
 
 def test_a_place_that_is_no_number_is_on_no_image():

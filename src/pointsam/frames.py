@@ -86,6 +86,17 @@ def in_pixels(x: Any, y: Any, size: tuple[int, int]) -> Any:
     return across & (y >= -HALF_PIXEL) & (y < height - HALF_PIXEL)
 
 
+def meets_image(box: tuple[float, float, float, float], size: tuple[int, int]) -> bool:
+    """Say whether a part of a box ``(x0, y0, x1, y1)`` of the image frame is on the image.
+
+    Boxes that only touch the image's border do not meet it.
+    """
+    height, width = size
+    x0, y0, x1, y1 = box
+    across = x0 < width - HALF_PIXEL and x1 > -HALF_PIXEL
+    return across and y0 < height - HALF_PIXEL and y1 > -HALF_PIXEL
+
+
 @dataclass(frozen=True)
 class ModelFrame:
     """How one image sits in SAM's square input: one resize, then zeros right and below.

@@ -1,5 +1,6 @@
 """Prompts: points and boxes that the annotator gave, and what calibration adds to them."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -7,6 +8,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+
+from pointsam.errors import InputError
+from pointsam.frames import meets_image
 
 POSITIVE = 1
 NEGATIVE = 0
@@ -92,6 +96,28 @@ class Prompts:
         """Give every positive point and the index of the instance it belongs to."""
         owner, _ = (self.labels == POSITIVE).nonzero(as_tuple=True)
         return self.points[self.labels == POSITIVE], owner
+
+
+def refuse_odd_box(
+    box: tuple[float, float, float, float], size: tuple[int, int], *, told: str = ""
+) -> None:
+    """Refuse a box without area, and one that no part of the image is in.
+
+    Args:
+        box: ``(x0, y0, x1, y1)`` in the image frame.
+        size: height and width of the image in pixels.
+        told: what the user calls the box; its corners if not given.
+
+    Raises:
+        InputError: it names the box, and the image's size.
+    """
+    x0, y0, x1, y1 = box
+    said = told or f"box {[*box]}"
+    if not (x0 < x1 and y0 < y1 and all(map(math.isfinite, box))):
+        raise InputError(f"{said} is not (x0, y0, x1, y1) with x0 < x1 and y0 < y1.")
+    if not meets_image(box, size):
+        height, width = size
+        raise InputError(f"{said} is off the image, which is {width} x {height} px (x, y).")
 
 
 def find_rivals(

@@ -61,6 +61,16 @@ def test_adapters_are_listed_with_what_they_are(adapter_folder, capsys):
     assert (found["base"], found["rank"], found["fault"]) == ("mobile_sam", 2, "")
 
 
+def test_linked_adapters_are_listed_once(adapter_folder, tmp_path, capsys):
+    root = tmp_path / "mine"
+    (root / "own").mkdir(parents=True)
+    (root / "own" / "up").symlink_to(root)
+    (root / "linked").symlink_to(adapter_folder)
+    (root / "again").symlink_to(adapter_folder)
+    assert main(["adapters", str(root), "--json"]) == 0
+    assert [one["folder"] for one in json.loads(capsys.readouterr().out)] == [str(root / "again")]
+
+
 def test_a_folder_without_adapters_is_refused(tmp_path, capsys):
     assert "no adapter in" in refused(capsys, "adapters", tmp_path)
     assert "is no folder" in refused(capsys, "adapters", tmp_path / "nothing")

@@ -6,7 +6,7 @@ from PIL import Image
 from tests.cli.conftest import SIDE
 
 from pointsam.cli.main import main
-from pointsam.data.coco.annotations import read_coco
+from pointsam.data.coco.annotations import read_coco, read_points
 from pointsam.data.coco.masks import rasterise
 
 
@@ -143,3 +143,14 @@ def test_an_image_the_point_file_does_not_name_is_refused(drawn, small_model, tm
     (drawn.images / "1.jpg").rename(drawn.images / "9.jpg")
     assert run(tmp_path / "out", "--image", drawn.images / "9.jpg", "--points", drawn.points) == 2
     assert "points.json has no points on" in capsys.readouterr().err
+
+
+def test_predictions_are_read_as_points_with_all_clicks(drawn, small_model, tmp_path):
+    points = json.loads(drawn.points.read_text())
+    points["images"][0]["background_points"] = [[2, 2], [5, 70]]
+    drawn.points.write_text(json.dumps(points))
+    assert run(tmp_path / "out", "--images", drawn.images, "--points", drawn.points) == 0
+    given, found = (read_points(p) for p in (drawn.points, tmp_path / "out/predictions.json"))
+    clicked = [image for image in given.images if image.instances]
+    assert [image.clicks for image in found.images] == [image.clicks for image in clicked]
+    assert found.images[0].background_points == ((2, 2), (5, 70))

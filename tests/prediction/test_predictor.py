@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.models.tiny_models import small_mobile_sam
 from tests.prediction.colour_model import ColourModel
 from tests.prediction.some_adapter import save_some_adapter
@@ -165,3 +166,53 @@ def test_a_box_is_a_prompt_with_or_without_points():
 def test_boxes_that_cannot_be_are_refused(image, given, message):
     with pytest.raises(InputError, match=message):
         Predictor(ColourModel()).predict(image, **given)
+
+
+def test_what_numpy_makes_an_array_of_is_one(image):
+    predictor = Predictor(ColourModel())
+    points, labels = np.array([[[16.0, 16.0], [2.0, 2.0]]]), np.array([[1, 0]])
+    expected = predictor.predict(image, points, labels)
+    shuffled = labels[:, ::-1].copy()[:, ::-1]
+    unwritable = labels.copy()
+    unwritable.flags.writeable = False
+    for one, places, kinds in (
+        (Image.fromarray(image), points.tolist(), labels.tolist()),
+        (torch.from_numpy(image), torch.from_numpy(points).requires_grad_(), labels > 0),
+        (np.asfortranarray(image), points.astype(object), torch.from_numpy(labels).bfloat16()),
+        (image[:, ::-1][:, ::-1], points.astype(int), shuffled),
+        (image, points, unwritable.astype(np.uint16)),
+    ):
+        found = predictor.predict(one, places, kinds)
+        assert np.array_equal(found.low_res_logits, expected.low_res_logits)
+        assert found.prompts.labels.tolist() == [[1, 0]]
+        assert found.plot().size == expected.plot().size
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"labels": [[1, 0.6]]}, r"labels are 1, 0 or -1, got \[0.6, 1.0\]"),
+        ({"labels": [[1, -1.5]]}, r"labels are 1, 0 or -1, got \[-1.5, 1.0\]"),
+        ({"labels": [[1, np.nan]]}, "labels are 1, 0 or -1"),
+        ({"labels": [[1, "a"]]}, "labels are no array of numbers"),
+        ({"points": [[[5, 5]], [[5, 5], [6, 6]]]}, "points are no array of numbers"),
+        ({"points": None, "labels": [[1]], "boxes": [[1, 1, 9, 9]]}, "labels without points"),
+        ({"points": None, "boxes": [[30, 10, 10, 30]]}, r"box \[30.0, .*x0 < x1 and y0 < y1"),
+        ({"points": None, "boxes": [[0, 0, np.inf, 9]]}, "x0 < x1 and y0 < y1"),
+        ({"points": None, "boxes": [[1, 2, 3]]}, r"boxes are \(1, 3\), expected \(boxes, 4\)"),
+        ({"points": None, "boxes": np.ones((2, 8))}, r"boxes are \(2, 8\), expected"),
+        ({"points": None, "boxes": [[500, 500, 520, 520]]}, "box .* is off the image, .* 64 x 48"),
+        ({"image": "a.png"}, r"the image is a str, expected its pixels: open a file with numpy"),
+        ({"image": Image.new("L", (8, 8))}, r"uint8 of shape \(8, 8\) of mode L, expected uint8"),
+        ({"image": np.zeros((0, 0, 3), np.uint8)}, r"of shape \(0, 0, 3\), expected"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused_in_words(image, given, message):
+    asked = {"image": image, "points": [[[5, 5], [6, 6]]], **given}
+    with pytest.raises(InputError, match=message):
+        Predictor(ColourModel()).predict(**asked)
+
+
+def test_a_base_is_named_by_its_path_too(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"x\.pt"):
+        load(tmp_path / "x.pt")

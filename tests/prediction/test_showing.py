@@ -6,10 +6,12 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from rasterio import Affine
 from tests.prediction.colour_model import ColourModel
 
 from pointsam import InputError, Predictor
 from pointsam.data.coco.masks import rasterise
+from pointsam.prediction.arrays import transform_of
 
 
 @pytest.fixture
@@ -44,6 +46,9 @@ def test_a_geodataframe_has_a_polygon_an_instance(found):
     table = found.to_geodataframe(transform=(0.5, 0, 100, 0, -0.5, 200), crs="EPSG:32632")
     assert table.crs.to_epsg() == 32632
     assert table.area.tolist() == pytest.approx((found.masks.sum((1, 2)) / 4).tolist())
+    for same in (Affine(0.5, 0, 100, 0, -0.5, 200), np.array([0.5, 0, 100, 0, -0.5, 200])):
+        again = found.to_geodataframe(transform=same, crs="EPSG:32632")
+        assert again.geometry.tolist() == table.geometry.tolist()
     x0, _, _, y1 = table.total_bounds
     rows, columns = np.nonzero(found.masks.any(axis=0))
     assert (x0, y1) == (100 + columns.min() / 2, 200 - rows.min() / 2)
@@ -53,3 +58,14 @@ def test_without_geopandas_it_says_what_to_install(found, monkeypatch):
     monkeypatch.setitem(sys.modules, "geopandas", None)
     with pytest.raises(InputError, match="pip install geopandas"):
         found.to_geodataframe()
+
+
+def test_a_transform_is_six_numbers_or_an_affine():
+    numbers = (0.5, 0.0, 100.0, 0.0, -0.5, 200.0)
+    assert transform_of(Affine(*numbers)) == transform_of(list(numbers)) == numbers
+
+
+@pytest.mark.parametrize("given", [(1, 0, 0, 0), (1, 0, 0, 0, 1, np.nan), [1] * 9, "abcdef"])
+def test_a_transform_that_is_none_is_refused(found, given):
+    with pytest.raises(InputError, match="the transform"):
+        found.to_geodataframe(transform=given)

@@ -8,13 +8,15 @@ samgeo/api.py), X-AnyLabeling 4.0.2 (services/auto_labeling/remote_server.py), L
 import base64
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
 import rasterio
 from PIL import Image
-from tests.server.served import SECRET, make_client
+from tests.server.served import SECRET, make_client, make_session
 
+from pointsam.data.clicks.label_studio_links import link_to
 from pointsam.data.coco.masks import rasterise
 from pointsam.server.compat.brush import brush_rle
 from pointsam.server.crops import MaskCrop
@@ -111,6 +113,9 @@ def test_samgeo_everything(client, picture):
         ({"point_coords": "[[15, 15]]", "output_format": "shp"}, 400),
         ({"point_coords": "[[15, 15]]", "point_crs": "EPSG:4326"}, 400),
         ({"point_coords": "[[15, 15]]", "point_labels": "[1, 0]"}, 400),
+        ({"point_coords": "[[15, 15]]", "point_labels": "[0.6]"}, 400),
+        ({"boxes": "[[500, 500, 520, 520]]"}, 400),
+        ({"boxes": "[[8, 8, 24, 24], [40, 8, 56, 24]]", "point_coords": "[[15, 15]]"}, 400),
         ({"point_coords": "[[15, 15]]", "min_size": "99999"}, 404),
     ],
 )
@@ -118,6 +123,25 @@ def test_samgeo_faults_are_said(client, picture, fields, status):
     answer = samgeo(client, picture, **fields)
     assert answer.status_code == status
     assert answer.json()["detail"]
+
+
+def test_samgeo_gives_degrees_where_geojson_cannot_name_the_map(client, geotiff, tmp_path):
+    own = (
+        "+proj=tmerc +lat_0=12 +lon_0=9.37 +k=0.9993 +x_0=123456 +y_0=7 +datum=WGS84 +units=m "
+        "+no_defs"
+    )
+    path = tmp_path / "own.tif"
+    with rasterio.open(geotiff) as scene:
+        place = rasterio.Affine(2, 0, 123_456, 0, -2, 7)
+        profile = scene.profile | {"crs": own, "transform": place}
+        with rasterio.open(path, "w", **profile) as out:
+            out.write(scene.read())
+    for form in ("geojson", "detections"):
+        answer = samgeo(client, path, point_coords="[[15, 15]]", output_format=form).json()
+        corners = np.array(answer["features"][0]["geometry"]["coordinates"]).reshape(-1, 2)
+        assert np.abs(corners - (9.37, 12)).max() < 0.01
+        said = answer["crs"] if form == "detections" else answer["crs"]["properties"]["name"]
+        assert said.endswith("4326")
 
 
 def anylabeling(session, image, marks):
@@ -169,6 +193,30 @@ def test_anylabeling_without_marks_gives_nothing_and_bad_ones_are_said(session, 
     marks = [{"type": "point", "data": [15, 15], "label": 1}]
     assert anylabeling(session, "data:image/png;base64,AAAA", marks).status_code == 400
     assert anylabeling(session, "not base64!", marks).status_code == 400
+    off = [{"type": "rectangle", "data": [500, 500, 520, 520], "label": 1}]
+    answer = anylabeling(session, uri, off)
+    assert answer.status_code == 400
+    assert "is off the image, which is 64 x 64 px" in answer.json()["error"]
+    halved = [{"type": "point", "data": [15, 15], "label": 0.6}]
+    assert anylabeling(session, uri, halved).status_code == 400
+
+
+def test_anylabeling_points_beside_several_boxes_are_not_dropped_in_silence(session, picture):
+    uri = base64.b64encode(picture.read_bytes()).decode()
+    marks = [
+        {"type": "rectangle", "data": [8, 8, 24, 24], "label": 1},
+        {"type": "point", "data": [15, 15], "label": 1},
+    ]
+    assert len(anylabeling(session, uri, marks).json()["data"]["shapes"]) == 1
+    answer = anylabeling(session, uri, [*marks, marks[0]])
+    assert answer.status_code == 400
+    assert "1 points beside 2 boxes" in answer.json()["error"]
+
+
+def test_base64_may_be_broken_into_lines(session, picture):
+    uri = "data:image/png;base64," + base64.encodebytes(picture.read_bytes()).decode()
+    marks = [{"type": "point", "data": [15, 15], "label": 1}]
+    assert len(anylabeling(session, uri, marks).json()["data"]["shapes"]) == 1
 
 
 def label_studio(client, image, marks):
@@ -231,6 +279,62 @@ def test_label_studio_opens_no_path_and_fetches_no_address(client, image):
     answer = label_studio(client, image, [key_point(15.5, 15.5)])
     assert answer.status_code == 400
     assert "is served" in answer.json()["error"]
+
+
+ODD_NAMES = ["a b.png", "dächer.png", "100%.png", "a#b?c+d&e.png"]
+
+
+@pytest.fixture
+def odd_client(tmp_path, images):
+    for name in ODD_NAMES:
+        shutil.copy(images / "1.png", images / name)
+    session = make_session(tmp_path / "odd", images)
+    with make_client(session) as made:
+        yield made
+    session.close()
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        *map(link_to, ODD_NAMES),
+        link_to("Images/1.png"),
+        "/data/local-files/?d=Images/1.png",
+        "https://h/x/a%20b.png",
+        "https://h/x/d%C3%A4cher.png?sig=a/b",
+        "https://h/100%25.png",
+        "s3://bucket/1.png",
+        "/data/upload/1/12345678-a_b.png",
+        "/data/upload/1/12345678-d%C3%A4cher.png",
+        "/data/upload/1/12345678-100.png",
+    ],
+)
+def test_label_studio_links_are_read_as_in_its_exports(odd_client, link):
+    answer = label_studio(odd_client, link, [key_point(15.5, 15.5)])
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_link_that_may_be_of_two_served_images_is_refused(tmp_path, images):
+    for name in ("a b.png", "a_b.png"):
+        shutil.copy(images / "1.png", images / name)
+    session = make_session(tmp_path / "two", images)
+    with make_client(session) as client:
+        answer = label_studio(client, "/data/upload/1/12345678-a_b.png", [key_point(15, 15)])
+    session.close()
+    assert answer.status_code == 400
+    assert "may be of a b.png or of a_b.png" in answer.json()["error"]
+
+
+def test_label_studio_context_of_another_kind_is_refused(client):
+    request = {"tasks": [{}], "params": {"context": "x"}}
+    assert client.post("/predict", json=request).status_code == 400
+
+
+def test_label_studio_marks_that_are_no_prompts_are_refused(client):
+    stroke = key_point(15, 15) | {"type": "ellipselabels"}
+    answer = label_studio(client, "1.png", [key_point(15, 15), stroke])
+    assert answer.status_code == 400
+    assert "'ellipselabels' is no prompt" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (300, 301)])

@@ -46,6 +46,7 @@ from pointsam.cli.scene_options import (
 from pointsam.cli.shrinking import tell_shrunk
 from pointsam.cli.sources import ADDRESS_HELP, add_source_arguments, parse_source
 from pointsam.data.clicks.formats import ClickFile
+from pointsam.data.coco.annotations import image_entry
 from pointsam.data.rasters.images import read_image
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
@@ -57,7 +58,6 @@ from pointsam.prediction.images.automatic import load_prototypes, predict_automa
 from pointsam.prediction.images.clicked import (
     ImagePrediction,
     coco_annotations,
-    coco_image,
     draw_figure,
     output_names,
     predict_image,
@@ -261,7 +261,7 @@ def _write(
 ) -> int:
     """Write masks, label images and figures into a new folder, and count the masks."""
     content: dict[str, list[dict[str, Any]]] = {
-        "images": [coco_image(record) for record in data.images],
+        "images": [image_entry(record) for record in data.images],
         "categories": [{"id": i, "name": name} for i, name in enumerate(data.categories, start=1)],
         "annotations": [],
     }

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image
-from torch import Tensor
 
 from pointsam.errors import InputError
-from pointsam.frames import ModelFrame, on_image
+from pointsam.frames import ModelFrame
 from pointsam.masks import masks_in_image
 from pointsam.models.adapters.by_name import find_adapter
 from pointsam.models.adapters.card import AdapterCard, read_card
@@ -25,8 +23,9 @@ from pointsam.models.loading.registry import KNOWN_MODELS
 from pointsam.models.segment import segment
 from pointsam.models.segmenter import Embedding, Segmenter
 from pointsam.prediction import showing
+from pointsam.prediction.arrays import Given, pixels_of, prompts_of, transform_of
 from pointsam.prediction.polygons import PolygonRules
-from pointsam.prompts import PADDING, POSITIVE, Prompts
+from pointsam.prompts import Prompts
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -69,22 +68,27 @@ class Prediction:
     def to_geodataframe(
         self,
         *,
-        transform: showing.Transform | None = None,
+        transform: Given | None = None,
         crs: str | None = None,
         rules: PolygonRules = PolygonRules(),  # noqa: B008 (frozen)
     ) -> "GeoDataFrame":
         """Give a polygon, a score and an area in pixels for each instance; needs geopandas.
 
         Args:
-            transform: pixel corners to map, ``(a, b, c, d, e, f)`` as rasterio's; pixels if None.
+            transform: pixel corners to map, rasterio's Affine or its ``(a, b, c, d, e, f)``; pixels
+                if None.
             crs: of the map, in any form geopandas takes.
             rules: for the polygons, lengths in pixels.
 
         Raises:
-            InputError: geopandas is not installed.
+            InputError: geopandas is not installed, or other numbers than a transform's.
         """
         return showing.geodataframe_of(
-            self.masks, self.scores, transform=transform, crs=crs, rules=rules
+            self.masks,
+            self.scores,
+            transform=None if transform is None else transform_of(transform),
+            crs=crs,
+            rules=rules,
         )
 
 
@@ -105,57 +109,46 @@ class Predictor:
 
     def predict(
         self,
-        image: UInt8[np.ndarray, "height width 3"],
-        points: Float[np.ndarray, "instances points 2"]
-        | Float[np.ndarray, "instances 2"]
-        | None = None,
-        labels: Int[np.ndarray, "instances points"] | None = None,
+        image: Given,
+        points: Given | None = None,
+        labels: Given | None = None,
         *,
-        boxes: Float[np.ndarray, "boxes 4"] | None = None,
+        boxes: Given | None = None,
     ) -> Prediction:
         """Segment one instance for each row of points, each box, or each of both.
 
-        An image is encoded once: further calls with the same pixels use its embedding.
+        An image is encoded once: further calls with the same pixels use its embedding. All are
+        arrays, or what numpy makes one of: lists, tensors, a PIL image.
 
         Args:
-            image: RGB.
+            image: RGB, uint8 ``(height, width, 3)``.
             points: ``(x, y)`` in pixels, an integer being the middle of a pixel; one point an
-                instance, or one row of points.
-            labels: 1 on the object, 0 off it, -1 no point (shorter rows); all 1 if not given.
-            boxes: ``(x0, y0, x1, y1)`` around each instance, in the same pixels.
+                instance, ``(instances, 2)``, or one row, ``(instances, points, 2)``.
+            labels: 1 on the object, 0 off it, -1 no point (shorter rows); all 1 if not given;
+                ``(instances, points)``.
+            boxes: ``(x0, y0, x1, y1)`` around each instance, in the same pixels; ``(boxes, 4)``.
 
         Raises:
-            InputError: no RGB bytes, points off the image, other labels, a row without a positive
-                point, a box without area, or neither points nor boxes.
+            InputError: no RGB bytes, points or boxes off the image, other labels, labels without
+                points, a row without a positive point, a box without area, or neither points nor
+                boxes.
         """
-        _refuse_other_images(image)
-        corners = None if boxes is None else _corners(boxes)
-        if points is None:
-            if corners is None:
-                raise InputError("no points and no boxes: there is nothing to segment.")
-            prompts = Prompts.from_boxes(corners)
-        else:
-            prompts = _prompts(points, labels, size=(image.shape[0], image.shape[1]))
-        if corners is not None and len(corners) != len(prompts):
-            raise InputError(f"{len(corners)} boxes for {len(prompts)} rows of points.")
-        frame, embedding = self._encode(image)
-        prompts = prompts.with_boxes(corners)
+        pixels = pixels_of(image)
+        prompts = prompts_of(points, labels, boxes, size=(pixels.shape[0], pixels.shape[1]))
+        frame, embedding = self._encode(pixels)
         decoded = segment(self.model, embedding, prompts.moved(frame.to_model))
         logits = decoded.low_res_logits.float()
         masks = masks_in_image(logits, frame).numpy()
         scores = decoded.iou_prediction.float().cpu().numpy()
-        return Prediction(masks, scores, logits.cpu().numpy(), image, prompts)
+        return Prediction(masks, scores, logits.cpu().numpy(), pixels, prompts)
 
-    def embedding(
-        self, image: UInt8[np.ndarray, "height width 3"]
-    ) -> Float[np.ndarray, "channels rows cols"]:
+    def embedding(self, image: Given) -> Float[np.ndarray, "channels rows cols"]:
         """Give the image embedding, one cell every 16 pixels of the model's input.
 
         Raises:
             InputError: no RGB bytes.
         """
-        _refuse_other_images(image)
-        return self._encode(image)[1].image[0].float().cpu().numpy()
+        return self._encode(pixels_of(image))[1].image[0].float().cpu().numpy()
 
     @contextmanager
     def direct(self) -> Iterator[None]:
@@ -188,7 +181,7 @@ class Predictor:
 
 
 def load(
-    name: str | None = None,
+    name: str | Path | None = None,
     *,
     adapter: str | Path | None = None,
     side: int | None = None,
@@ -215,7 +208,7 @@ def load(
     folder = None if adapter is None else find_adapter(adapter)
     if folder is not None and card is None:
         card = read_card(folder)
-    base = usual_base(folder, card=card) if name is None else name
+    base = usual_base(folder, card=card) if name is None else str(name)
     fitting = USUAL_SIDE if card is None else card.side
     model = load_segmenter(base, side=fitting if side is None else side, device=device)
     chosen = choose_precision(precision, device=device)
@@ -241,57 +234,3 @@ def usual_base(adapter: Path | None, *, card: AdapterCard | None = None) -> str:
         f"{adapter} was trained on {base!r}, which is not here: give --model the path of that "
         "model, or its name on the hub."
     )
-
-
-def _refuse_other_images(image: np.ndarray) -> None:
-    """Refuse all but RGB bytes; an image of floats in [0, 1] would be black."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise InputError(
-            f"the image is {image.dtype} of shape {image.shape}, expected uint8 of shape "
-            "(height, width, 3), red first: scale values to 0..255 and keep three bands."
-        )
-
-
-def _corners(boxes: Float[np.ndarray, "boxes 4"]) -> Float[Tensor, "boxes 4"]:
-    """Check boxes."""
-    corners = torch.from_numpy(np.array(boxes, dtype=np.float32)).reshape(-1, 2, 2)
-    bad = (~(corners[:, 0] < corners[:, 1]).all(dim=1)).nonzero()[:, 0].tolist()
-    if bad:
-        raise InputError(
-            f"box {boxes[bad[0]].tolist()} is not (x0, y0, x1, y1) with x0 < x1 and y0 < y1."
-        )
-    return corners.flatten(1)
-
-
-def _prompts(
-    points: Float[np.ndarray, "instances points 2"] | Float[np.ndarray, "instances 2"],
-    labels: Int[np.ndarray, "instances points"] | None,
-    *,
-    size: tuple[int, int],
-) -> Prompts:
-    """Check points and labels."""
-    rows = torch.from_numpy(np.array(points, dtype=np.float32))
-    if rows.ndim == 2:
-        rows = rows[:, None]
-    if rows.ndim != 3 or rows.shape[2] != 2:
-        raise InputError(
-            f"points are {np.shape(points)}, expected (instances, 2) or (instances, points, 2)."
-        )
-    kinds = torch.full(rows.shape[:2], POSITIVE) if labels is None else torch.from_numpy(labels)
-    kinds = kinds.long()
-    if kinds.shape != rows.shape[:2]:
-        raise InputError(
-            f"labels are {tuple(kinds.shape)}, points {tuple(rows.shape)}: "
-            "give one label a point, instances by points."
-        )
-    if ((kinds < PADDING) | (kinds > POSITIVE)).any():
-        raise InputError(f"labels are 1, 0 or -1, got {kinds.unique().tolist()}.")
-    without = (~(kinds == POSITIVE).any(dim=1)).nonzero()[:, 0].tolist()
-    if without:
-        raise InputError(f"instance {without[0]} has no positive point.")
-    height, width = size
-    off = ~on_image(rows[..., 0], rows[..., 1], size) & (kinds != PADDING)
-    if off.any():
-        first = rows[off][0].tolist()
-        raise InputError(f"point {first} (x, y) is off the image, which is {width} x {height} px.")
-    return Prompts(rows.nan_to_num().clamp(min=0), kinds)

@@ -12,6 +12,7 @@ from pointsam.data.coco.masks import mask_entry, to_rle
 from pointsam.data.rasters.georeference import to_map
 from pointsam.errors import InputError
 from pointsam.figures import draw_panel
+from pointsam.prediction.arrays import Transform
 from pointsam.prediction.polygons import PolygonRules, shaped
 from pointsam.prediction.tracing import trace
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 Masks = Bool[np.ndarray, "instances height width"]
-Transform = tuple[float, float, float, float, float, float]
 
 
 def picture(

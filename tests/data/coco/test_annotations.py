@@ -285,3 +285,37 @@ def test_a_reader_that_listens_hears_every_fault_and_keeps_the_rest(write):
         for part in parts:
             assert sum(part in fault for fault in faults) == 1, part
         assert len(faults) == len(parts)
+
+
+def test_a_box_off_its_image_is_refused_as_a_point_there_is(write):
+    boxes = [annotation(1, bbox=[1, 1, 3, 3]), annotation(2, bbox=[500, 500, 20, 20])]
+    path = write(coco(annotations=boxes))
+    said = (
+        f"{path}: annotation 2 of a.png: bbox [500, 500, 20, 20] is off the image, which is "
+        "20 x 10 px (x, y)."
+    )
+    with pytest.raises(InputError) as refused:
+        read_points(path)
+    assert str(refused.value) == said
+    faults = []
+    [first, _] = read_points(path, on_fault=faults.append).images
+    assert faults == [said]
+    assert [one.box for one in first.instances] == [(0.5, 0.5, 3.5, 3.5)]
+
+
+def test_a_box_that_reaches_beyond_its_image_stays(write):
+    path = write(coco(annotations=[annotation(1, bbox=[-5, -5, 100, 100])]))
+    assert read_points(path).images[0].instances[0].box == (-5.5, -5.5, 94.5, 94.5)
+
+
+@pytest.mark.parametrize("name", ["./sub/a.png", "sub//a.png", "sub\\a.png", "x/../sub/a.png"])
+def test_names_of_one_image_are_written_in_one_way(write, name):
+    images = [{"id": 7, "file_name": name, "height": 10, "width": 20}]
+    masks = write(coco(images=images, annotations=[annotation(1)]), "m.json")
+    plain = [{**images[0], "file_name": "sub/a.png"}]
+    points = write(coco(images=plain, annotations=[annotation(1)]), "p.json")
+    [image] = pair(read_coco(masks), read_points(points)).images
+    assert (image.file_name, image.instances[0].points[0]) == ("sub/a.png", (2, 2, 1))
+    twice = write(coco(images=[*images, {**plain[0], "id": 8}]), "t.json")
+    with pytest.raises(InputError, match=r"file name sub/a.png appears more than once"):
+        read_coco(twice)

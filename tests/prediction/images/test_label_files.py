@@ -8,8 +8,14 @@ import pytest
 import yaml
 from PIL import Image, ImageDraw
 
+from pointsam.data.clicks.formats import read_clicks
 from pointsam.data.coco.masks import to_rle
-from pointsam.prediction.images.label_files import LABEL_FILES, labelled_images
+from pointsam.prediction.images.label_files import (
+    LABEL_FILES,
+    LabelledImage,
+    labelled_images,
+    write_label_studio,
+)
 from pointsam.prediction.polygons import PolygonRules
 
 
@@ -86,3 +92,25 @@ def test_rules_are_applied_before_writing(content):
     _, coco = content
     [image, _] = labelled_images(coco, PolygonRules(min_area=80))
     assert [len(found.rings) for found in image.objects] == [1, 1]
+
+
+NAMES = ["a&b 1.jpg", "a#b.jpg", "a+b.jpg", "100%.jpg", "a%20b.jpg", "sub/ä?d=x;y=1.jpg", "1.jpg"]
+
+
+def test_tasks_of_label_studio_are_read_back_under_the_files_own_names(tmp_path):
+    for name in NAMES:
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (30, 20)).save(path)
+    write_label_studio([LabelledImage(1, name, 30, 20, ()) for name in NAMES], tmp_path)
+    tasks = json.loads((tmp_path / "tasks.json").read_text())
+    click = {
+        "original_width": 30, "original_height": 20, "image_rotation": 0, "id": "a",
+        "value": {"x": 10, "y": 10, "width": 0.5, "keypointlabels": ["roof"]},
+        "from_name": "kp", "to_name": "image", "type": "keypointlabels",
+    }  # fmt: skip
+    for task in tasks:
+        task["annotations"] = [{"result": [click]}]
+    (tmp_path / "back.json").write_text(json.dumps(tasks))
+    data = read_clicks(tmp_path / "back.json", images=tmp_path / "images")
+    assert [image.file_name for image in data.images] == NAMES

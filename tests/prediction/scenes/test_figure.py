@@ -208,3 +208,12 @@ def test_the_command_draws_a_part_and_says_what_it_cannot(files, tmp_path, capsy
         assert status == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "a.png").exists()
+
+
+@pytest.mark.parametrize("ids", [[7.0, 9.0], ["7", "9"], ["7", "b"]])
+def test_ids_are_numbers_however_the_field_holds_them(scene, tmp_path, ids):
+    shapes = [on_map(shapely.box(*box)) for box in BOXES]
+    values = np.array(ids, dtype=object) if isinstance(ids[0], str) else ids
+    outlines = read_outlines(write_shapes(tmp_path / "other.gpkg", shapes, point_id=values), scene)
+    assert outlines.ids == (7, None if ids[1] == "b" else 9)
+    assert window_around(7, outlines, None, scene).width > 0

@@ -1,9 +1,9 @@
-"""Finds the image that a click of Label Studio is on, by the links in its task."""
+"""Links of Label Studio to images: which image a click is on, and how a file is named in a task."""
 
 import re
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlparse
+from urllib.parse import parse_qs, quote, unquote, urlparse
 
 from pointsam.data.clicks.told import Told
 from pointsam.data.rasters.images import ENDINGS
@@ -35,7 +35,7 @@ def image_of(result: dict[str, Any], data: dict[str, Any], place: str) -> Told:
         shown = _of_list(shown, result.get("item_index"), place)
     if not isinstance(shown, str):
         raise ValueError(f"the image of {result.get('to_name')!r} is no text")
-    return _told(shown)
+    return told_of(shown)
 
 
 def _of_list(images: list[Any], index: Any, place: str) -> Any:
@@ -57,14 +57,18 @@ def looks_like_image(value: Any) -> bool:
     if not isinstance(value, str):
         return False
     try:
-        path = _told(value).path
+        path = told_of(value).path
     except ValueError:  # a text that no link is written as, such as http://[
         return False
     return PurePosixPath(path).suffix.lower() in ENDINGS
 
 
-def _told(link: str) -> Told:
-    """Read a link: the path it ends in, and for an upload the user's own name."""
+def told_of(link: str) -> Told:
+    """Read a link: the path it ends in, and for an upload the user's own name.
+
+    Raises:
+        ValueError: a text that no link is written as.
+    """
     parts = urlparse(link)
     asked = parse_qs(parts.query).get("d")  # without its escapes already
     path = (asked[0] if asked else unquote(parts.path)).replace("\\", "/")
@@ -73,3 +77,8 @@ def _told(link: str) -> Told:
     if "/upload/" in parts.path and dash and _HASH.fullmatch(digits):
         return Told(link, rest, stored=name)
     return Told(link, path)
+
+
+def link_to(name: str) -> str:
+    """Give the link of a file below the tool's local storage, which `told_of` reads as its name."""
+    return f"/data/local-files/?d={quote(name)}"

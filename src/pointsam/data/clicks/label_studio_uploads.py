@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pointsam.data.clicks.label_studio_links import told_of
 from pointsam.data.clicks.pictures import Pictures
 from pointsam.data.clicks.told import Told
-from pointsam.data.rasters.images import find_image, list_images
+from pointsam.data.rasters.images import find_image, list_images, same_name
 from pointsam.errors import InputError
 
 _REMOVED = re.compile(r"[^-\w.]")
@@ -77,9 +78,39 @@ def _own(
     names: Sequence[str] = [*dict.fromkeys([*([plain] if plain else []), *found])]
     if only is not None and only.name not in names:
         return told
+    name = _only(names, told.link)
+    return told if name is None else replace(told, path=name)
+
+
+def _only(names: Sequence[str], link: str) -> str | None:
+    """Give the one name there is, None where there is none."""
     if len(names) > 1:
         raise InputError(
-            f"{told.link} may be of {' or of '.join(names)}, since Label Studio takes spaces and "
+            f"{link} may be of {' or of '.join(names)}, since Label Studio takes spaces and "
             "signs out of the names of uploads: keep one of them in the images folder."
         )
-    return replace(told, path=names[0]) if names else told
+    return names[0] if names else None
+
+
+def file_of(link: str, files: Sequence[str]) -> str | None:
+    """Find the file that a link is of by the end of its path alone; None where there is none.
+
+    Args:
+        link: as a task holds it.
+        files: names without folders.
+
+    Raises:
+        InputError: it may be of several files.
+    """
+    try:
+        told = told_of(link)
+    except ValueError:
+        return None
+    for exact in (told.stored, "" if told.stored else told.base):  # the tool's own copy, the file
+        if exact in files:
+            return exact
+    stored = unicodedata.normalize("NFC", told.path) if told.stored else None
+    return _only(
+        [name for name in files if same_name(name, told.base) or stored in _stored_names(name)],
+        link,
+    )

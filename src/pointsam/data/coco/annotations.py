@@ -81,7 +81,7 @@ def read_points(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
 
     Raises:
         FileNotFoundError: there is no such file.
-        InputError: not a point file, contradicting ids, or points that lie off their image.
+        InputError: not a point file, contradicting ids, or points or boxes off their image.
     """
     content = read_coco_json(path, on_fault)
     if content["annotations"] and not any("points" in e for e in content["annotations"]):
@@ -97,6 +97,7 @@ def read_points(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
         name = f"{path}: annotation {entry['id']} of {image['file_name']}"
         try:
             points = _points(entry.get("points") or [], _size(image), name)
+            box = box_of(entry.get("bbox"), _size(image), name)
         except InputError as error:
             on_fault(str(error))
             continue
@@ -108,7 +109,7 @@ def read_points(path: Path, *, on_fault: OnFault = refuse) -> Dataset:
                 id=entry["id"],
                 category=content["names"][entry["category_id"]],
                 points=points,
-                box=box_of(entry.get("bbox")),
+                box=box,
                 key=str(entry.get(KEY) or ""),
             )
         )
@@ -178,20 +179,7 @@ def write_points(dataset: Dataset, path: Path) -> None:
     """Write a point file that `read_points` gives back as it was."""
     names = list(dataset.categories)
     content = {
-        "images": [
-            {
-                "id": image.id,
-                "file_name": image.file_name,
-                "height": image.size[0],
-                "width": image.size[1],
-                **(
-                    {"background_points": [list(p) for p in image.background_points]}
-                    if image.background_points
-                    else {}
-                ),
-            }
-            for image in dataset.images
-        ],
+        "images": [image_entry(image) for image in dataset.images],
         **({IDS_MADE: True} if dataset.ids_made else {}),
         "categories": [{"id": i, "name": name} for i, name in enumerate(names, start=1)],
         "annotations": [
@@ -209,6 +197,15 @@ def write_points(dataset: Dataset, path: Path) -> None:
     }
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content))
+
+
+def image_entry(image: ImageRecord) -> Entry:
+    """Give COCO's entry of an image, with its clicks on no object where it has some."""
+    height, width = image.size
+    entry: Entry = {"id": image.id, "file_name": image.file_name, "height": height, "width": width}
+    if image.background_points:
+        entry["background_points"] = [list(point) for point in image.background_points]
+    return entry
 
 
 def weight_of(entry: Entry, name: str) -> float:

@@ -36,7 +36,8 @@ def read_coco_json(path: Path, on_fault: OnFault) -> dict[str, Any]:
     """Read COCO JSON; the result has no contradictions.
 
     Returns:
-        The file's content, its lists without faulty entries, and ``names``: category names by id.
+        The file's content, its lists without faulty entries, names of images in one form, and
+        ``names``: category names by id.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -58,7 +59,8 @@ def read_coco_json(path: Path, on_fault: OnFault) -> dict[str, Any]:
     for kind in _NEEDED:
         sound[kind] = _with_keys(path, kind, content[kind], on_fault)
         sound[kind] = _once(f"{path}: {kind} id", "id", sound[kind], on_fault)
-    sound["images"] = _once(f"{path}: file name", "file_name", sound["images"], on_fault)
+    named = [image | {"file_name": _plain(image["file_name"])} for image in sound["images"]]
+    sound["images"] = _once(f"{path}: file name", "file_name", named, on_fault)
     sound["images"] = [i for i in sound["images"] if _has_size(path, i, on_fault)]
     sound["names"] = {category["id"]: category["name"] for category in sound["categories"]}
     sound["annotations"] = _linked(path, sound, on_fault)
@@ -102,16 +104,20 @@ def _is_a(value: Any, kind: type) -> bool:
 
 
 def _once(what: str, key: str, entries: list[Entry], on_fault: OnFault) -> list[Entry]:
-    """Keep the first entry of each value of a key; ``./1.jpg`` and ``1.jpg`` are one name."""
+    """Keep the first entry of each value of a key."""
     kept: dict[Any, Entry] = {}
     for entry in entries:
         value = entry[key]
-        same = normpath(value.replace("\\", "/")) if isinstance(value, str) else value
-        if same in kept:
+        if value in kept:
             on_fault(f"{what} {value} appears more than once; each must be unique.")
         else:
-            kept[same] = entry
+            kept[value] = entry
     return list(kept.values())
+
+
+def _plain(name: str) -> str:
+    """Write a name in one way: ``./1.jpg`` is ``1.jpg``, and folders end in a slash."""
+    return normpath(name.replace("\\", "/")) if name else name
 
 
 def _has_size(path: Path, image: Entry, on_fault: OnFault) -> bool:

@@ -13,7 +13,7 @@ from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.warp import transform as transform_points
 
-from pointsam.data.rasters.earth import on_earth
+from pointsam.data.rasters.earth import carries_epsg_code, on_earth
 from pointsam.data.rasters.opening import open_raster, refuse_control_points
 from pointsam.errors import InputError
 from pointsam.frames import to_edges
@@ -105,6 +105,25 @@ def to_map(
     a, b, c, d, e, f = transform
     columns, rows = points[:, 0], points[:, 1]
     return np.stack([a * columns + b * rows + c, d * columns + e * rows + f], axis=1)
+
+
+def with_a_code(shapes: np.ndarray, crs: str | None) -> tuple[np.ndarray, str | None]:
+    """Convert shapes to degrees where their system is on earth, but carries no EPSG code.
+
+    GeoJSON names coordinate systems by their codes alone.
+
+    Args:
+        shapes: Shapely's, in map coordinates.
+        crs: of the map, as WKT.
+    """
+    system = None if crs is None else CRS.from_wkt(crs)
+    if system is None or carries_epsg_code(system) or not on_earth(system):
+        return shapes, crs
+    degrees = CRS.from_user_input(DEGREES)
+    moved = shapely.transform(
+        shapes, lambda points: move_points(points, system, degrees, what="the scene's polygons")
+    )
+    return moved, DEGREES
 
 
 def ground_areas(polygons: np.ndarray, crs: str | None) -> Float[np.ndarray, " objects"]:

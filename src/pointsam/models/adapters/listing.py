@@ -1,7 +1,9 @@
 """What the adapters in a folder are, read from their cards alone."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from pointsam.errors import InputError
@@ -24,18 +26,36 @@ class FoundAdapter:
 
 
 def find_adapters(root: Path) -> Iterator[FoundAdapter]:
-    """Give every adapter in a folder and below it, in the order of their paths.
+    """Give every adapter in a folder and below it, each once, in the order of their paths.
 
     Raises:
         InputError: `root` is no folder.
     """
     if not root.is_dir():
         raise InputError(f"{root} is no folder: give a folder that adapters are in.")
-    for path in sorted(root.rglob(CARD_NAME)):
-        weights = path.parent / WEIGHTS_NAME
+    for folder in sorted(_folders(root)):
+        weights = folder / WEIGHTS_NAME
         size = weights.stat().st_size / 1e6 if weights.is_file() else 0.0
         fault = "" if size else f"no {WEIGHTS_NAME}"
         try:
-            yield FoundAdapter(path.parent, read_card(path.parent), fault, size)
+            yield FoundAdapter(folder, read_card(folder), fault, size)
         except (InputError, OSError) as error:
-            yield FoundAdapter(path.parent, None, str(error), size)
+            yield FoundAdapter(folder, None, str(error), size)
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """Give the folders that hold a card; those that are only linked to are searched last."""
+    seen: set[str] = set()
+    tops = [root]
+    while tops:
+        linked: list[Path] = []
+        for folder, below, files in chain.from_iterable(map(os.walk, tops)):
+            real = os.path.realpath(folder)
+            if real in seen:
+                below.clear()
+                continue
+            seen.add(real)
+            if CARD_NAME in files:
+                yield Path(folder)
+            linked += [Path(folder, name) for name in below if Path(folder, name).is_symlink()]
+        tops = sorted(linked)

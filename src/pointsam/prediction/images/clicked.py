@@ -98,12 +98,6 @@ def image_masks(
     return tuple(rles), owners.labels.cpu().numpy()
 
 
-def coco_image(record: ImageRecord) -> dict[str, Any]:
-    """Give COCO's entry of an image."""
-    height, width = record.size
-    return {"id": record.id, "file_name": record.file_name, "height": height, "width": width}
-
-
 def coco_annotations(
     prediction: ImagePrediction, *, categories: Sequence[str]
 ) -> list[dict[str, Any]]:

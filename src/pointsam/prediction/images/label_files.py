@@ -16,6 +16,7 @@ import numpy as np
 import shapely
 import yaml
 
+from pointsam.data.clicks.label_studio_links import link_to
 from pointsam.data.coco.masks import rasterise
 from pointsam.files import replacing
 from pointsam.prediction.polygons import PolygonRules, shaped
@@ -164,7 +165,7 @@ def write_label_studio(images: list[LabelledImage], folder: Path) -> None:
         ]
         tasks.append(
             {
-                "data": {"image": f"/data/local-files/?d={image.file_name}"},
+                "data": {"image": link_to(image.file_name)},
                 "predictions": [{"model_version": "pointsam", "result": results}],
             }
         )

@@ -11,6 +11,7 @@ from rasterio import Affine
 from rasterio.crs import CRS
 from rasterio.features import rasterize
 
+from pointsam.data.clicks.values import id_of, text_of
 from pointsam.data.rasters.georeference import move_points, pixel_metres, to_map
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import SceneObject, ScenePoints, points_in_window
@@ -60,8 +61,8 @@ def read_outlines(path: Path, scene: Scene) -> SceneOutlines:
     pixels += (scene.grid.x, scene.grid.y)
     pixels[~np.isfinite(places).all(axis=1)] = _NOWHERE
     shapes = shapely.set_coordinates(found.shapes.copy(), pixels)
-    ids = tuple(value if isinstance(value, int) else None for value in found.column("point_id"))
-    return SceneOutlines(shapes, ids)
+    keys = map(text_of, found.column("point_id"))
+    return SceneOutlines(shapes, tuple(None if key is None else id_of(key) for key in keys))
 
 
 def window_at(corner: tuple[int, int], size: tuple[int, int], scene: Scene) -> Window:

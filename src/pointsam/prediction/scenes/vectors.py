@@ -10,16 +10,13 @@ import numpy as np
 import rasterio
 import shapely
 from jaxtyping import Float
-from rasterio.crs import CRS
 from rasterio.shutil import copy as copy_raster
 
-from pointsam.data.rasters.earth import carries_epsg_code, on_earth
 from pointsam.data.rasters.georeference import (
-    DEGREES,
     ground_areas,
     ground_perimeters,
-    move_points,
     to_map,
+    with_a_code,
 )
 from pointsam.data.rasters.opening import CACHE_BYTES
 from pointsam.data.rasters.raster_writing import writing_raster
@@ -115,7 +112,7 @@ def write_polygons(
     } | {name: np.full(len(objects), text, dtype=object) for name, text in (told or {}).items()}
     geometry = outlines.polygons.copy()
     if path.suffix == ".geojson":
-        geometry, crs = _with_a_code(geometry, crs)
+        geometry, crs = with_a_code(geometry, crs)
     geometry[shapely.is_empty(geometry)] = None
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / path.name
@@ -123,18 +120,6 @@ def write_polygons(
         write_features(temporary, geometry, fields, kind="MultiPolygon", crs=crs, layer=layer)
         for written in sorted(Path(folder).iterdir()):  # a Shapefile is several files
             written.replace(path.parent / written.name)
-
-
-def _with_a_code(shapes: np.ndarray, crs: str | None) -> tuple[np.ndarray, str | None]:
-    """Convert shapes to degrees where their system is on earth, but carries no EPSG code."""
-    system = None if crs is None else CRS.from_wkt(crs)
-    if system is None or carries_epsg_code(system) or not on_earth(system):
-        return shapes, crs
-    degrees = CRS.from_user_input(DEGREES)
-    moved = shapely.transform(
-        shapes, lambda points: move_points(points, system, degrees, what="the scene's polygons")
-    )
-    return moved, DEGREES
 
 
 def write_labels(

@@ -7,6 +7,7 @@ import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from pointsam.data.clicks.values import label_of
 from pointsam.data.records import Box, Point
 from pointsam.errors import InputError
 from pointsam.server.answering import on_model, session_of
@@ -90,7 +91,7 @@ def _marks(marks: Any) -> tuple[list[Point], list[Box]]:
             data = [float(number) for number in mark["data"]]
             if mark["type"] == "point":
                 x, y = data
-                points.append((x, y, int(mark["label"])))
+                points.append((x, y, _flag(mark["label"])))
             elif mark["type"] == "rectangle":
                 x0, y0, x1, y1 = data
                 boxes.append((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
@@ -101,6 +102,14 @@ def _marks(marks: Any) -> tuple[list[Point], list[Box]]:
             raise
         raise InputError('a mark is {"type", "data", "label"}, data of 2 or 4 numbers.') from error
     return points, boxes
+
+
+def _flag(label: Any) -> int:
+    """Read the label of a point, which may be written as text."""
+    flag = label_of(label, "a mark")
+    if flag is None:
+        raise InputError("a mark has no label, expected 1 (on the object) or 0 (off it).")
+    return flag
 
 
 def _shapes(found: Found, epsilon: float) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """A backend of Label Studio (ml/api_connector.py; label-studio-ml-backend's api.py)."""
 
-import re
 import uuid
 from typing import Any
 from xml.etree import ElementTree
@@ -8,6 +7,7 @@ from xml.etree import ElementTree
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from pointsam.data.clicks.label_studio_uploads import file_of
 from pointsam.data.rasters.windows import Window
 from pointsam.data.records import Box, Point
 from pointsam.errors import InputError
@@ -22,8 +22,8 @@ router = APIRouter(tags=["Label Studio"])
 
 MODEL_VERSION = "pointsam"
 _MAX_CONFIG = 200_000
-_UPLOADED = re.compile(r"^[0-9a-f]{8}-")
-"""Prefix that Label Studio adds to the name of an uploaded file."""
+PROMPTS = ("keypointlabels", "rectanglelabels")
+"""Kinds of marks that are prompts."""
 
 
 class Asked(BaseModel):
@@ -44,6 +44,8 @@ async def setup() -> dict[str, str]:
 async def predict(request: Request, asked: Asked) -> dict[str, Any]:
     """Give a brush mask of the key points and rectangles of one interaction."""
     context = asked.params.get("context") or {}
+    if not isinstance(context, dict):
+        raise InputError("the task's context is not as Label Studio sends it.")
     if not asked.tasks or not context.get("result"):
         return {"results": []}
     session = session_of(request)
@@ -62,6 +64,8 @@ def _predict(session: Session, asked: Asked, marks: list[dict[str, Any]]) -> dic
         source = str(asked.tasks[0]["data"][value])
         width, height = int(marks[0]["original_width"]), int(marks[0]["original_height"])
         points, boxes, label = _prompts(marks, (height, width))
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError("the task or its context is not as Label Studio sends them.") from error
     image = _image(session, source)
@@ -125,12 +129,14 @@ def _prompts(
     label = ""
     for mark in marks:
         kind, value = str(mark["type"]), mark["value"]
+        if kind not in PROMPTS:
+            raise InputError(f"a mark of kind {kind!r} is no prompt: use key points or rectangles.")
         x, y = float(value["x"]) / 100 * width, float(value["y"]) / 100 * height
         label = str(value[kind][0])
         if kind == "keypointlabels":
             on = int(bool(mark.get("is_positive", 1)))
             points.append((to_middles(x), to_middles(y), on))
-        elif kind == "rectanglelabels":
+        else:
             right = x + float(value["width"]) / 100 * width
             bottom = y + float(value["height"]) / 100 * height
             boxes.append((to_middles(x), to_middles(y), to_middles(right), to_middles(bottom)))
@@ -143,17 +149,20 @@ def _image(session: Session, source: str) -> SentImage:
     A request can neither make the server fetch an address nor open a path.
 
     Raises:
-        InputError: no image of that name is served.
+        InputError: no image of that name is served, or it may be of several.
     """
     if source.startswith("data:"):
         return read_data_uri(source, trained=session.engine.trained.stretch)
-    name = source.partition("?")[0].rpartition("/")[2]
-    names = {name, _UPLOADED.sub("", name)}
-    for picture in session.project.pictures.values():
-        if picture.name in names and picture.size[0]:
-            height, width = picture.size
-            if height * width > MAX_PIXELS:
-                raise InputError(f"{picture.name} is too large for Label Studio's brush.")
-            whole = Window(0, 0, width, height)
-            return SentImage(session.pixels.read(picture, whole, shrink=1))
-    raise InputError(f"no image {name!r} is served: start pointsam serve with the task's images.")
+    served = {picture.name: picture for picture in session.project.pictures.values()}
+    name = file_of(source, [name for name, picture in served.items() if picture.size[0]])
+    if name is None:
+        raise InputError(
+            f"no image of the link {source!r} is served: start pointsam serve with the task's "
+            "images."
+        )
+    picture = served[name]
+    height, width = picture.size
+    if height * width > MAX_PIXELS:
+        raise InputError(f"{picture.name} is too large for Label Studio's brush.")
+    whole = Window(0, 0, width, height)
+    return SentImage(session.pixels.read(picture, whole, shrink=1))

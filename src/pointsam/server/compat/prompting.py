@@ -11,7 +11,7 @@ from pointsam.errors import InputError
 from pointsam.frames import on_image
 from pointsam.models.segment import segment
 from pointsam.prediction.automatic import AutomaticSettings, automatic_masks
-from pointsam.prompts import POSITIVE, Prompts
+from pointsam.prompts import POSITIVE, Prompts, refuse_odd_box
 from pointsam.server.compat.sent import SentImage
 from pointsam.server.crops import MaskCrop
 from pointsam.server.engine import View
@@ -41,7 +41,8 @@ def segment_sent(
         boxes: in the image frame.
 
     Raises:
-        InputError: no prompts, too many, points off the image, or a box without area.
+        InputError: no prompts, too many, points or boxes off the image, a box without area, or
+            points beside several boxes.
     """
     _check(image, points, boxes)
     rows: list[list[Point]] = [list(points)]
@@ -83,6 +84,10 @@ def _check(image: SentImage, points: Sequence[Point], boxes: Sequence[Box]) -> N
             raise InputError(f"a point has the label {label}, expected 1 on or 0 off the object.")
     if points and not boxes and not any(label == POSITIVE for _, _, label in points):
         raise InputError("no point is on the object: give at least one with label 1.")
-    for x0, y0, x1, y1 in boxes:
-        if not (x0 < x1 and y0 < y1):
-            raise InputError(f"box {[x0, y0, x1, y1]} is not (x0, y0, x1, y1), x0 < x1, y0 < y1.")
+    if points and len(boxes) > 1:
+        raise InputError(
+            f"{len(points)} points beside {len(boxes)} boxes: nothing says which box each point is "
+            "of; send each box with its own points, or the boxes alone."
+        )
+    for box in boxes:
+        refuse_odd_box(box, image.size)

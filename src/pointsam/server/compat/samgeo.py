@@ -18,7 +18,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 from rasterio.io import MemoryFile
 
-from pointsam.data.rasters.georeference import Georeference, move_points, to_map
+from pointsam.data.rasters.georeference import Georeference, move_points, to_map, with_a_code
 from pointsam.data.records import Box, Point
 from pointsam.errors import InputError
 from pointsam.frames import to_middles
@@ -143,8 +143,14 @@ def _points(coords: str, labels: str, crs: str, image: SentImage) -> list[Point]
     ]  # fmt: skip
     if labels and len(kinds) != len(places):
         raise InputError(f"{len(kinds)} point_labels for {len(places)} point_coords.")
-    flags = [int(kind[0]) for kind in kinds] or [1] * len(places)
+    flags = [_flag(kind[0]) for kind in kinds] or [1] * len(places)
     return [(x, y, flag) for (x, y), flag in zip(places, flags, strict=True)]
+
+
+def _flag(kind: float) -> int:
+    if kind not in (0, 1):
+        raise InputError(f"point_labels holds {kind:g}, expected 1 on or 0 off the object.")
+    return int(kind)
 
 
 def _boxes(text: str, crs: str, image: SentImage) -> list[Box]:
@@ -211,22 +217,25 @@ def _geotiff(labels: Int[np.ndarray, "height width"], place: Georeference | None
 
 
 def _geojson(found: list[Found], image: SentImage, *, outlines: bool) -> dict[str, Any]:
-    """Give one feature for each mask, in the image's coordinate system or in pixels."""
-    place = image.georeference
+    """Give one feature for each mask, on the map as GeoJSON can name it, or in pixels."""
+    shapes = np.empty(len(found), dtype=object)
+    for index, one in enumerate(found):
+        shapes[index] = one.mask.outline() if outlines else shapely.box(*one.mask.box)
+    place, crs = image.georeference, None
+    if place is not None:
+        transform = place.transform
+        on_map = shapely.transform(shapes, lambda corners: to_map(corners, transform))
+        shapes, crs = with_a_code(on_map, place.crs)
     features = []
-    for value, one in enumerate(found, start=1):
-        shape = one.mask.outline() if outlines else shapely.box(*one.mask.box)
-        if place is not None:
-            transform = place.transform
-            shape = shapely.transform(shape, lambda corners, t=transform: to_map(corners, t))
+    for value, (one, shape) in enumerate(zip(found, shapes, strict=True), start=1):
         known: dict[str, Any] = {"value": value, "score": round(one.score, 4)}
         if not outlines:
             known |= {"id": value, "bbox_pixel": [float(n) for n in one.mask.box]}
         geometry = json.loads(shapely.to_geojson(shape))
         features.append({"type": "Feature", "geometry": geometry, "properties": known})
     collection: dict[str, Any] = {"type": "FeatureCollection", "features": features}
-    if place is not None:
-        authority = CRS.from_wkt(place.crs).to_authority()
+    if crs is not None:
+        authority = CRS.from_user_input(crs).to_authority()
         if authority:
             name = ":".join(authority)
             urn = f"urn:ogc:def:crs:{authority[0]}::{authority[1]}"

@@ -62,7 +62,7 @@ def read_sent(content: bytes, *, trained: Stretch | None) -> SentImage:
 
 
 def read_data_uri(text: str, *, trained: Stretch | None) -> SentImage:
-    """Read an image from a data URI or from base64; the URI's type is ignored.
+    """Read an image from a data URI or from base64; the URI's type and line breaks are ignored.
 
     Args:
         text: of the URI.
@@ -73,7 +73,7 @@ def read_data_uri(text: str, *, trained: Stretch | None) -> SentImage:
     """
     _, comma, data = text.partition(",")
     try:
-        content = base64.b64decode(data if comma else text, validate=True)
+        content = base64.b64decode("".join((data if comma else text).split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise InputError("the image is no data URI in base64.") from error
     return read_sent(content, trained=trained)
