@@ -16,7 +16,7 @@ from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
 from pointsam.errors import InputError
 from pointsam.files import sha256_of
 from pointsam.labelling.candidates import PER_LOOK
-from pointsam.labelling.former import Former
+from pointsam.labelling.former import drawn_by_hand
 from pointsam.labelling.labels import store_path
 from pointsam.labelling.store import load_candidates
 from pointsam.models.adapters.card import read_card
@@ -82,6 +82,15 @@ def test_round_two_chooses_anew_and_keeps_what_was_drawn_by_hand(inputs, first):
     assert read_card(inputs.output).data["sources"]["labels.json"] == sha256_of(second)
 
 
+def test_what_was_drawn_by_hand_stays_in_every_later_round(inputs, first):
+    train_in_rounds(inputs, first, chosen(count=3), tell=lambda report: None)
+    [(number, label)] = stays(inputs, first).items()
+    third = json.loads((label_folder(inputs.output, number=3) / "labels.json").read_text())
+    [entry] = [one for one in third["annotations"] if one["id"] == number]
+    assert entry["mine"] == "yes"
+    assert entry["segmentation"] == label.entry["segmentation"]
+
+
 def test_labels_without_candidates_are_learned_in_one_round_alone(inputs, first, tmp_path):
     alone = tmp_path / "elsewhere.json"
     shutil.copy(first, alone)
@@ -102,7 +111,7 @@ def test_a_round_starts_from_the_frozen_model_or_from_the_last_round(inputs, fir
 
 def stays(inputs, labels):
     """The labels that stay, by the id of their clicks."""
-    kept = Former.open(labels, inputs.data, inputs.images).kept
+    kept = drawn_by_hand(labels, inputs.data, inputs.images)
     return {number: label for (_, number), label in kept.items()}
 
 

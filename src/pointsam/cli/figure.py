@@ -227,9 +227,8 @@ def _given_masks(path: Path | None, data: Dataset) -> dict[str, ImageRecord]:
                 f"--masks {path} has no mask of object {missing[0]} in {image.file_name}: give "
                 "masks under the ids of the clicks, as 'pointsam label' writes them."
             )
-        shapes = (masks[i.id].segmentation for i in image.instances)
         instances = (
-            replace(i, segmentation=shape) for i, shape in zip(image.instances, shapes, strict=True)
+            replace(one, segmentation=masks[one.id].segmentation) for one in image.instances
         )
         given[image.file_name] = replace(image, instances=tuple(instances))
     say((), note_of_clicks_off(replace(data, images=tuple(given.values()))))

@@ -17,7 +17,7 @@ from pointsam.cli.click_files import POINTS_HELP, add_click_arguments, parse_cli
 from pointsam.cli.image_files import readable_images
 from pointsam.cli.shrinking import tell_shrunk
 from pointsam.cli.sources import ADDRESS_HELP, add_source_arguments, parse_given
-from pointsam.cli.train_labels import LabelChoice, add_label_arguments, masks_of, train
+from pointsam.cli.train_labels import LabelChoice, add_label_arguments, check_masks, train
 from pointsam.cli.train_scene import (
     SceneTraining,
     add_scene_arguments,
@@ -238,8 +238,9 @@ def _folder_inputs(asked: Training, settings: TrainSettings) -> RunInputs:
     if settings.regime == "supervised":
         if asked.annotations is None:
             raise InputError("--regime supervised learns from masks: give --annotations FILE.")
-        data = masks_of(asked.annotations, data, pair(read_coco(asked.annotations), data))
-        files.append(asked.annotations)
+        paired = pair(read_coco(asked.annotations), data)
+        check_masks(asked.annotations, data, paired)
+        data, files = paired, [*files, asked.annotations]
     elif asked.annotations is not None:
         raise InputError("--annotations: for --regime supervised alone; leave it out here.")
     stretch = asked.images / FILE_NAME

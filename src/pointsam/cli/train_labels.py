@@ -110,11 +110,11 @@ def _check_given(labels: Path, inputs: RunInputs) -> None:
         replace(image, instances=tuple(one for one in image.instances if one.weight > 0))
         for image in found.images
     )
-    masks_of(labels, inputs.data, replace(found, images=accepted))
+    check_masks(labels, inputs.data, replace(found, images=accepted))
 
 
-def masks_of(file: Path, clicks: Dataset, paired: Dataset) -> Dataset:
-    """Give clicks with their masks of a file; say what was dropped and noted while they met.
+def check_masks(file: Path, clicks: Dataset, paired: Dataset) -> None:
+    """Say what was dropped and noted when clicks met the masks of a file.
 
     Raises:
         InputError: most clicks lie off the masks of their ids.
@@ -125,4 +125,3 @@ def masks_of(file: Path, clicks: Dataset, paired: Dataset) -> Dataset:
         [line for line in (*paired.notes, *note_of_clicks_off(paired)) if line not in known],
     )
     refuse_masks_of_others(paired, file=file.name)
-    return paired

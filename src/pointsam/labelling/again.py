@@ -17,7 +17,7 @@ from pointsam.frames import ModelFrame
 from pointsam.labelling import store
 from pointsam.labelling.candidates import Candidates, find_candidates
 from pointsam.labelling.consensus import Reading
-from pointsam.labelling.former import Former, Kept, Place, entries_of, name_of
+from pointsam.labelling.former import Kept, Place, entries_of, name_of
 from pointsam.labelling.label_frame import pack, to_label_frame
 from pointsam.labelling.labels import evidence_of, owned, store_path
 from pointsam.labelling.looks import Looks
@@ -40,45 +40,43 @@ def label_again(
     images: ImageSource,
     folder: Path,
     *,
-    former: Former,
+    kept: Mapping[Place, Kept],
     key: Mapping[str, Any],
     readings: Mapping[str, Reading] | None = None,
     precision: Precision = "float32",
 ) -> None:
     """Fill a folder as `label_clicks` does, but keep the masks that somebody drew.
 
-    One choice is made over all objects. A mask that was drawn in the former file is the only
-    candidate of its object, and its annotation stays as it is.
+    One choice is made over all objects. A mask that somebody drew is the only candidate of its
+    object, and its annotation stays as it is.
 
     Args:
         model: whose masks are the candidates.
         data: records with clicks; those without are left out.
         images: gives their pixels.
         folder: new, or of the same inputs: then candidates that are there are not made again.
-        former: the labelling before, of these clicks.
+        kept: masks that somebody drew.
         key: names the inputs that candidates hang on.
         readings: by class, where the user says whether the larger or the smaller mask is meant.
         precision: of the encoder.
 
     Raises:
-        InputError: a folder of other inputs, or a former labelling of other clicks.
+        InputError: a folder of other inputs.
     """
     clicked = replace(data, images=tuple(image for image in data.images if image.instances))
     settings = {"side": model.side, "precision": precision, "clicks": digest(clicked.images)}
-    keep_key(folder / KEY_NAME, {**key, **former.key(), **settings, "format": STORE_FORMAT})
+    keep_key(folder / KEY_NAME, {**key, **settings, "format": STORE_FORMAT})
     candidates = folder / CANDIDATES_NAME
-    found = _gather(
-        model, clicked.images, images, candidates, kept=former.kept, precision=precision
-    )
+    found = _gather(model, clicked.images, images, candidates, kept=kept, precision=precision)
     for _ in Bar(found, total=len(clicked.images), desc="labelling again", unit="image"):
         pass
     made = folder / f"{LABELS_NAME}.part"
     choose_and_write(clicked, images, folder, labels=made.name, readings=readings)
     stays = {
-        (name_of(record, images), one.id): former.kept[record.file_name, one.id].entry
+        (name_of(record, images), one.id): kept[record.file_name, one.id].entry
         for record in clicked.images
         for one in record.instances
-        if (record.file_name, one.id) in former.kept
+        if (record.file_name, one.id) in kept
     }
     _put_back(made, stays, folder / LABELS_NAME)
     made.unlink()

@@ -1,7 +1,6 @@
-"""A labelling that was made before: its candidates, and masks that somebody drew in its file."""
+"""Labels that were made before: clicks with their masks, and which of these somebody drew."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,11 @@ import numpy as np
 from jaxtyping import Bool
 
 from pointsam.data.coco.annotations import pair, read_coco
-from pointsam.data.coco.masks import rasterise
+from pointsam.data.coco.masks import count_drawn, drawn_iou, to_rle
 from pointsam.data.dataset import ImageSource
-from pointsam.data.records import Dataset, ImageRecord, InstanceRecord
+from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Segmentation
 from pointsam.data.scene_chips import Chip, SceneChips
 from pointsam.errors import InputError
-from pointsam.files import sha256_of
 from pointsam.labelling import store
 from pointsam.labelling.candidates import Candidates
 from pointsam.labelling.label_frame import to_image_frame
@@ -39,63 +37,81 @@ class Kept:
     """Its annotation in the file it is from."""
 
 
-Mask = Bool[np.ndarray, "rows cols"]
+Masks = Bool[np.ndarray, "candidates rows cols"]
 Place = tuple[str, int]
 """File name of a record, and id of the clicks."""
 
 
-@dataclass(frozen=True, eq=False)
-class Former:
-    """A labelling that a later one goes on from."""
+def drawn_by_hand(labels: Path, data: Dataset, images: ImageSource) -> dict[Place, Kept]:
+    """Give the accepted masks of a file that are none of the candidates beside it.
 
-    labels: Path
-    """Its labels.json."""
-    kept: Mapping[Place, Kept]
-    """Accepted masks of that file that are none of its candidates: somebody drew them."""
+    Somebody drew or changed them after 'pointsam label' had written the file.
 
-    @classmethod
-    def open(cls, labels: Path, data: Dataset, images: ImageSource) -> "Former":
-        """Read a labelling of `data`.
+    Args:
+        labels: labels.json in the folder that 'pointsam label' made.
+        data: the clicks.
+        images: gives their pixels.
 
-        Args:
-            labels: its labels.json; it lies in the folder that 'pointsam label' made.
-            data: the clicks; records whose candidates are there.
-            images: gives their pixels.
+    Raises:
+        InputError: no such folder, one of another version, or one of other clicks.
+    """
+    _refuse_no_folder(labels)
+    entries = dict(entries_of(json.loads(labels.read_text())))
+    clicked = {record.file_name: record for record in data.images}
+    found = {}
+    for labelled in with_masks(labels, data, images).images:
+        record = clicked[labelled.file_name]
+        chip = images.chips[record.file_name] if isinstance(images, SceneChips) else None
+        accepted = {one.id: one for one in owned(labelled).instances if one.weight > 0}
+        candidates = _candidates(labels.parent, record) if accepted else None
+        for place, clicks in enumerate(owned(record).instances):
+            one = accepted.get(clicks.id)
+            if candidates is not None and one is not None and one.segmentation is not None:
+                masks = candidates.masks(place)
+                if not _among(masks, one.segmentation, record.size, chip):
+                    entry = entries[name_of(record, images), one.id]
+                    found[record.file_name, one.id] = Kept(one, entry)
+    return found
 
-        Raises:
-            InputError: no such folder, of another version, or of other clicks.
-        """
-        _refuse_no_folder(labels)
-        return cls(labels, _drawn_by_hand(cls(labels, {}), data, images))
 
-    def key(self) -> dict[str, str]:
-        """Name its content."""
-        return {
-            "labels": sha256_of(self.labels),
-            "candidates": sha256_of(self.labels.parent / KEY_NAME),
-        }
+def _candidates(folder: Path, record: ImageRecord) -> Candidates:
+    """Read the candidates of the objects of one image.
 
-    def candidates(self, record: ImageRecord) -> Candidates:
-        """Read the candidates of the objects of one image.
+    Raises:
+        InputError: there are none, or of other objects.
+    """
+    path = store_path(folder / CANDIDATES_NAME, record)
+    if not store.is_whole(path):
+        raise InputError(
+            f"{folder} has no candidates of {record.file_name}: it was made of other clicks, "
+            "--window, --bands or --stretch, or is not finished ('pointsam label --resume')."
+        )
+    found, count = store.load_candidates(path), len(owned(record).instances)
+    if len(found.packed) != count:
+        raise InputError(
+            f"{folder} has candidates of {len(found.packed)} objects of {record.file_name}, of "
+            f"which {count} are clicked: it was made of other clicks."
+        )
+    return found
 
-        Raises:
-            InputError: there are none, or of other objects.
-        """
-        path = store_path(self.labels.parent / CANDIDATES_NAME, record)
-        if not store.is_whole(path):
-            raise InputError(
-                f"{self.labels.parent} has no candidates of {record.file_name}: it was made of "
-                "other clicks, --window, --bands or --stretch, or is not finished ('pointsam "
-                "label --resume')."
-            )
-        found = store.load_candidates(path)
-        if len(found.packed) != len(owned(record).instances):
-            raise InputError(
-                f"{self.labels.parent} has candidates of {len(found.packed)} objects of "
-                f"{record.file_name}, of which {len(owned(record).instances)} are clicked: it was "
-                "made of other clicks."
-            )
-        return found
+
+def _among(
+    candidates: Masks, segmentation: Segmentation, size: tuple[int, int], chip: Chip | None
+) -> bool:
+    """Say whether a mask is one of the candidates of its object, those of its size first.
+
+    Args:
+        candidates: in the label frame.
+        segmentation: of the mask, in an image of height and width `size`.
+        size: of the image.
+        chip: that the image is of a scene; the mask was written and read as one of the scene.
+    """
+    area = count_drawn(segmentation, size)
+    scale = size[0] * size[1] / candidates[0].size
+    far = np.abs(candidates.sum(axis=(1, 2)) * scale - area)
+    written = (to_image_frame(candidates[index], size) for index in far.argsort())
+    shapes = (to_rle(read_back(one, chip) if chip else one) for one in written)
+    return any(drawn_iou([segmentation, shape], size)[0, 1] >= _SAME for shape in shapes)
 
 
 def _refuse_no_folder(labels: Path) -> None:
@@ -125,41 +141,6 @@ def with_masks(labels: Path, data: Dataset, images: ImageSource) -> Dataset:
         on_scenes = on_chips(data.images, images, found)
         return replace(data, images=on_scenes, dropped=(*found.dropped, *data.dropped))
     return pair(read_coco(labels), data)
-
-
-def _drawn_by_hand(former: Former, data: Dataset, images: ImageSource) -> dict[Place, Kept]:
-    """Give the accepted masks of a file that are none of its candidates."""
-    entries = dict(entries_of(json.loads(former.labels.read_text())))
-    clicked = {record.file_name: record for record in data.images}
-    found = {}
-    for labelled in with_masks(former.labels, data, images).images:
-        record = clicked[labelled.file_name]
-        chip = images.chips[record.file_name] if isinstance(images, SceneChips) else None
-        accepted = {one.id: one for one in owned(labelled).instances if one.weight > 0}
-        candidates = former.candidates(record) if accepted else None
-        for place, number in enumerate(clicks.id for clicks in owned(record).instances):
-            one = accepted.get(number)
-            if candidates is None or one is None or one.segmentation is None:
-                continue
-            if not _among(candidates, place, rasterise(one.segmentation, record.size), chip):
-                entry = entries[name_of(record, images), number]
-                found[record.file_name, number] = Kept(one, entry)
-    return found
-
-
-def _among(candidates: Candidates, place: int, mask: Mask, chip: Chip | None) -> bool:
-    """Say whether a mask is one of the candidates of its object, those of its size first."""
-    masks = candidates.masks(place)
-    scale = mask.size / masks[0].size
-    far = np.abs(masks.sum(axis=(1, 2)) * scale - mask.sum())
-    written = (to_image_frame(masks[index], mask.shape) for index in far.argsort())
-    return any(_iou(read_back(one, chip) if chip else one, mask) >= _SAME for one in written)
-
-
-def _iou(one: Mask, other: Mask) -> float:
-    """Compare two masks; two empty ones are the same."""
-    union = int((one | other).sum())
-    return int((one & other).sum()) / union if union else 1.0
 
 
 def entries_of(content: dict[str, Any]) -> list[tuple[Place, dict[str, Any]]]:

@@ -142,8 +142,7 @@ def digest(records: Sequence[ImageRecord]) -> str:
 _WORDS = {
     "sources": "images or point file",
     "base": "base model",
-    "labels": "labels of the round before",
-    "candidates": "candidates of the round before",
+    "before": "labels of the round before",
     "closer": "looks (--no-closer-looks)",
     "turned": "looks (--no-turn)",
 }

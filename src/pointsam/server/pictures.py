@@ -129,31 +129,38 @@ def find_pictures(path: Path, *, trained: Stretch | None = None) -> list[Picture
                 f"{path} holds no images ({', '.join(ENDINGS)}); sub-folders are not searched."
             )
         saved = path / FILE_NAME
+        sizes = {path: _whole_size(path) for path in paths}
         stretches = stretches_of_folder(
-            [path for path in paths if not _read_whole(path)],
+            [path for path, size in sizes.items() if size is None],
             saved=read_stretch(saved) if saved.is_file() else None,
             trained=trained,
         )
-        return [_picture(n, p, stretches.get(p)) for n, p in enumerate(paths, start=1)]
+        return [_picture(n, p, sizes[p], stretches.get(p)) for n, p in enumerate(paths, start=1)]
     if not path.exists():
         raise FileNotFoundError(f"no image folder or scene {path}.")
-    return [_picture(1, path, None if _read_whole(path) else trained or stretch_alone(path))]
+    size = _whole_size(path)
+    return [_picture(1, path, size, None if size else trained or stretch_alone(path))]
 
 
-def _read_whole(path: Path) -> bool:
-    """Say whether an image is a picture of modest size, or a damaged one, off any map."""
+def _whole_size(path: Path) -> tuple[int, int] | None:
+    """Give the size of a picture that is read whole, 0 of a damaged one; None for a raster."""
     try:
-        return is_picture(path) and math.prod(image_size(path)) <= MAX_WHOLE
+        size = image_size(path) if is_picture(path) else None
     except (InputError, FileNotFoundError):
-        return True
+        return 0, 0
+    return size if size is not None and math.prod(size) <= MAX_WHOLE else None
 
 
-def _picture(number: int, path: Path, stretch: Stretch | InputError | None) -> Picture:
+def _picture(
+    number: int, path: Path, whole: tuple[int, int] | None, stretch: Stretch | InputError | None
+) -> Picture:
     """Read an image's header; what is wrong with it is said when it is opened."""
+    if whole == (0, 0):
+        return Picture(number, path, whole, None, None, fault=_why_no_image(path))
     try:
         stamp = size_and_time(path)
-        if stretch is None:
-            return Picture(number, path, image_size(path), None, None, stamp=stamp)
+        if whole is not None:
+            return Picture(number, path, whole, None, None, stamp=stamp)
         place_on_map = read_georeference(path)
     except (InputError, OSError):
         return Picture(number, path, (0, 0), None, None, fault=_why_no_image(path))

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from pointsam.data.dataset import hash_of_images
 from pointsam.data.rasters.common_stretch import find_stretch
 from pointsam.data.rasters.doubts import doubt_of_ground
 from pointsam.data.rasters.opening import raster_hash
@@ -25,7 +24,7 @@ from pointsam.data.rasters.stretching import (
 from pointsam.data.rasters.windows import Window
 from pointsam.data.records import Dataset, ImageRecord, InstanceRecord, Point
 from pointsam.errors import InputError
-from pointsam.files import size_and_time
+from pointsam.files import sha256_of, size_and_time
 from pointsam.frames import to_edges, to_middles
 from pointsam.server.engine import Engine
 from pointsam.server.pictures import Picture, Pixels, model_shrink
@@ -178,6 +177,7 @@ def one_stretch(pictures: Sequence[Picture], images: Path) -> Stretch | None:
         return next(iter(found))
     if all(stretch == plain_stretch(stretch.bands, 0, 255) for stretch in stretches):
         return None  # bytes as they are
+    # It says why where rasters have none in common, such as bands of other values.
     find_stretch([picture.path for picture in pictures if picture.stretch is not None])
     first, second, *_ = found.values()
     raise InputError(
@@ -239,8 +239,7 @@ def _content(picture: Picture) -> str:
     """Hash what decides the pixels of an image."""
     if picture.stretch is not None:
         return raster_hash(picture.path)
-    record = ImageRecord(1, picture.name, picture.size, ())
-    return hash_of_images(Dataset((record,), ()), picture.path.parent)
+    return sha256_of(picture.path)
 
 
 def _stretch(form: Mapping[str, Any] | None) -> Stretch | None:

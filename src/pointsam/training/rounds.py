@@ -17,10 +17,10 @@ from pointsam.data.coco.masks import drawn_iou
 from pointsam.data.rasters.stretching import key_entry
 from pointsam.data.records import Dataset, Segmentation
 from pointsam.errors import InputError
-from pointsam.files import refuse_existing, replacing
+from pointsam.files import refuse_existing, replacing, sha256_of
 from pointsam.labelling.again import label_again
 from pointsam.labelling.consensus import Reading
-from pointsam.labelling.former import Former
+from pointsam.labelling.former import Kept, Place, drawn_by_hand
 from pointsam.labelling.output import LABELS_NAME
 from pointsam.models.encoding import choose_precision
 from pointsam.models.loading.checkpoints import load_adapter, load_segmenter
@@ -46,8 +46,8 @@ class RoundReport:
     accepted: float
     """Share of the labels that are learned."""
     energy: float | None
-    """Mean over the accepted ones, lower is better; None where the file gives none. Labels that
-    stay keep the energy they were chosen with."""
+    """Mean over the accepted ones, lower is better; None where the file gives none. Masks that
+    somebody drew have what their file says."""
     changed: float | None
     """Share of the labels that differ from those of the round before; None in the first."""
 
@@ -96,8 +96,8 @@ def train_in_rounds(
             "between them, and give its labels.json to every process as --labels."
         )
     inputs = on_labels(clicks, labels)  # checks the file first
-    if count > 1:
-        Former.open(labels, clicks.data, clicks.images)
+    # Found before the first round: a labelling that does not fit is refused now, not after it.
+    kept = drawn_by_hand(labels, clicks.data, clicks.images) if count > 1 else {}
     tell(_report(1, labels, before=None))
     for number in range(1, count):
         folder = round_folder(clicks.output, number)
@@ -107,7 +107,7 @@ def train_in_rounds(
             refuse_another_run(inputs, settings)
         else:
             run_training(inputs, settings, resume=_goes_on(folder, resume), save_every=save_every)
-            _label(clicks, folder, labels, again.parent, settings, readings=readings)
+            _label(clicks, folder, labels, again.parent, settings, kept=kept, readings=readings)
         tell(_report(number + 1, again, before=labels))
         labels, inputs = again, on_labels(clicks, again)
         if settings.rounds.start == "last":
@@ -139,10 +139,10 @@ def _label(
     folder: Path,
     settings: TrainSettings,
     *,
+    kept: Mapping[Place, Kept],
     readings: Mapping[str, Reading] | None,
 ) -> None:
     """Label again, with the masks of a trained adapter."""
-    former = Former.open(before, clicks.data, clicks.images)
     model = load_segmenter(settings.model.name, side=settings.model.side, device=clicks.device)
     load_adapter(model, adapter)
     label_again(
@@ -150,9 +150,10 @@ def _label(
         replace(clicks.data, images=tuple(trainable(clicks.data))),
         clicks.images,
         folder,
-        former=former,
+        kept=kept,
         key={
             "sources": clicks.sources,
+            "before": sha256_of(before),
             "adapter": start_from(adapter).weights_hash,
             **key_entry(clicks.stretch),
         },
