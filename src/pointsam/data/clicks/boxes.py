@@ -104,7 +104,7 @@ def holds_nwpu(content: Content) -> bool:
 def holds_dota(content: Content) -> bool:
     """Say whether the first line of a folder's text is eight numbers and a class."""
     fields = first_line(content).split() if _is_text(content) else []
-    return len(fields) in (9, 10) and _numbers(fields[:8]) and not _numbers(fields[8:9])
+    return _dota_class(fields) is not None and not _numbers(fields[8:9])
 
 
 def holds_yolo(content: Content) -> bool:
@@ -216,10 +216,22 @@ def _nwpu_click(image: str, place: str, line: str, size: tuple[int, int], file: 
 
 def _dota_click(image: str, place: str, line: str, size: tuple[int, int], file: Path) -> Click:
     fields = line.split()
-    if len(fields) not in (9, 10) or not _numbers(fields[:8]):
+    category = _dota_class(fields)
+    if category is None:
         raise InputError(f"{place} is not eight numbers, a class and a difficulty: {line!r}.")
     x, y = np.array([float(field) for field in fields[:8]]).reshape(4, 2).mean(axis=0).tolist()
-    return Click(image, to_middles(x), to_middles(y), category=fields[8], place=place)
+    return Click(image, to_middles(x), to_middles(y), category=category, place=place)
+
+
+def _dota_class(fields: list[str]) -> str | None:
+    """Give the class of a line of DOTA, which may be of several words; None where it has none.
+
+    Source: X-AnyLabeling, ``custom_to_dota``, which writes the label as it is.
+    """
+    words = fields[8:-1] if len(fields) > 9 and _numbers(fields[-1:]) else fields[8:]
+    if not words or not _numbers(fields[:8]) or (len(words) > 1 and _numbers(words[:1])):
+        return None
+    return " ".join(words)
 
 
 def _yolo_click(
