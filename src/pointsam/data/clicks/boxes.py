@@ -18,7 +18,7 @@ from pointsam.data.clicks.class_names import ClassList, ClassLists, is_name_file
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.pictures import Pictures
-from pointsam.data.clicks.yolo_lines import BOX_FIELDS, middle_of, says_poses
+from pointsam.data.clicks.yolo_lines import BOX_FIELDS, middle_of, reaches_off, says_poses
 from pointsam.data.rasters.images import ENDINGS
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
@@ -137,13 +137,25 @@ def read_yolo(content: Content, asked: Asked) -> Dataset:
     lists = ClassLists(content.path if content.is_folder else content.path.parent)
 
     poses = cache(says_poses)  # each list is read once
+    off: list[str] = []
 
     def click(image: str, place: str, line: str, size: tuple[int, int], file: Path) -> Click:
         classes = lists.of(file)
         told = classes.path if classes is not None and poses(classes.path) else None
-        return _yolo_click(image, place, line, size, classes, told)
+        found = _yolo_click(image, place, line, size, classes, told)
+        if reaches_off(line.split(), size):
+            off.append(place)
+        return found
 
-    return _read(content, asked, click, notes=lists.notes)
+    def notes() -> Iterator[str]:  # known once all lines are read
+        yield from lists.notes
+        if off:
+            yield (
+                f"{off[0]}: the box reaches off its image, and so do {len(off) - 1} others: is "
+                "each line class, x and y of the middle, width, height, in this order?"
+            )
+
+    return _read(content, asked, click, notes=notes())
 
 
 def _read(content: Content, asked: Asked, reader: Reader, *, notes: Iterable[str] = ()) -> Dataset:
