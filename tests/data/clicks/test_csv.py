@@ -89,3 +89,11 @@ def test_utf_16_without_its_mark_is_told(tmp_path):
     path.write_bytes("image,x,y\na.png,5,6\n".encode("utf-16-le"))
     with pytest.raises(InputError, match="holds zero bytes, as UTF-16 without its mark does"):
         read_clicks(path, images=image(tmp_path / "a.png"))
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_a_line_without_an_image_is_refused(tmp_path, single):
+    picture = image(tmp_path / "I/a.png")
+    table = write(tmp_path / "c.csv", "image,x,y\na.png,5,6\n,7,8\n")
+    with pytest.raises(InputError, match="line 3 names no image: fill in the column of images"):
+        read_clicks(table, images=picture if single else picture.parent)

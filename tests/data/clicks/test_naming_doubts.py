@@ -36,7 +36,7 @@ def test_classes_that_may_be_labels_are_pointed_out(notes):
     assert notes("class", "0", "0") == []
 
 
-@pytest.mark.parametrize("other", ["Roof top", "roof  top", "ROOF TOP"])
+@pytest.mark.parametrize("other", ["Roof top", "roof  top", "ROOF TOP", "roof\u200b top"])
 def test_classes_that_differ_in_case_or_spaces_are_pointed_out(notes, other):
     [note] = notes("class", "roof top", other, other, "roof")
     assert note == f"the classes roof top and {other} are spelt almost alike, and are two"
@@ -44,6 +44,12 @@ def test_classes_that_differ_in_case_or_spaces_are_pointed_out(notes, other):
 
 def test_classes_whose_accents_are_written_otherwise_are_pointed_out(notes):
     assert len(notes("class", "caf\u00e9", "cafe\u0301")) == 1
+
+
+def test_instances_that_are_spelt_alike_are_one_line(notes):
+    assert notes("instance", "A1", "a1", "b", "B", "A1") == [
+        "the instances A1 and a1 of 1.png are spelt almost alike, and are two (and 1 more pairs)"
+    ]
 
 
 def test_clicks_that_a_number_for_none_joins_are_pointed_out(notes):

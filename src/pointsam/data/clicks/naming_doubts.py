@@ -37,8 +37,8 @@ def doubtful_classes(classes: Iterable[str]) -> list[str]:
     ]
 
 
-def doubtful_owners(positives: Mapping[tuple[str, str | None], int]) -> list[str]:
-    """Note what joins clicks to one object though it may say that there is none.
+def doubtful_owners(positives: Mapping[tuple[str, str], int]) -> list[str]:
+    """Note names that join clicks though they may say that there is no object, or that may be one.
 
     Numbers below 1 are what tools fill in. One below 0 says so wherever it joins clicks, and 0,
     from which objects may be counted, where it joins more of them than any other does.
@@ -54,7 +54,7 @@ def doubtful_owners(positives: Mapping[tuple[str, str | None], int]) -> list[str
     first: dict[str, tuple[str, int]] = {}
     for (image, key), count in positives.items():
         bound = most.get(image, _NO_POSITIVES) if key == "0" else _NO_POSITIVES
-        if key is not None and _is_filled_in(key) and count > bound:
+        if _is_filled_in(key) and count > bound:
             found[key] += 1
             first.setdefault(key, (image, count))
     return [
@@ -62,17 +62,33 @@ def doubtful_owners(positives: Mapping[tuple[str, str | None], int]) -> list[str
         + (f" (and more in {times - 1} other images)" if times > 1 else "")
         + " to one object: if it stands for no object, leave it empty"
         for key, times in found.items()
+    ] + _owners_spelt_alike(positives)
+
+
+def _owners_spelt_alike(owners: Iterable[tuple[str, str]]) -> list[str]:
+    """Note objects of one image whose names may be meant to be one, in one line or none."""
+    keys: dict[str, list[str]] = {}
+    for image, key in owners:
+        keys.setdefault(image, []).append(key)
+    pairs = [(image, *pair) for image, names in keys.items() for pair in _spelt_alike(names)]
+    if not pairs:
+        return []
+    image, first, second = pairs[0]
+    more = f" (and {len(pairs) - 1} more pairs)" if len(pairs) > 1 else ""
+    return [
+        f"the instances {first} and {second} of {image} are spelt almost alike, and are two{more}"
     ]
 
 
-def _is_filled_in(key: str | None) -> bool:
-    number = None if key is None else id_of(key)
+def _is_filled_in(key: str) -> bool:
+    number = id_of(key)
     return number is not None and number < 1
 
 
 def _alike(name: str) -> str:
-    """Give a name without what a typing error may change: case, accents' form, spaces."""
-    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+    """Give a name without what may change unseen: case, form of accents, spaces, hidden signs."""
+    seen = (letter for letter in name if unicodedata.category(letter) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", "".join(seen)).casefold().split())
 
 
 def _spelt_alike(names: Iterable[str]) -> list[tuple[str, str]]:

@@ -56,6 +56,7 @@ def read_table(content: Content, asked: Asked) -> Dataset:
     if not table.names_images:
         names = {"": _only_image(table, pictures)}
     else:
+        _refuse_unnamed(table)
         told = {row["image"]: Told.of_path(row["image"]) for _, row in table.rows}
         found = pictures.named(told.values())
         names = {raw: found[one.link] for raw, one in told.items() if one.link in found}
@@ -78,6 +79,17 @@ def read_table(content: Content, asked: Asked) -> Dataset:
         notes=[*_notes(table), *doubts],
         beside=pictures.placed is not None,
     )
+
+
+def _refuse_unnamed(table: Table) -> None:
+    """Refuse a line without an image, such as those below the first of merged cells.
+
+    Raises:
+        InputError: there is one; names it.
+    """
+    place = next((place for place, row in table.rows if not row["image"]), None)
+    if place is not None:
+        raise InputError(f"{place} names no image: fill in the column of images in every line.")
 
 
 def _is_empty(table: Table, row: Mapping[str, str]) -> bool:
