@@ -50,11 +50,16 @@ def read_text(path: Path) -> str:
         InputError: it is not text in UTF-8, nor in UTF-16 with its mark.
     """
     try:
-        return decoded(path.read_bytes())
+        text = decoded(path.read_bytes())
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path} is not text in UTF-8 (at byte {error.start}): save it as UTF-8."
         ) from error
+    if "\0" in text:
+        raise InputError(
+            f"{path} holds zero bytes, as UTF-16 without its mark does: save it as UTF-8."
+        )
+    return text
 
 
 def read_json(path: Path) -> Any:

@@ -102,6 +102,18 @@ def test_each_scene_has_a_row_and_a_bad_one_stops_nothing(capsys):
 
 
 @pytest.mark.usefixtures("scenes", "small_model")
+def test_notes_on_clicks_are_said_once_for_all_scenes(capsys):
+    Path("list.txt").write_text("s0.tif\ns1.tif\n")
+    lines = [f"{x + 35},4960,{name}" for x in (1000, 1200) for name in ("hall", "negative")]
+    Path("clicks.csv").write_text("\n".join(["map_x,map_y,class", *lines]))
+    command = COMMAND.replace("clicks.gpkg", "clicks.csv").split()
+    assert main([*command, "--output", "out"]) == 0
+    said = capsys.readouterr().err
+    assert "note: manifest.csv has notes on 2 scenes, the first on s0.tif: the clicks of" in said
+    assert said.count("the clicks of class negative are read as objects") == 1
+
+
+@pytest.mark.usefixtures("scenes", "small_model")
 def test_resuming_does_what_failed_and_no_more(capsys):
     main([*COMMAND.split(), "--output", "out"])
     before = Path("out/s0/instances.gpkg").stat().st_mtime_ns

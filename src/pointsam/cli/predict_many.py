@@ -265,6 +265,13 @@ def _report(scenes: tuple[ListedScene, ...], manifest: Manifest) -> int:
         f"{len(rows)} scenes: {ends.count('done')} done with {objects} objects, "
         f"{ends.count('no clicks')} without clicks, {ends.count('failed')} failed"
     )
+    noted = [row for row in rows if row.note]
+    if noted:
+        print(
+            f"pointsam: note: {MANIFEST_NAME} has notes on {len(noted)} scenes, the first on "
+            f"{noted[0].scene}: {noted[0].note}",
+            file=sys.stderr,
+        )
     if "failed" not in ends:
         return 0
     print(

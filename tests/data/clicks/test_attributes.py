@@ -89,6 +89,25 @@ def test_flags_of_labelme_that_are_set_are_named(tmp_path):
     assert data.notes == (f"{tmp_path}/1.json: flags not read: negative",)
 
 
+def test_attributes_of_x_anylabeling_say_what_those_of_cvat_do(tmp_path):
+    def shape(x, group, description="", **attributes):
+        return {"label": "ship", "score": None, "points": [[x + 0.5, 4.5]], "group_id": group,
+                "description": description, "difficult": False, "shape_type": "point", "flags": {},
+                "attributes": attributes, "kie_linking": []}  # fmt: skip
+
+    shapes = [
+        shape(3, None, Instance="4", label="1"),
+        shape(5, 7, instance="4", label="0", state="old"),
+        shape(9, 8, instance="", description="small"),
+    ]
+    content = {"version": "2.5.4", "flags": {}, "shapes": shapes, "imagePath": "1.jpg",
+               "imageData": None, "imageHeight": 20, "imageWidth": 30}  # fmt: skip
+    data = read_clicks(write(tmp_path / "1.json", content))
+    objects = {one.id: one.points for one in data.images[0].instances}
+    assert objects == {4: ((3, 4, 1), (5, 4, 0)), 8: ((9, 4, 1),)}
+    assert data.notes == (f"{tmp_path}/1.json: attributes not read: state, description",)
+
+
 def test_tags_of_supervisely_that_are_not_read_are_named(tmp_path):
     tags = [{"name": "Instance", "value": 4}, {"name": "negative", "value": None}]
     figure = {"id": 1, "classTitle": "ship", "geometryType": "point", "tags": tags,

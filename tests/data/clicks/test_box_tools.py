@@ -184,6 +184,31 @@ def test_dota_of_all_versions_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("ending", "category"),
+    [
+        ("storage tank 0", "storage tank"),  # as X-AnyLabeling writes any label
+        ("storage tank", "storage tank"),
+        ("Boeing 737 1", "Boeing 737"),
+        ("ship 0.93", "ship"),
+        ("ship", "ship"),
+    ],
+)
+def test_a_class_of_dota_may_be_of_several_words(tmp_path, ending, category):
+    image(tmp_path / "I/1.png")
+    write(tmp_path / "L/1.txt", f"4 4 10 4 10 8 4 8 {ending}\n")
+    data = read_clicks(tmp_path / "L", images=tmp_path / "I")
+    assert found(data) == {"1.png": [(category, (6.5, 5.5, 1))]}
+
+
+def test_a_polygon_of_five_corners_is_no_box_of_dota(tmp_path):
+    image(tmp_path / "I/1.png")
+    box, more = "4 4 10 4 10 8 4 8", "3 6 ship 0"
+    write(tmp_path / "L/1.txt", f"{box} ship 0\n{box} {more}\n")
+    with pytest.raises(InputError, match="line 2 is not eight numbers, a class and a difficulty"):
+        read_clicks(tmp_path / "L", images=tmp_path / "I")
+
+
+@pytest.mark.parametrize(
     ("images", "labels"),
     [
         ("train/images", "train/labelTxt-v1.5/labelTxt"),  # as DOTA's archives unpack

@@ -37,6 +37,31 @@ def test_the_column_of_images_has_other_names(tmp_path, column):
     assert found(read_clicks(table, images=picture)) == {"1.png": [("object", (5, 5, 1))]}
 
 
+@pytest.mark.parametrize("gap", [" ", "-", ".", "_"])
+def test_names_of_columns_may_be_of_two_words(tmp_path, gap):
+    image(tmp_path / "I/1.png")
+    names = f"Image{gap}Name,X,Y,Point{gap}Label,Class{gap}Name,Instance{gap}ID"
+    table = write(tmp_path / "c.csv", f"{names}\n1.png,5,5,1,roof,4\n1.png,9,9,0,roof,4\n")
+    data = read_clicks(table, images=tmp_path / "I")
+    assert found(data) == {"1.png": [("roof", (5, 5, 1), (9, 9, 0))]}
+    assert (data.images[0].instances[0].id, data.notes) == (4, ())
+
+
+def test_fields_may_be_of_two_words(tmp_path):
+    scene = raster(tmp_path / "s.tif", (500_000, 5_500_000, 1, 1), "EPSG:32632")
+    known = {"Instance ID": 4, "Point Label": 1}
+    path = geojson(tmp_path / "c.geojson", ((500_005.5, 5_499_994.5), known))
+    data = read_clicks(path, images=scene)
+    assert (data.images[0].instances[0].id, data.notes) == (4, ())
+
+
+def test_two_columns_that_differ_in_a_gap_are_refused(tmp_path):
+    image(tmp_path / "I/1.png")
+    table = write(tmp_path / "c.csv", "image,x,y,class name,class-name\n1.png,5,5,a,b\n")
+    with pytest.raises(InputError, match="has the columns class name and class-name: keep one"):
+        read_clicks(table, images=tmp_path / "I")
+
+
 def test_a_column_that_names_images_is_not_passed_over(tmp_path):
     picture = image(tmp_path / "I/1.png")
     table = write(tmp_path / "c.csv", "bild,x,y\n1.png,5,5\n2.png,9,9\n")

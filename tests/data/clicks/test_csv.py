@@ -66,3 +66,34 @@ def test_a_table_has_no_layers(tmp_path):
 def test_a_line_between_digits_is_no_number(read):
     with pytest.raises(InputError, match="'1_0' is not a number"):
         read("image,x,y\na.png,1_0,6\n")
+
+
+def test_the_points_of_make_sense_have_no_line_of_columns(read):
+    assert read("roof,5,6,a.png,30,20\n,7,8,a.png,30,20\n") == [
+        (1, "", "roof", (5, 6, 1)),
+        (2, "", "object", (7, 8, 1)),
+    ]
+    with pytest.raises(InputError, match=r"line 1 has image_width 31 .* another version of it"):
+        read("roof,5,6,a.png,31,20\n")
+
+
+def test_a_line_that_names_the_columns_again_is_none(read):
+    assert read("image,x,y\na.png,5,6\nImage,X,Y\na.png,7,8\n") == [
+        (1, "", "object", (5, 6, 1)),
+        (2, "", "object", (7, 8, 1)),
+    ]
+
+
+def test_utf_16_without_its_mark_is_told(tmp_path):
+    path = tmp_path / "clicks.csv"
+    path.write_bytes("image,x,y\na.png,5,6\n".encode("utf-16-le"))
+    with pytest.raises(InputError, match="holds zero bytes, as UTF-16 without its mark does"):
+        read_clicks(path, images=image(tmp_path / "a.png"))
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_a_line_without_an_image_is_refused(tmp_path, single):
+    picture = image(tmp_path / "I/a.png")
+    table = write(tmp_path / "c.csv", "image,x,y\na.png,5,6\n,7,8\n")
+    with pytest.raises(InputError, match="line 3 names no image: fill in the column of images"):
+        read_clicks(table, images=picture if single else picture.parent)

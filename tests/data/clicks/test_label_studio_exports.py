@@ -1,6 +1,7 @@
 """Label Studio's exports beside each other, exports without clicks, and names of uploads."""
 
 import unicodedata
+from base64 import urlsafe_b64encode
 
 import pytest
 from tests.data.clicks.test_label_studio import key_point, mark, number_of, record, stored, task
@@ -172,6 +173,28 @@ def test_links_that_are_no_uploads_keep_their_names(tmp_path):
     (tmp_path / "I/a_b.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"a_b\.jpg"):
         read_clicks(path, images=tmp_path / "I")
+
+
+@pytest.mark.parametrize("form", ["/tasks/3/presign/", "http://h/projects/1/resolve"])
+@pytest.mark.parametrize(
+    "stored", ["s3://bucket/some/é 1.jpg", "/data/local-files/?d=some/é 1.jpg"]
+)
+def test_links_that_the_interface_signs_name_the_file(tmp_path, form, stored):
+    image(tmp_path / "I/é 1.jpg")
+    image(tmp_path / "I/2.jpg")
+    link = f"{form}?fileuri={urlsafe_b64encode(stored.encode()).decode().rstrip('=')}"
+    path = write(tmp_path / "a.json", [task([key_point("a", 10, 10)], link=link)])
+    assert [*found(read_clicks(path, images=tmp_path / "I"))] == ["é 1.jpg"]
+
+
+@pytest.mark.parametrize("query", ["fileuri=%ff", "fileuri=abc", "d=2"])
+def test_queries_of_other_links_name_no_file(tmp_path, query):
+    image(tmp_path / "I/1.jpg")
+    image(tmp_path / "I/2.jpg")
+    path = write(
+        tmp_path / "a.json", [task([key_point("a", 10, 10)], link=f"https://h/1.jpg?{query}")]
+    )
+    assert [*found(read_clicks(path, images=tmp_path / "I"))] == ["1.jpg"]
 
 
 def test_two_uploads_of_one_file_are_refused(tmp_path):

@@ -69,3 +69,24 @@ def test_pixels_are_told_from_shares(tmp_path, line):
 def test_values_that_are_no_places_are_refused(tmp_path, value):
     with pytest.raises(InputError, match="line 1 has 9 values, expected a box"):
         read(tmp_path, f"0 0.1 0.1 0.3 {value} 0.2 0.5 0 {value}")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0 0.8 0.8 0.95 0.95",  # two corners
+        "0 0.9 0.5 0.5 0.1 0.1",  # a score before the box
+        "0 0.1 0.8 0.5 0.1",  # the left upper corner
+    ],
+)
+def test_boxes_that_reach_off_their_image_are_pointed_out(tmp_path, line):
+    data = read(tmp_path, f"0 0.5 0.5 1 1\n{line}\n{line}\n")
+    [note] = [note for note in data.notes if "reaches off" in note]
+    assert note.startswith(
+        f"{tmp_path}/Y/a.txt: line 2: the box reaches off its image, and so do 1"
+    )
+
+
+def test_a_box_may_be_rounded_off_its_image(tmp_path):
+    data = read(tmp_path, f"0 0.5 0.5 1.02 1.02\n{CORNERS}\n")
+    assert not any("reaches off" in note for note in data.notes)

@@ -18,7 +18,7 @@ from pointsam.data.clicks.class_names import ClassList, ClassLists, is_name_file
 from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.pictures import Pictures
-from pointsam.data.clicks.yolo_lines import BOX_FIELDS, middle_of, says_poses
+from pointsam.data.clicks.yolo_lines import BOX_FIELDS, middle_of, reaches_off, says_poses
 from pointsam.data.rasters.images import ENDINGS
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
@@ -104,7 +104,7 @@ def holds_nwpu(content: Content) -> bool:
 def holds_dota(content: Content) -> bool:
     """Say whether the first line of a folder's text is eight numbers and a class."""
     fields = first_line(content).split() if _is_text(content) else []
-    return len(fields) in (9, 10) and _numbers(fields[:8]) and not _numbers(fields[8:9])
+    return _dota_class(fields) is not None and not _numbers(fields[8:9])
 
 
 def holds_yolo(content: Content) -> bool:
@@ -137,13 +137,25 @@ def read_yolo(content: Content, asked: Asked) -> Dataset:
     lists = ClassLists(content.path if content.is_folder else content.path.parent)
 
     poses = cache(says_poses)  # each list is read once
+    off: list[str] = []
 
     def click(image: str, place: str, line: str, size: tuple[int, int], file: Path) -> Click:
         classes = lists.of(file)
         told = classes.path if classes is not None and poses(classes.path) else None
-        return _yolo_click(image, place, line, size, classes, told)
+        found = _yolo_click(image, place, line, size, classes, told)
+        if reaches_off(line.split(), size):
+            off.append(place)
+        return found
 
-    return _read(content, asked, click, notes=lists.notes)
+    def notes() -> Iterator[str]:  # known once all lines are read
+        yield from lists.notes
+        if off:
+            yield (
+                f"{off[0]}: the box reaches off its image, and so do {len(off) - 1} others: is "
+                "each line class, x and y of the middle, width, height, in this order?"
+            )
+
+    return _read(content, asked, click, notes=notes())
 
 
 def _read(content: Content, asked: Asked, reader: Reader, *, notes: Iterable[str] = ()) -> Dataset:
@@ -216,10 +228,22 @@ def _nwpu_click(image: str, place: str, line: str, size: tuple[int, int], file: 
 
 def _dota_click(image: str, place: str, line: str, size: tuple[int, int], file: Path) -> Click:
     fields = line.split()
-    if len(fields) not in (9, 10) or not _numbers(fields[:8]):
+    category = _dota_class(fields)
+    if category is None:
         raise InputError(f"{place} is not eight numbers, a class and a difficulty: {line!r}.")
     x, y = np.array([float(field) for field in fields[:8]]).reshape(4, 2).mean(axis=0).tolist()
-    return Click(image, to_middles(x), to_middles(y), category=fields[8], place=place)
+    return Click(image, to_middles(x), to_middles(y), category=category, place=place)
+
+
+def _dota_class(fields: list[str]) -> str | None:
+    """Give the class of a line of DOTA, which may be of several words; None where it has none.
+
+    Source: X-AnyLabeling, ``custom_to_dota``, which writes the label as it is.
+    """
+    words = fields[8:-1] if len(fields) > 9 and _numbers(fields[-1:]) else fields[8:]
+    if not words or not _numbers(fields[:8]) or (len(words) > 1 and _numbers(words[:1])):
+        return None
+    return " ".join(words)
 
 
 def _yolo_click(

@@ -1,6 +1,7 @@
 """Names of columns and fields that say what a click is, by one rule for tables and vector files."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pointsam.errors import InputError
@@ -30,6 +31,10 @@ _IMAGES = {
 """Names of the column of images in tables alone: of a point on a map, they may name a photo."""
 
 
+_GAPS = re.compile(r"[ .-]+")
+"""What stands for the underscores of a name: ``Image Name``, ``class-name``."""
+
+
 def known_columns(path: Path, given: Sequence[str], *, images: bool) -> tuple[str, ...]:
     """Give the known names of columns, unless the file has that name, too.
 
@@ -42,13 +47,20 @@ def known_columns(path: Path, given: Sequence[str], *, images: bool) -> tuple[st
         InputError: two columns for one thing, of which one would have to be guessed.
     """
     aliases = _ALIASES | dict.fromkeys(_IMAGES if images else (), "image")
-    known = [name if aliases.get(name, name) in given else aliases.get(name, name)
-             for name in given]  # fmt: skip
+    meant = [_known(name, aliases) for name in given]
+    known = [name if one in given else one for name, one in zip(given, meant, strict=True)]
     for column in COLUMNS + LON_LAT + MAP:
         names = [name for name, one in zip(given, known, strict=True) if one == column]
         if len(names) > 1:
             raise InputError(f"{path} has the columns {' and '.join(names)}: keep one of them.")
     return tuple(known)
+
+
+def _known(name: str, aliases: Mapping[str, str]) -> str:
+    plain = _GAPS.sub("_", name)
+    if plain in {*COLUMNS, *LON_LAT, *MAP}:
+        return plain
+    return aliases.get(plain, name)
 
 
 def place_columns(columns: Iterable[str]) -> tuple[str, str] | None:

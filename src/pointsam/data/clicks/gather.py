@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from pointsam.data.clicks.naming_doubts import doubtful_classes, doubtful_owners
 from pointsam.data.clicks.values import BACKGROUND, OBJECT, id_of, is_background
 from pointsam.data.coco.schema import MAX_SIDE
 from pointsam.data.records import Box, Dataset, ImageRecord, InstanceRecord
@@ -103,7 +104,7 @@ def gather(
     lines = [*dropped, *_without_positive(owners, negative)]
     ids = _ids(owners, one_naming=one_naming)
     instances: dict[str, list[InstanceRecord]] = {}
-    said = [*notes, *_without_negatives(every, negative)]
+    said = [*notes, *_without_negatives(every, negative), *_doubts(every, owners, negative)]
     for owner, members in owners.items():
         said += _contradiction(owner, members, negative)
         record = _instance(owner, members, ids.of[owner], negative)
@@ -164,6 +165,22 @@ def _without_negatives(clicks: Sequence[Click], negative: str) -> list[str]:
         return []
     listed = ", ".join([*found][:_LISTED]) + (", ..." if len(found) > _LISTED else "")
     return [f"no click is of the class {negative} (--negative); these are there: {listed}"]
+
+
+def _doubts(
+    clicks: Sequence[Click], owners: Mapping[_Owner, Sequence[Click]], negative: str
+) -> list[str]:
+    """Note names that may mean something else than they are read as."""
+    by_class = [click.category for click in clicks if click.label is None]
+    positives = {
+        (owner.image, owner.key): sum(label_in(click, negative) for click in members)
+        for owner, members in owners.items()
+        if owner.key is not None
+    }
+    return [
+        *doubtful_classes(name for name in by_class if not is_background(name, negative)),
+        *doubtful_owners(positives),
+    ]
 
 
 def _contradiction(owner: _Owner, members: list[Click], negative: str) -> list[str]:

@@ -1,6 +1,9 @@
 """Links of Label Studio to images: which image a click is on, and how a file is named in a task."""
 
+import binascii
 import re
+from base64 import urlsafe_b64decode
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlparse
@@ -11,6 +14,16 @@ from pointsam.errors import InputError
 
 _HASH = re.compile(r"[0-9a-f]{8}")
 """What stands before the user's own name of an upload."""
+
+
+_LOCAL = "/local-files"
+"""End of the path of links to a local storage, whose query ``d`` names the file."""
+
+_SIGNED = re.compile(r".*/(?:tasks|projects)/\d+/(?:presign|resolve)")
+"""Path of links that its interface gives in place of those to a storage, which it signs.
+
+Source: Label Studio, io_storages/proxy_api.py: the query ``fileuri`` holds the link in base64.
+"""
 
 
 def image_of(result: dict[str, Any], data: dict[str, Any], place: str) -> Told:
@@ -70,13 +83,27 @@ def told_of(link: str) -> Told:
         ValueError: a text that no link is written as.
     """
     parts = urlparse(link)
-    asked = parse_qs(parts.query).get("d")  # without its escapes already
+    place = parts.path.rstrip("/")
+    signed = parse_qs(parts.query).get("fileuri") if _SIGNED.fullmatch(place) else None
+    stored = _from_base64(signed[0]) if signed else None
+    if stored is not None and not _SIGNED.match(stored):
+        return replace(told_of(stored), link=link)
+    # The query is without its escapes already.
+    asked = parse_qs(parts.query).get("d") if place.endswith(_LOCAL) else None
     path = (asked[0] if asked else unquote(parts.path)).replace("\\", "/")
     name = PurePosixPath(path).name
     digits, dash, rest = name.partition("-")
     if "/upload/" in parts.path and dash and _HASH.fullmatch(digits):
         return Told(link, rest, stored=name)
     return Told(link, path)
+
+
+def _from_base64(text: str) -> str | None:
+    """Give the text that a link holds in base64; None where it holds none."""
+    try:
+        return urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except (binascii.Error, ValueError):  # ValueError: no UTF-8, or letters of no base64
+        return None
 
 
 def link_to(name: str) -> str:

@@ -10,7 +10,7 @@ from pointsam.data.clicks.content import Content
 from pointsam.data.clicks.gather import Click, gather
 from pointsam.data.clicks.pictures import Pictures
 from pointsam.data.clicks.told import Told
-from pointsam.data.clicks.values import category_of, text_of
+from pointsam.data.clicks.values import category_of, is_label, label_of, text_of
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError, in_words
 from pointsam.frames import to_middles
@@ -20,6 +20,11 @@ CLICKS = ("point", "points")
 """Kinds of shapes that are clicks; ``points`` holds several."""
 
 
+INSTANCE, LABEL = "instance", "label"
+"""Attributes of X-AnyLabeling, in any case of letters: the first joins the clicks of one object,
+the second says by 1 and 0 whether a click is on its object."""
+
+
 def holds_labelme(content: Content) -> bool:
     """Say whether a file, or one of a folder, has LabelMe's list of shapes."""
     return any(_is_labelme(entry) for _, entry in content.entries())
@@ -27,6 +32,8 @@ def holds_labelme(content: Content) -> bool:
 
 def read_labelme(content: Content, asked: Asked) -> Dataset:
     """Read LabelMe: shapes of type point; ``group_id`` joins the clicks of one object.
+
+    So does an attribute ``instance``, which comes before it.
 
     A file belongs to the image that its ``imagePath`` names, relative to the file. If that image
     is missing, the image with the file's own name is used, and a note says so.
@@ -43,6 +50,7 @@ def read_labelme(content: Content, asked: Asked) -> Dataset:
     sizes: dict[str, tuple[int, int]] = {}
     clicks: list[Click] = []
     flags: dict[str, None] = {}
+    attributes: dict[str, None] = {}
     for path, entry in files.items():
         name = names.get(told[path].link)
         if name is None:
@@ -52,6 +60,7 @@ def read_labelme(content: Content, asked: Asked) -> Dataset:
             sizes[name] = stated_size(asked, name, stated, str(path))
             clicks += _clicks(entry["shapes"], name, path)
             flags |= dict.fromkeys(_flags(entry["shapes"]))
+            attributes |= dict.fromkeys(_unread(entry["shapes"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
@@ -60,6 +69,7 @@ def read_labelme(content: Content, asked: Asked) -> Dataset:
         if left:
             dropped.append(f"{path}: {left} shapes that are no points")
     notes += not_read(content.path, flags, what="flags")
+    notes += not_read(content.path, attributes, what="attributes")
     return gather(clicks, sizes, negative=asked.negative, dropped=dropped, notes=notes)
 
 
@@ -125,6 +135,25 @@ def _flags(shapes: list[dict[str, Any]]) -> Iterator[str]:
     return (str(name) for one in points for name, on in (one.get("flags") or {}).items() if on)
 
 
+def _attributes(shape: dict[str, Any]) -> dict[str, str | None]:
+    """Give the attributes of a shape by name, in small letters."""
+    found = shape.get("attributes") or {}
+    return {str(name).lower(): text_of(value) for name, value in found.items()}
+
+
+def _unread(shapes: list[dict[str, Any]]) -> Iterator[str]:
+    """Name the attributes and remarks of points that say nothing here."""
+    for shape in shapes:
+        if shape.get("shape_type") not in CLICKS:
+            continue
+        for name, text in _attributes(shape).items():
+            read = name == INSTANCE or (name == LABEL and text is not None and is_label(text))
+            if text is not None and not read:
+                yield name
+        if text_of(shape.get("description")):
+            yield "description"
+
+
 def _clicks(shapes: list[dict[str, Any]], name: str, path: Path) -> Iterator[Click]:
     for number, shape in enumerate(shapes):
         if shape.get("shape_type", "polygon") not in CLICKS:
@@ -132,12 +161,15 @@ def _clicks(shapes: list[dict[str, Any]], name: str, path: Path) -> Iterator[Cli
         points = shape["points"]
         if shape["shape_type"] == "point" and len(points) != 1:
             raise ValueError(f"shape {number} is a point of {len(points)} places")
+        given = _attributes(shape)
+        label, place = given.get(LABEL) or "", f"{path}: shape {number}"
         for x, y in points:
             yield Click(
                 name,
                 to_middles(float(x)),
                 to_middles(float(y)),
+                label=label_of(label, place) if is_label(label) else None,
                 category=category_of(shape["label"]),
-                instance=text_of(shape.get("group_id")),
-                place=f"{path}: shape {number}",
+                instance=given.get(INSTANCE) or text_of(shape.get("group_id")),
+                place=place,
             )

@@ -5,11 +5,12 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pointsam.data.clicks.columns import known_columns, not_read, place_columns
 from pointsam.data.clicks.content import Content
+from pointsam.data.rasters.images import ENDINGS
 from pointsam.errors import InputError
 from pointsam.texts import from_text, read_text
 
@@ -17,6 +18,12 @@ DELIMITERS = ",;\t"
 
 Row = tuple[str, Mapping[str, str]]
 """Place of a line for messages, and its values by column."""
+
+_MAKE_SENSE = ("class", "x", "y", "image", "image_width", "image_height")
+"""Columns of make-sense's table of points, which has no line that names them.
+
+Source: PointLabelsExport.ts of SkalskiP/make-sense.
+"""
 
 _SEP = re.compile(r"sep=(.)[ \r\n]*", re.IGNORECASE)
 
@@ -97,10 +104,29 @@ def _read_table(path: Path) -> Table:
     delimiter = stated.group(1) if stated else max(DELIMITERS, key=lines[first].count)
     reader = csv.reader(lines[first:], delimiter=delimiter, skipinitialspace=True, strict=True)
     given = [name.strip().lower() for name in _next_row(path, reader, first) or []]
-    table = Table(path, known_columns(path, given, images=True), delimiter, ())
+    if _is_make_sense(given):
+        reader = csv.reader(lines[first:], delimiter=delimiter, strict=True)
+        table = Table(path, _MAKE_SENSE, delimiter, ())
+    else:
+        table = Table(path, known_columns(path, given, images=True), delimiter, ())
     if table.where is None:
         raise unknown_columns(path, given)
-    return replace(table, rows=tuple(_rows(path, reader, table.columns, first)))
+    return replace(table, rows=tuple(_rows(path, reader, table.columns, first, heads=given)))
+
+
+def _is_make_sense(values: Sequence[str]) -> bool:
+    """Say whether a first line is already a click: class, x, y, image, width, height."""
+    if len(values) != len(_MAKE_SENSE):
+        return False
+    numbers = [
+        values[_MAKE_SENSE.index(name)] for name in ("x", "y", "image_width", "image_height")
+    ]
+    return all(map(str.isdecimal, numbers)) and is_image_name(values[_MAKE_SENSE.index("image")])
+
+
+def is_image_name(text: str) -> bool:
+    """Say whether a text looks like the name of an image file."""
+    return PurePath(text).suffix.lower() in ENDINGS
 
 
 def _next_filled(lines: Sequence[str], start: int) -> int:
@@ -114,12 +140,18 @@ def _split(line: str) -> list[str]:
 
 
 def _rows(
-    path: Path, reader: Any, columns: tuple[str, ...], first: int
+    path: Path, reader: Any, columns: tuple[str, ...], first: int, *, heads: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """Give each line's place and its values by column."""
+    """Give each line's place and its values by column.
+
+    Lines that name the columns again are none: tables were put together.
+    """
+    again = [] if columns == _MAKE_SENSE else [*heads]
     while (values := _next_row(path, reader, first)) is not None:
         place = f"{path}: line {reader.line_num + first}"
         if not any(value.strip() for value in values):
+            continue
+        if [value.strip().lower() for value in values] == again:
             continue
         while len(values) > len(columns) and not values[-1].strip():
             values = values[:-1]  # some programs end each line with a delimiter

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePath
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -16,11 +15,10 @@ from pointsam.data.clicks.map_points import MapPoints, read_map_points
 from pointsam.data.clicks.pictures import Picture, Pictures
 from pointsam.data.clicks.shares import shares_told
 from pointsam.data.clicks.table_doubts import refuse_boxes, refuse_many
-from pointsam.data.clicks.table_files import Row, Table, table_of, unknown_columns
+from pointsam.data.clicks.table_files import Row, Table, is_image_name, table_of, unknown_columns
 from pointsam.data.clicks.told import Told
 from pointsam.data.clicks.values import category_of, label_of, number_of, owner_of, text_of
 from pointsam.data.rasters.georeference import DEGREES
-from pointsam.data.rasters.images import ENDINGS
 from pointsam.data.records import Dataset
 from pointsam.errors import InputError
 from pointsam.frames import in_pixels
@@ -58,6 +56,7 @@ def read_table(content: Content, asked: Asked) -> Dataset:
     if not table.names_images:
         names = {"": _only_image(table, pictures)}
     else:
+        _refuse_unnamed(table)
         told = {row["image"]: Told.of_path(row["image"]) for _, row in table.rows}
         found = pictures.named(told.values())
         names = {raw: found[one.link] for raw, one in told.items() if one.link in found}
@@ -80,6 +79,17 @@ def read_table(content: Content, asked: Asked) -> Dataset:
         notes=[*_notes(table), *doubts],
         beside=pictures.placed is not None,
     )
+
+
+def _refuse_unnamed(table: Table) -> None:
+    """Refuse a line without an image, such as those below the first of merged cells.
+
+    Raises:
+        InputError: there is one; names it.
+    """
+    place = next((place for place, row in table.rows if not row["image"]), None)
+    if place is not None:
+        raise InputError(f"{place} names no image: fill in the column of images in every line.")
 
 
 def _is_empty(table: Table, row: Mapping[str, str]) -> bool:
@@ -116,18 +126,13 @@ def _only_image(table: Table, pictures: Pictures) -> str:
     if pictures.only is None:
         raise unknown_columns(table.path, table.columns)
     for column in table.unread:
-        named = next((row[column] for _, row in table.rows if _is_file(row[column])), None)
+        named = next((row[column] for _, row in table.rows if is_image_name(row[column])), None)
         if named is not None:
             raise InputError(
                 f"{table.path} has no column image, but {column or 'a column without name'} names "
                 f"images ({named}): call it image."
             )
     return pictures.only.name
-
-
-def _is_file(text: str) -> bool:
-    """Say whether a text looks like the name of an image file."""
-    return PurePath(text).suffix.lower() in ENDINGS
 
 
 def _notes(table: Table) -> list[str]:

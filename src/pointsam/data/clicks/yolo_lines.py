@@ -19,7 +19,7 @@ POSES = "kpt_shape"
 """Key of a data set's YAML file that says that its lines hold key points."""
 
 ROUNDED = 1.0
-"""Pixels by which a corner may be off for rounding."""
+"""Pixels by which a corner, or a side of a box, may be off for rounding."""
 
 MOST = 1e9
 """Values from here on are no places."""
@@ -72,6 +72,21 @@ def middle_of(
     if len(values) in (BOX_FIELDS[-1], CORNERS_FIELDS[-1]) and not _ends_in_track(values):
         raise _no_box(values, place)
     return x, y
+
+
+def reaches_off(values: list[str], size: tuple[int, int]) -> bool:
+    """Say whether an upright box reaches off its image, which those that tools write do not.
+
+    Args:
+        values: of a line that `middle_of` took.
+        size: height and width of the image in pixels.
+    """
+    if len(values) not in BOX_FIELDS:
+        return False
+    x, y, width, height = (float(value) for value in values[1:5])
+    over_x = max(width / 2 - x, x + width / 2 - 1) * size[1]
+    over_y = max(height / 2 - y, y + height / 2 - 1) * size[0]
+    return max(over_x, over_y) > ROUNDED
 
 
 def _no_box(values: list[str], place: str) -> InputError:
