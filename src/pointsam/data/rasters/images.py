@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from pointsam.data.rasters.no_raster import what_instead
 from pointsam.data.rasters.opening import head_of, open_raster, raster_kind, within
 from pointsam.data.rasters.tiff_images import named_colours
 from pointsam.errors import DAMAGED, InputError, in_words
@@ -238,15 +239,13 @@ def _read_upright(path: Path) -> Image.Image:
 def _fault(path: Path, error: Exception) -> InputError:
     """Give the error for a file that Pillow does not read."""
     if isinstance(error, UnidentifiedImageError):
-        raster = is_image(path)
-        return InputError(
-            f"{path} is not an image that can be read; "
-            + (
-                "rasters of many bands are made 8-bit RGB by 'pointsam data images'."
-                if raster
-                else "other formats are made a GeoTIFF by gdal_translate."
-            )
-        )
+        told = "is not an image that can be read; "
+        if is_image(path):
+            told += "rasters of many bands are made 8-bit RGB by 'pointsam data images'"
+        else:
+            told += "other formats are made a GeoTIFF by gdal_translate"
+            told = what_instead(path, head_of(path)) or told
+        return InputError(f"{path} {told}.")
     if ("decoder" in str(error) and "not available" in str(error)) or _gdal_reads(path):
         return InputError(
             f"{path} is packed in a way that is not read here ({in_words(error)}): "
