@@ -17,6 +17,7 @@ from pointsam.data.rasters.band_values import (
     known_pixels,
     natural_bands,
     natural_range,
+    refuse_no_scale,
     refuse_other_colours,
 )
 from pointsam.data.rasters.images import can_be_shown, orientation, read_transparent, turn_upright
@@ -206,6 +207,7 @@ def check_bands(path: Path, raster: rasterio.DatasetReader, bands: tuple[int, in
         raise InputError(f"{path} has {raster.count} bands, not {missing}; they count from 1.")
     if any(np.issubdtype(raster.dtypes[band - 1], np.complexfloating) for band in bands):
         raise InputError(f"{path} holds complex numbers: write their amplitude first.")
+    refuse_no_scale(path, raster, bands)
 
 
 def _shown(
