@@ -193,6 +193,8 @@ def doubts_of_bands(
 
 def _report(summary: SceneSummary, output: Path, formats: Sequence[str]) -> None:
     print(f"{summary.objects} objects in {summary.windows} windows, {summary.empty} without a mask")
+    if summary.removed:
+        print(f"{summary.removed} have an empty polygon, as all of it is smaller than --min-area")
     if summary.cut:
         print(f"{summary.cut} reach beyond --largest-window and may be cut (field 'cut')")
     if summary.outside:
