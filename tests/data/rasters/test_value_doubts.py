@@ -77,6 +77,17 @@ def test_data_images_says_that_a_stretch_shows_nothing(tmp_path, capsys):
     assert "shown as 0 to 0 of 255" in capsys.readouterr().err
 
 
+def test_a_place_without_a_coordinate_system_is_kept(tmp_path):
+    place = from_origin(500000, 5500000, 10, 10)
+    profile = {"driver": "GTiff", "count": 3, "height": 80, "width": 90, "dtype": "uint16"}
+    (tmp_path / "in").mkdir()
+    with rasterio.open(tmp_path / "in/a.tif", "w", transform=place, **profile) as out:
+        out.write(deep())
+    assert main(["data", "images", str(tmp_path / "in"), "--output", str(tmp_path / "out")]) == 0
+    with rasterio.open(tmp_path / "out/a.tif") as shown:
+        assert shown.transform == place
+
+
 @pytest.mark.parametrize("scale", [(0.0, 1.0), (float("nan"), 0.0), (1.0, float("inf"))])
 @pytest.mark.parametrize("stretch", [None, (0.0, 3000.0)])
 def test_a_scale_that_makes_no_values_is_refused(tmp_path, scale, stretch):

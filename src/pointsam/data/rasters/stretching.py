@@ -180,7 +180,8 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
             return
         check_bands(path, raster, stretch.bands)
         refuse_other_colours(path, raster)
-        turn = 1 if raster.crs else orientation(path)
+        placed = raster.crs is not None or not raster.transform.is_identity
+        turn = 1 if placed else orientation(path)
         if output.suffix.lower() == ".png" or turn > 1:
             whole = Window(0, 0, raster.width, raster.height)
             shown = turn_upright(_shown(raster, whole, stretch), turn)
@@ -188,7 +189,7 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
             return
         profile = {"driver": "GTiff", "count": 3, "dtype": "uint8", "photometric": "RGB"}
         profile |= {"height": raster.height, "width": raster.width, "compress": "deflate"}
-        place = {"transform": raster.transform, "crs": raster.crs} if raster.crs else {}
+        place = {"transform": raster.transform, "crs": raster.crs} if placed else {}
         with rasterio.open(output, "w", **profile, **place) as out:
             for top in range(0, raster.height, _STRIP):
                 rows = min(_STRIP, raster.height - top)
