@@ -1,6 +1,7 @@
 """Files that are given for a raster and are none are called what they are."""
 
 import gzip
+import os
 
 import pytest
 
@@ -28,3 +29,17 @@ def test_it_is_called_what_it_is(tmp_path, capsys, name, content, told):
     assert told in capsys.readouterr().err
     assert main(["predict", str(path), "--point", "1,1", "--window", "64", "--output", out]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_pipe_is_called_one(tmp_path, capsys):
+    os.mkfifo(tmp_path / "a.tif")
+    words = ["predict", str(tmp_path / "a.tif"), "--point", "1,1", "--output", str(tmp_path / "o")]
+    assert main(words) == 2
+    assert "a.tif is a device or a pipe, expected a file" in capsys.readouterr().err
+
+
+def test_a_link_to_nowhere_is_called_one(tmp_path, capsys):
+    (tmp_path / "a.tif").symlink_to("gone.tif")
+    words = ["predict", str(tmp_path / "a.tif"), "--point", "1,1", "--output", str(tmp_path / "o")]
+    assert main(words) == 2
+    assert "a.tif: it is a link to gone.tif, which is not there" in capsys.readouterr().err

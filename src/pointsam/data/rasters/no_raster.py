@@ -2,11 +2,25 @@
 
 from pathlib import Path
 
+from pointsam.errors import InputError
+
 _PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh")
 """First bytes of archives and packed files."""
 
 _PAGES = (b"<!doctype html", b"<html")
 _POINTER = b"version https://git-lfs"
+
+
+def refuse_no_file(path: Path) -> None:
+    """Refuse a pipe or a device, which may wait for ever, and a link that leads nowhere.
+
+    Raises:
+        InputError: the message says what it is.
+    """
+    if path.is_symlink() and not path.exists():
+        raise InputError(f"no image {path}: it is a link to {path.readlink()}, which is not there.")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{path} is a device or a pipe, expected a file: write it to one first.")
 
 
 def what_instead(path: Path, head: bytes) -> str | None:
