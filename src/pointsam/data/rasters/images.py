@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from pointsam.data.rasters.no_raster import refuse_no_file, what_instead
+from pointsam.data.rasters.no_raster import refuse_device, what_instead
 from pointsam.data.rasters.opening import head_of, open_raster, raster_kind, within
 from pointsam.data.rasters.tiff_images import named_colours
 from pointsam.errors import DAMAGED, InputError, in_words
@@ -287,12 +287,13 @@ def why_missing(path: Path) -> str:
     """Give the error for a missing image, which names a file of similar name."""
     if path.is_dir():
         return f"no image {path}: it is a folder; give a file, such as a GeoTIFF."
-    refuse_no_file(path)
+    refuse_device(path)
+    if path.is_symlink():
+        return f"no image {path}: it is a link to {path.readlink()}, which is not there."
     names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     alike = [name for name in names if name.lower() == path.name.lower()]
     if alike:
         return f"no image {path}: there is {alike[0]}, upper and lower case differ."
-    other = next((name for name in names if same_name(name, path.name)), None)
-    if other is not None:
+    if other := next((name for name in names if same_name(name, path.name)), None):
         return f"no image {path}: there is {other}, whose name is written otherwise; use that name."
     return f"no image {path}: check the image folder and the file name."

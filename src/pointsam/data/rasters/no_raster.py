@@ -11,14 +11,12 @@ _PAGES = (b"<!doctype html", b"<html")
 _POINTER = b"version https://git-lfs"
 
 
-def refuse_no_file(path: Path) -> None:
-    """Refuse a pipe or a device, which may wait for ever, and a link that leads nowhere.
+def refuse_device(path: Path) -> None:
+    """Refuse a pipe or a device, which may wait for ever.
 
     Raises:
         InputError: the message says what it is.
     """
-    if path.is_symlink() and not path.exists():
-        raise InputError(f"no image {path}: it is a link to {path.readlink()}, which is not there.")
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise InputError(f"{path} is a device or a pipe, expected a file: write it to one first.")
 
@@ -43,6 +41,6 @@ def what_instead(path: Path, head: bytes) -> str | None:
         return "is a page of a web site, perhaps one that asks for a login: get the file again"
     if start.startswith(b"ENVI") and path.suffix.lower() == ".hdr":
         return "is the header of an ENVI raster: give the file of its pixels, beside it"
-    if start.startswith(b"<"):
+    if start.startswith((b"<?xml", b"<Dimap")):
         return "is XML, as lies beside the images of a product: give its raster (.tif, .jp2, ...)"
     return None

@@ -19,7 +19,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from pointsam.data.rasters.full_disk import of_writing
-from pointsam.data.rasters.no_raster import refuse_no_file, what_instead
+from pointsam.data.rasters.no_raster import refuse_device, what_instead
 from pointsam.data.rasters.remote import Source, content_of
 from pointsam.errors import InputError, in_words
 from pointsam.files import refuse_bytes_in_name, sha256_of, size_and_time
@@ -84,7 +84,7 @@ def head_of(path: Path) -> bytes:
     Raises:
         InputError: it cannot be read.
     """
-    refuse_no_file(path)
+    refuse_device(path)
     try:
         with path.open("rb") as stream:
             return stream.read(_HEAD)
