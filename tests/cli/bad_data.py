@@ -112,7 +112,7 @@ COCO = [
 ]  # fmt: skip
 
 PICTURES = [
-    ("an image of 0 bytes", GRID, empty("images/1.jpg"), "images/1.jpg is not an image"),
+    ("an image of 0 bytes", GRID, empty("images/1.jpg"), "images/1.jpg is empty (0 bytes)"),
     ("an image in another case", FIGURE, moved("images/1.jpg", "images/1.JPG"),
      "no image images/1.jpg: there is 1.JPG, upper and lower case differ"),
     ("an image that links to itself", TRAIN, a_loop("images/1.jpg"), "no image images/1.jpg"),
@@ -142,7 +142,7 @@ PICTURES = [
 ]  # fmt: skip
 
 SCENES = [
-    ("a scene of 0 bytes", SCENE, empty("scene.tif"), "scene.tif is no raster that is read"),
+    ("a scene of 0 bytes", SCENE, empty("scene.tif"), "scene.tif is empty (0 bytes): get it again"),
     ("a scene cut short", SCENE, cut("scene.tif"), "scene.tif is damaged (at column 0, row 0"),
     ("a scene cut short, no clicks", SCENE_GRID, cut("scene.tif"), "scene.tif is damaged"),
     ("a scene cut short to train on", TRAIN_SCENE, cut("scene.tif"), "scene.tif is damaged (at"),

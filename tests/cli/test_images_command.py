@@ -38,7 +38,7 @@ def test_new_images_look_as_those_of_training(deep, tmp_path, capsys):
 def test_a_bad_image_leaves_no_folder(deep, tmp_path, capsys):
     (deep / "3.tif").write_bytes(b"")
     assert run(deep, "--output", tmp_path / "out") == 2
-    assert "3.tif is no raster that is read" in capsys.readouterr().err
+    assert "3.tif is empty (0 bytes)" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -32,6 +32,21 @@ def test_a_window_cuts_an_image_without_a_map(large, tmp_path, capsys):
     assert np.isnan(row["area_m2"])
 
 
+def test_objects_that_min_area_leaves_nothing_of_are_counted(large, tmp_path, capsys):
+    command = ["predict", str(large), "--point", "355,255", "--side", "128", "--window", "128"]
+    assert main([*command, "--min-area", "1e9", "--output", str(tmp_path / "out")]) == 0
+    assert "1 have an empty polygon, as all of it is smaller" in capsys.readouterr().out
+
+
+def test_a_folder_without_clicks_is_listed_as_with_them(large, tmp_path, capsys):
+    (tmp_path / "._mosaic.png").write_bytes(b"of macOS")
+    (tmp_path / "report.pdf").write_bytes(b"%PDF-1.4")
+    (tmp_path / "tiles.tif").mkdir()
+    command = ["predict", "--images", str(tmp_path), "--grid", "1", "--side", "128"]
+    assert main([*command, "--output", str(tmp_path / "out")]) == 0
+    assert "in 1 images" in capsys.readouterr().out
+
+
 def test_a_shrunk_image_is_named_in_one_line(large, tmp_path, capsys):
     command = ["predict", str(large), "--point", "355,255", "--side", "128"]
     assert main([*command, "--output", str(tmp_path / "out")]) == 0

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pointsam.cli.words import as_meant
+from pointsam.cli.words import as_meant, refuse_empty
+from pointsam.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,14 @@ def test_a_folder_called_tilde_is_that_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "~").mkdir()
     assert as_meant("~/runs") == "~/runs"
+
+
+@pytest.mark.parametrize("words", [["predict", ""], ["a", "--cache", ""], ["a", "--output="],
+                                   ["a", "--output", " "]])  # fmt: skip
+def test_a_value_of_no_letter_is_refused(words):
+    with pytest.raises(InputError, match="an empty value: is a variable of the shell not set"):
+        refuse_empty(words)
+
+
+def test_a_class_may_be_called_nothing_and_values_may_hold_signs():
+    refuse_empty(["a", "--negative", "", "--negative=", "--set", "a.b=", "--point=1,2", "x="])

@@ -7,7 +7,11 @@ from pointsam.cli.arguments import refuse_options
 from pointsam.cli.click_files import say
 from pointsam.cli.display import band_numbers, described, found_stretch, value_range
 from pointsam.data.rasters.images import list_images
-from pointsam.data.rasters.likeness import doubts_of_colours, refuse_other_values
+from pointsam.data.rasters.likeness import (
+    doubts_of_colours,
+    doubts_of_order,
+    refuse_other_values,
+)
 from pointsam.data.rasters.stretching import (
     FILE_NAME,
     Stretch,
@@ -16,6 +20,7 @@ from pointsam.data.rasters.stretching import (
     stretch_from,
     write_stretch,
 )
+from pointsam.data.rasters.value_doubts import doubts_of_values
 from pointsam.errors import InputError
 from pointsam.files import new_folder
 from pointsam.models.adapters.card import read_card
@@ -85,6 +90,10 @@ def run(args: argparse.Namespace) -> int:
         if args.like is not None:
             refuse_other_values(paths, stretch)
             say((), doubts_of_colours(paths, stretch, remedy=REORDER))
+        elif args.bands is None:
+            say((), doubts_of_order(paths))
+        if args.like is not None or args.stretch is not None:
+            say((), doubts_of_values(paths, stretch))
         for path in Bar(paths, desc="writing", unit="image", delay=2, leave=False):
             convert_image(path, folder / names[path], stretch)
         write_stretch(stretch, folder / FILE_NAME)

@@ -16,7 +16,7 @@ from pointsam.cli.display import (
     add_window_argument,
     found_stretch,
 )
-from pointsam.cli.predict_scene import displayed, doubts_as_trained, told_of_all
+from pointsam.cli.predict_scene import displayed, doubts_of_bands, told_of_all
 from pointsam.cli.train_scene import scene_paths
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.opening import raster_hash
@@ -125,7 +125,7 @@ def clicked_chips(
             window = fitting_window(card.ground_size, scene.ground_size, side=side)
     trained = isinstance(shown, Stretch)
     scenes, _ = click_on(paths, points, side=side, window=window, stretch=stretch, trained=trained)
-    doubts = doubts_as_trained(paths, shown) if asked.bands is None else []
+    doubts = doubts_of_bands(paths, shown) if asked.bands is None else []
     say(points.dropped, [*points.notes, *doubts])
     records, chips = cut(scenes, side=side, stretch=stretch, neighbours=True)
     for record in Bar(records, desc="checking chips", delay=2, leave=False):

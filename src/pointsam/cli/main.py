@@ -16,7 +16,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from pointsam.cli.caller import end_with_caller
-from pointsam.cli.words import as_meant
+from pointsam.cli.words import as_meant, refuse_empty
 from pointsam.errors import InputError
 
 COMMANDS = {
@@ -130,6 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     end_with_caller()
     try:
         with _ending_on_request():
+            refuse_empty(words)
             args = make_parser(words).parse_args(words)
             _show_progress(args)
             status: int = args.run(args)

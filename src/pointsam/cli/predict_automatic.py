@@ -4,15 +4,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from PIL import Image
-
-from pointsam.data.rasters.images import image_size
+from pointsam.data.rasters.images import ENDINGS, image_size
 from pointsam.data.records import Dataset, ImageRecord
 from pointsam.errors import InputError
+from pointsam.files import list_files
 from pointsam.prediction.automatic import ANYTHING, AutomaticSettings
 
 AUTOMATIC_OPTIONS = ("min_iou", "min_stability", "max_overlap", "rank_by")
 """The options below, by their name among the arguments."""
+
+GRID_ENDINGS = (*ENDINGS, ".gif", ".jfif", ".jpe", ".j2k")
+"""Of files that are segmented without clicks: a folder may hold a few kinds that clicks name."""
 
 USUAL = AutomaticSettings()
 
@@ -69,9 +71,7 @@ def listed_images(
     assert folder is not None
     if image is None and not folder.is_dir():
         raise FileNotFoundError(f"no image folder {folder}.")
-    endings = Image.registered_extensions()
-    listed = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings)
-    files = listed if image is None else [image]
+    files = list_files(folder, GRID_ENDINGS) if image is None else [image]
     if not files:
         raise InputError(f"{folder} holds no images.")
     records = []
@@ -93,5 +93,7 @@ def parse_automatic(args: argparse.Namespace) -> AutomaticSettings:
     """
     given = {name: getattr(args, name) for name in ("grid", *AUTOMATIC_OPTIONS)}
     if args.rank_by is not None:
+        if "similarity" in args.rank_by and args.adapter is None:
+            raise InputError("--rank-by similarity: for --adapter DIR alone; leave it out here.")
         given["rank_by"] = tuple(args.rank_by)
     return AutomaticSettings(**{name: value for name, value in given.items() if value is not None})

@@ -13,7 +13,7 @@ from pointsam.cli.scene_options import Prompt, SceneChoice
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.data_under_clicks import with_data
 from pointsam.data.rasters.doubts import doubts_of_scene
-from pointsam.data.rasters.likeness import doubts_of_colours
+from pointsam.data.rasters.likeness import doubts_of_colours, doubts_of_order
 from pointsam.data.rasters.remote import Source
 from pointsam.data.rasters.scene import Scene, georeferenced, open_scene
 from pointsam.data.rasters.scene_points import ScenePoints, scene_points
@@ -86,7 +86,7 @@ def planned(
         clicks = prompts if isinstance(prompts, ScenePoints) else None
         doubts = doubts_of_scene(scene, trained=isinstance(stretch, Stretch), points=clicks)
         if asked.bands is None:
-            doubts += doubts_as_trained([asked.image], stretch)
+            doubts += doubts_of_bands([asked.image], stretch)
         say(clicks.without_data if clicks else (), doubts)
         predictor = open_predictor()
         model = predictor.model
@@ -183,8 +183,18 @@ def doubts_as_trained(
     return doubts_of_colours(paths, stretch, remedy=remedy)
 
 
+def doubts_of_bands(
+    paths: Sequence[Path], stretch: Stretch | tuple[float, float] | None
+) -> list[str]:
+    """Say which scenes leave open which bands are colours, where no bands were asked for."""
+    trained = isinstance(stretch, Stretch)
+    return doubts_as_trained(paths, stretch) if trained else doubts_of_order(paths)
+
+
 def _report(summary: SceneSummary, output: Path, formats: Sequence[str]) -> None:
     print(f"{summary.objects} objects in {summary.windows} windows, {summary.empty} without a mask")
+    if summary.removed:
+        print(f"{summary.removed} have an empty polygon, as all of it is smaller than --min-area")
     if summary.cut:
         print(f"{summary.cut} reach beyond --largest-window and may be cut (field 'cut')")
     if summary.outside:

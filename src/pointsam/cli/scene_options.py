@@ -7,14 +7,14 @@ from pathlib import Path
 from pointsam.cli.arguments import refuse_options
 from pointsam.cli.clicks import Click
 from pointsam.cli.display import AS_TRAINED, add_display_arguments, add_window_argument
-from pointsam.cli.outlines import OutlineChoice
+from pointsam.cli.outlines import SHAPE_OPTIONS, OutlineChoice
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.errors import InputError
 from pointsam.prediction.automatic import AutomaticSettings
 from pointsam.prediction.polygons import PolygonRules
 from pointsam.prediction.scenes.objects import LARGEST_WINDOW
 from pointsam.prediction.scenes.run import Shard
-from pointsam.prediction.scenes.writers import FORMATS, USUAL, scene_formats
+from pointsam.prediction.scenes.writers import FORMATS, POLYGONS, USUAL, scene_formats
 
 SCENE_OPTIONS = (
     "window",
@@ -63,6 +63,7 @@ class SceneChoice:
         """
         if isinstance(prompt, AutomaticSettings):
             refuse_options(args, ("largest_window",), "clicks")
+        formats = parse_formats(args)
         largest = LARGEST_WINDOW if args.largest_window is None else args.largest_window
         return cls(
             image=image,
@@ -72,7 +73,7 @@ class SceneChoice:
             window=args.window,
             largest_window=largest,
             allow_overlap=args.allow_overlap,
-            formats=parse_formats(args),
+            formats=formats,
             style=args.style,
             rules=OutlineChoice.parse(args, on_map=True).rules,
             shard=_shard(args.shard),
@@ -132,9 +133,21 @@ def _add_outputs(scene: "argparse._ArgumentGroup") -> None:
 
 
 def parse_formats(args: argparse.Namespace) -> tuple[str, ...]:
-    """Give the formats that are asked for; ``--shapefile`` is the old way to add one."""
+    """Give the formats that are asked for; ``--shapefile`` is the old way to add one.
+
+    Raises:
+        InputError: options of polygons, or of the GeoPackage, that is not among the formats.
+    """
     names = USUAL if args.format is None else scene_formats(args.format)
-    return tuple(dict.fromkeys((*names, "shp"))) if args.shapefile else names
+    names = tuple(dict.fromkeys((*names, "shp"))) if args.shapefile else names
+    if not set(names) & set(POLYGONS):
+        polygons = f"--format {', '.join(POLYGONS[:-1])} or {POLYGONS[-1]}"
+        refuse_options(args, SHAPE_OPTIONS, polygons)
+    if names == ("cog",):
+        refuse_options(args, ("allow_overlap",), "polygons and COCO")
+    if "gpkg" not in names:
+        refuse_options(args, ("style",), "--format gpkg")
+    return names
 
 
 def _shard(text: str | None) -> Shard:

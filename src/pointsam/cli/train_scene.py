@@ -15,6 +15,7 @@ from pointsam.cli.display import (
 )
 from pointsam.data.clicks.formats import ClickFile
 from pointsam.data.rasters.images import list_images
+from pointsam.data.rasters.likeness import doubts_of_order
 from pointsam.data.rasters.opening import raster_hash
 from pointsam.data.rasters.scene import georeferenced
 from pointsam.data.records import Dataset
@@ -125,7 +126,8 @@ def scene_inputs(
     paths, side = scene_paths(images, on_map=points.on_map), settings.model.side
     stretch = found_stretch(paths, bands=asked.bands, values=asked.stretch)
     scenes, ground_size = click_on(paths, points, side=side, window=asked.window, stretch=stretch)
-    say(points.dropped, points.notes)
+    order = doubts_of_order(paths) if asked.bands is None else []
+    say(points.dropped, [*points.notes, *order])
     kept, held = hold_out(scenes, asked.hold_out, seed=settings.seed)
     records, chips = cut(kept, side=side, stretch=stretch, neighbours=True)
     held_records, held_chips = cut(held, side=side, stretch=stretch, neighbours=False)

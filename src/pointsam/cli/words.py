@@ -2,9 +2,15 @@
 
 import os
 import re
+from collections.abc import Sequence
+
+from pointsam.errors import InputError
 
 _FORMER_FLAGS = {"--least-": "--min-", "--most-": "--max-"}
 """Beginnings of flags; the former spelling is taken for one more version."""
+
+_MAY_BE_EMPTY = ("--negative", "--category")
+"""Options whose value is a class, which may be called nothing."""
 
 _HOME = re.compile(r"(--[\w-]+=)?(~(?:/.*)?)", re.DOTALL)
 """A path in the home folder as shells leave it where it is quoted, or follows ``--option=``."""
@@ -22,3 +28,19 @@ def as_meant(word: str) -> str:
     if home is None or os.path.lexists("~"):
         return word
     return (home[1] or "") + os.path.expanduser(home[2])
+
+
+def refuse_empty(words: Sequence[str]) -> None:
+    """Refuse a value of no letter, which would name the working folder where a path is meant.
+
+    A shell gives one for ``--output "$NAME"`` where NAME is not set.
+
+    Raises:
+        InputError: the message names the option.
+    """
+    for before, word in zip(["", *words], words, strict=False):
+        option, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
+        empty = not value.strip() and (word == value or word.endswith("="))
+        if empty and option not in _MAY_BE_EMPTY:
+            told = f"{option} has" if option.startswith("-") else "there is"
+            raise InputError(f"{told} an empty value: is a variable of the shell not set?")

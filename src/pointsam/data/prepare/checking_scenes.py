@@ -64,7 +64,7 @@ def check_scene_points(clicks: ClickFile, path: Path, report: Report) -> None:
                 return
             _check_record(record, scene, clicks.path, report)
             points = points_on_scene(record, scene.grid) if record.instances else None
-            report.notes.extend(doubts_of_scene(scene, trained=False, points=points))
+            report.notes.extend(doubts_of_scene(scene, trained=None, points=points))
     except (InputError, FileNotFoundError) as error:
         report.faults.append(str(error))
 

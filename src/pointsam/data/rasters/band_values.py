@@ -50,14 +50,19 @@ def natural_bands(raster: rasterio.DatasetReader) -> tuple[int, int, int]:
     """
     meanings = list(raster.colorinterp)
     meant = _one_each(meanings, (ColorInterp.red, ColorInterp.green, ColorInterp.blue))
-    named = _one_each([_colour_of(name) for name in raster.descriptions], ("red", "green", "blue"))
     if meant is not None:
         return meant
+    names = [_colour_of(name) for name in raster.descriptions]
+    named = _one_each(names, ("red", "green", "blue")) or _one_each(names, ("r", "g", "b"))
     if named is not None:
         return named
-    plain = [n for n, meaning in enumerate(meanings, start=1) if meaning != ColorInterp.alpha]
-    plain = plain or [1]
+    plain = plain_bands(raster) or [1]
     return (plain[0], plain[1], plain[2]) if len(plain) >= 3 else (plain[0],) * 3
+
+
+def plain_bands(raster: rasterio.DatasetReader) -> list[int]:
+    """List the bands, from 1, that are not alpha."""
+    return [band for band in raster.indexes if raster.colorinterp[band - 1] != ColorInterp.alpha]
 
 
 def _one_each(
@@ -71,9 +76,10 @@ def _one_each(
 
 
 def _colour_of(name: str | None) -> str:
-    """Take the colour from a band's name: ``Red``, ``band red``, not ``red edge``."""
+    """Take the colour from a band's name: ``Red``, ``B4 - Red``, ``R``, not ``red edge``."""
     words = re.findall("[a-z]+", (name or "").lower())
-    return " ".join(word for word in words if word not in ("band", "nm"))
+    told = [word for word in words if word not in ("band", "nm")]
+    return " ".join(told[1:] if len(told) > 1 and told[0] == "b" else told)
 
 
 def natural_range(
@@ -99,6 +105,27 @@ def natural_range(
 def bands_exist(raster: rasterio.DatasetReader, bands: Sequence[int]) -> bool:
     """Say whether a file has these bands."""
     return all(1 <= band <= raster.count for band in bands)
+
+
+def refuse_no_scale(path: Path, raster: rasterio.DatasetReader, bands: Sequence[int]) -> None:
+    """Refuse a declared scale or offset that makes all values one, or none.
+
+    Args:
+        path: of the raster, for the message.
+        raster: open.
+        bands: that are shown, from 1; one that the file does not have is refused elsewhere.
+
+    Raises:
+        InputError: the message says how to put it right.
+    """
+    for band in set(bands) & set(raster.indexes):
+        scale, offset = raster.scales[band - 1], raster.offsets[band - 1]
+        if not (scale and np.isfinite([scale, offset]).all()):
+            raise InputError(
+                f"{path} declares a scale of {scale:g} and an offset of {offset:g} for band "
+                f"{band}, which make no values of what is stored: put them right with "
+                "gdal_edit.py -scale SCALE -offset OFFSET."
+            )
 
 
 def in_units(

@@ -9,30 +9,21 @@ from pathlib import Path
 
 import numpy as np
 from PIL.TiffImagePlugin import TiffImageFile
-from rasterio.windows import Window
 
 from pointsam.data.rasters.band_values import (
     as_written,
-    in_units,
     plain_undeclared,
     usual_no_data,
 )
 from pointsam.data.rasters.data_under_clicks import listed
 from pointsam.data.rasters.georeference import pixel_metres, read_georeference
 from pointsam.data.rasters.images import list_images, opened
+from pointsam.data.rasters.looking import SIDE, samples, window_of
 from pointsam.data.rasters.opening import open_raster
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import ScenePoints
+from pointsam.data.rasters.value_doubts import doubt_of_alpha, doubt_of_stretch
 from pointsam.errors import DAMAGED, InputError
-
-_SIDE = 64
-"""Of a window that is looked at, in pixels; in a corner at most an eighth of the scene."""
-
-_ACROSS = 5
-"""Windows along each side."""
-
-_FLAT = 26
-"""Steps of brightness, of 255, that most values of a scene must be apart to be told."""
 
 _MIN_SIDE = 512
 """Of a scene whose corners may hold any value: chips and photographs have subjects in theirs, and
@@ -52,25 +43,6 @@ A JPEG of a drone or phone may hold previews and depths behind its picture (MPO)
 
 _GROUND_RATIO = 1.5
 """How much larger or smaller than in training things may look."""
-
-
-def doubt_of_stretch(scene: Scene) -> str | None:
-    """Say where a scene's values lie together in the dark or the bright end of its stretch."""
-    found = [part[:, known] for part, known in _samples(scene)]
-    values = np.concatenate(found, axis=1) if found else np.zeros((3, 0))
-    if not values.size:
-        return None
-    low, high = np.percentile(values, (2, 98), axis=1)
-    floor, ceiling = np.array(scene.stretch.low), np.array(scene.stretch.high)
-    shown = ((np.stack([low, high]) - floor) * 255 / (ceiling - floor)).clip(0, 255)
-    if ((shown[1] - shown[0]) >= _FLAT).any() or (low == high).all():
-        return None
-    return (
-        f"{scene.path}: most of its values lie from {low.min():g} to {high.max():g}, and by the "
-        f"stretch from {floor.min():g} to {ceiling.max():g} they are shown as "
-        f"{round(shown[0].min())} to {round(shown[1].max())} of 255: are they of another depth "
-        "than those of training? Say which are black and white with --stretch LOW,HIGH"
-    )
 
 
 def doubt_of_collar(scene: Scene, points: ScenePoints | None = None) -> str | None:
@@ -95,7 +67,7 @@ def doubt_of_collar(scene: Scene, points: ScenePoints | None = None) -> str | No
 
 def doubt_of_undeclared(scene: Scene, points: ScenePoints | None = None) -> str | None:
     """Say where a scene holds a usual value for no data, which it does not declare."""
-    found = [part[:, known] for part, known in _samples(scene, units=False)]
+    found = [part[:, known] for part, known in samples(scene, units=False)]
     values = np.concatenate(found, axis=1) if found else np.zeros((3, 0))
     value = plain_undeclared(values)
     if value is None:
@@ -111,12 +83,12 @@ def doubt_of_undeclared(scene: Scene, points: ScenePoints | None = None) -> str 
 def _collar(scene: Scene) -> tuple[int, tuple[float, ...]] | None:
     """Give how many corners hold one value alone, and this value of each band."""
     height, width = scene.size
-    side = min(_SIDE, min(height, width) // 8)
+    side = min(SIDE, min(height, width) // 8)
     if side < _MIN_CORNER:
         return None
     held = []
     for x, y in [(x, y) for x in (0, width - side) for y in (0, height - side)]:
-        values, known = _window(scene, x, y, side=side, units=False)
+        values, known = window_of(scene, x, y, side=side, units=False)
         first = values[:, :1, :1]
         if known.all() and (values == first).all():
             held.append(tuple(first.ravel().tolist()))
@@ -125,7 +97,7 @@ def _collar(scene: Scene) -> tuple[int, tuple[float, ...]] | None:
         return None
     if min(height, width) < _MIN_SIDE and not all(_usual(scene, number) for number in value):
         return None
-    middle, _ = _window(scene, (width - side) // 2, (height - side) // 2, side=side)
+    middle, _ = window_of(scene, (width - side) // 2, (height - side) // 2, side=side)
     return None if (middle == middle[:, :1, :1]).all() else (held.count(value), value)
 
 
@@ -202,19 +174,22 @@ def _told_pages(path: Path, pages: int) -> str | None:
     return f"{told}a file of its own, with gdal_translate GTIFF_DIR:2:{path} OUT.tif for the second"
 
 
-def doubts_of_scene(scene: Scene, *, trained: bool, points: ScenePoints | None = None) -> list[str]:
+def doubts_of_scene(
+    scene: Scene, *, trained: bool | None, points: ScenePoints | None = None
+) -> list[str]:
     """List the doubts about a scene, one line each.
 
     Args:
         scene: open.
-        trained: its stretch is that of an adapter's training, and not found in this scene.
+        trained: its stretch is that of an adapter's training, and not found in this scene; None
+            where nothing will be shown by it.
         points: clicks on it; those on what looks like no data are named.
     """
     collar = doubt_of_collar(scene, points)
-    found = [doubt_of_pages(scene), collar]
+    found = [doubt_of_pages(scene), doubt_of_alpha(scene), collar]
     if collar is None:
         found.append(doubt_of_undeclared(scene, points))
-    found.append(doubt_of_stretch(scene) if trained else None)
+    found.append(None if trained is None else doubt_of_stretch(scene, trained=trained))
     return [line for line in found if line is not None]
 
 
@@ -238,21 +213,3 @@ def doubts_of_ground(folder: Path, *, side: int, trained: float) -> list[str]:
     if len(found) > 1:
         return [f"{len(found)} of {len(lines)} images that were looked at; {found[0]}"]
     return found
-
-
-def _samples(scene: Scene, *, units: bool = True) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Read small windows on a grid: values, in units or as stored, and where they are known."""
-    height, width = scene.size
-    xs = np.linspace(0, max(0, width - _SIDE), _ACROSS, dtype=int).tolist()
-    ys = np.linspace(0, max(0, height - _SIDE), _ACROSS, dtype=int).tolist()
-    places = dict.fromkeys((x, y) for x in xs for y in ys)
-    return [_window(scene, x, y, units=units) for x, y in places]
-
-
-def _window(
-    scene: Scene, x: int, y: int, *, side: int = _SIDE, units: bool = True
-) -> tuple[np.ndarray, np.ndarray]:
-    height, width = scene.size
-    window = Window(x, y, min(side, width - x), min(side, height - y))
-    values, known = scene.stored(window)
-    return (in_units(scene.dataset, values, scene.bands) if units else values), known

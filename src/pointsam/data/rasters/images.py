@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from pointsam.data.rasters.no_raster import refuse_device, what_instead
 from pointsam.data.rasters.opening import head_of, open_raster, raster_kind, within
 from pointsam.data.rasters.tiff_images import named_colours
 from pointsam.errors import DAMAGED, InputError, in_words
@@ -238,15 +239,13 @@ def _read_upright(path: Path) -> Image.Image:
 def _fault(path: Path, error: Exception) -> InputError:
     """Give the error for a file that Pillow does not read."""
     if isinstance(error, UnidentifiedImageError):
-        raster = is_image(path)
-        return InputError(
-            f"{path} is not an image that can be read; "
-            + (
-                "rasters of many bands are made 8-bit RGB by 'pointsam data images'."
-                if raster
-                else "other formats are made a GeoTIFF by gdal_translate."
-            )
-        )
+        told = "is not an image that can be read; "
+        if is_image(path):
+            told += "rasters of many bands are made 8-bit RGB by 'pointsam data images'"
+        else:
+            told += "other formats are made a GeoTIFF by gdal_translate"
+            told = what_instead(path, head_of(path)) or told
+        return InputError(f"{path} {told}.")
     if ("decoder" in str(error) and "not available" in str(error)) or _gdal_reads(path):
         return InputError(
             f"{path} is packed in a way that is not read here ({in_words(error)}): "
@@ -288,11 +287,13 @@ def why_missing(path: Path) -> str:
     """Give the error for a missing image, which names a file of similar name."""
     if path.is_dir():
         return f"no image {path}: it is a folder; give a file, such as a GeoTIFF."
+    refuse_device(path)
+    if path.is_symlink():
+        return f"no image {path}: it is a link to {path.readlink()}, which is not there."
     names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    alike = [name for name in names if name != path.name and name.lower() == path.name.lower()]
+    alike = [name for name in names if name.lower() == path.name.lower()]
     if alike:
         return f"no image {path}: there is {alike[0]}, upper and lower case differ."
-    other = next((name for name in names if same_name(name, path.name)), None)
-    if other is not None:
+    if other := next((name for name in names if same_name(name, path.name)), None):
         return f"no image {path}: there is {other}, whose name is written otherwise; use that name."
     return f"no image {path}: check the image folder and the file name."

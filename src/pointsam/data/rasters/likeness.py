@@ -6,7 +6,7 @@ from pathlib import Path
 import rasterio
 from rasterio.enums import ColorInterp
 
-from pointsam.data.rasters.band_values import bands_exist, kind_of, natural_bands
+from pointsam.data.rasters.band_values import bands_exist, kind_of, natural_bands, plain_bands
 from pointsam.data.rasters.opening import open_raster
 from pointsam.data.rasters.stretching import Stretch, other_kind
 from pointsam.errors import InputError
@@ -69,13 +69,37 @@ def doubts_of_colours(paths: Sequence[Path], stretch: Stretch, *, remedy: str) -
     ]
 
 
+def doubts_of_order(paths: Sequence[Path]) -> list[str]:
+    """Say which images of many bands do not tell which of them are colours; one line for all.
+
+    Some satellites store blue first, some red, and some a band that is no colour.
+
+    Args:
+        paths: of the images, whose first three bands are shown.
+    """
+    found = []
+    for path in paths:
+        with open_raster(path, typed=True) as raster:
+            names = [raster.descriptions[band - 1] or f"{band}" for band in plain_bands(raster)]
+            if len(names) > 3 and named_bands(raster) is None:
+                found.append((path, names))
+    if not found:
+        return []
+    path, names = found[0]
+    more = f" (and {len(found) - 1} more files)" if len(found) > 1 else ""
+    return [
+        f"{path}{more} calls none of its {len(names)} bands red, green or blue: its first three "
+        f"({', '.join(names[:3])}) are shown so; say which are with --bands R,G,B"
+    ]
+
+
 def named_bands(raster: rasterio.DatasetReader) -> tuple[int, int, int] | None:
     """Give the bands that a raster names as red, green and blue; None where it names none."""
     bands = natural_bands(raster)
     meanings = raster.colorinterp
     if len({*bands}) < 3:
         return None
-    plain = [n for n, meaning in enumerate(meanings, start=1) if meaning != ColorInterp.alpha]
+    plain = plain_bands(raster)
     names = {(name or "").strip().lower() for name in raster.descriptions}
     if list(bands) != plain[:3] or {*_COLOURS} <= {*meanings} or names >= _NAMES:
         return bands

@@ -19,6 +19,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from pointsam.data.rasters.full_disk import of_writing
+from pointsam.data.rasters.no_raster import refuse_device, what_instead
 from pointsam.data.rasters.remote import Source, content_of
 from pointsam.errors import InputError, in_words
 from pointsam.files import refuse_bytes_in_name, sha256_of, size_and_time
@@ -83,6 +84,7 @@ def head_of(path: Path) -> bytes:
     Raises:
         InputError: it cannot be read.
     """
+    refuse_device(path)
     try:
         with path.open("rb") as stream:
             return stream.read(_HEAD)
@@ -213,10 +215,9 @@ def _driver(path: Path, *, typed: bool) -> str:
             )
         _check_mosaic(path)
         return "VRT"
-    raise InputError(
-        f"{path} is no raster that is read ({', '.join(_FIRST_BYTES)}, WEBP or ENVI): write it as "
-        "a GeoTIFF with gdal_translate."
-    )
+    kinds = f"{', '.join(_FIRST_BYTES)}, WEBP or ENVI"
+    usual = f"is no raster that is read ({kinds}): write it as a GeoTIFF with gdal_translate"
+    raise InputError(f"{path} {what_instead(path, head) or usual}.")
 
 
 def raster_kind(path: Path, head: bytes) -> str | None:
@@ -226,8 +227,8 @@ def raster_kind(path: Path, head: bytes) -> str | None:
             return driver
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
-    if head.lstrip().startswith(b"<"):
-        return None  # XML is no image, even with an ENVI header beside it
+    if head.lstrip().startswith(b"<") or (head[:4] == b"ENVI" and path.suffix.lower() == ".hdr"):
+        return None  # XML and the header itself are no images, even with an ENVI header beside
     headers = (path.with_suffix(".hdr"), path.with_name(f"{path.name}.hdr"))
     if any(header.is_file() and head_of(header).startswith(b"ENVI") for header in headers):
         return "ENVI"

@@ -17,6 +17,7 @@ from pointsam.data.rasters.band_values import (
     kind_of,
     known_pixels,
     natural_bands,
+    refuse_no_scale,
     refuse_other_colours,
     undeclared_in,
 )
@@ -182,6 +183,7 @@ def open_scene(
         refuse_control_points(path, dataset)
         _refuse_turned(path, dataset)
         chosen = bands or natural_bands(dataset)
+        refuse_no_scale(path, dataset, stretch.bands if isinstance(stretch, Stretch) else chosen)
         if isinstance(stretch, Stretch):
             shown = stretch
         elif stretch is not None:

@@ -17,6 +17,7 @@ from pointsam.data.rasters.band_values import (
     known_pixels,
     natural_bands,
     natural_range,
+    refuse_no_scale,
     refuse_other_colours,
 )
 from pointsam.data.rasters.images import can_be_shown, orientation, read_transparent, turn_upright
@@ -179,7 +180,8 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
             return
         check_bands(path, raster, stretch.bands)
         refuse_other_colours(path, raster)
-        turn = 1 if raster.crs else orientation(path)
+        placed = raster.crs is not None or not raster.transform.is_identity
+        turn = 1 if placed else orientation(path)
         if output.suffix.lower() == ".png" or turn > 1:
             whole = Window(0, 0, raster.width, raster.height)
             shown = turn_upright(_shown(raster, whole, stretch), turn)
@@ -187,7 +189,7 @@ def convert_image(path: Path, output: Path, stretch: Stretch) -> None:
             return
         profile = {"driver": "GTiff", "count": 3, "dtype": "uint8", "photometric": "RGB"}
         profile |= {"height": raster.height, "width": raster.width, "compress": "deflate"}
-        place = {"transform": raster.transform, "crs": raster.crs} if raster.crs else {}
+        place = {"transform": raster.transform, "crs": raster.crs} if placed else {}
         with rasterio.open(output, "w", **profile, **place) as out:
             for top in range(0, raster.height, _STRIP):
                 rows = min(_STRIP, raster.height - top)
@@ -206,6 +208,7 @@ def check_bands(path: Path, raster: rasterio.DatasetReader, bands: tuple[int, in
         raise InputError(f"{path} has {raster.count} bands, not {missing}; they count from 1.")
     if any(np.issubdtype(raster.dtypes[band - 1], np.complexfloating) for band in bands):
         raise InputError(f"{path} holds complex numbers: write their amplitude first.")
+    refuse_no_scale(path, raster, bands)
 
 
 def _shown(

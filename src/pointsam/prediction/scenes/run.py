@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 
 from pointsam.data.rasters.opening import raster_hash
 from pointsam.data.rasters.scene import Scene
@@ -75,6 +76,8 @@ class SceneSummary:
     objects: int
     empty: int
     """Objects without a mask."""
+    removed: int
+    """Objects with a mask of which the rules for polygons leave nothing."""
     cut: int
     """Objects that may go on beyond their largest window."""
     outside: int
@@ -185,6 +188,7 @@ class SceneRun:
         return SceneSummary(
             objects=len(objects),
             empty=int((outlines.area_px == 0).sum()),
+            removed=int((shapely.is_empty(outlines.polygons) & (outlines.area_px > 0)).sum()),
             cut=sum(mask.cut for mask in masks),
             outside=len(self._points.outside),
             windows=len(self.windows),

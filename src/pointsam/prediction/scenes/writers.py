@@ -124,6 +124,9 @@ FORMATS = {
 }
 """By the names of ``--format``."""
 
+POLYGONS = ("gpkg", "geojson", "shp", "fgb")
+"""Formats that hold polygons; the others hold masks as they are."""
+
 USUAL = ("gpkg", "geojson", "cog")
 """Formats that are written unless others are asked for."""
 
