@@ -218,8 +218,9 @@ def test_what_cannot_be_is_said(scene, clicks, tmp_path, capsys):
     ]
     for arguments, said in cases:
         assert train(arguments[0], arguments[1], tmp_path / "run", *arguments[2:]) == 2
-        [line] = capsys.readouterr().err.splitlines()
+        *notes, line = capsys.readouterr().err.splitlines()
         assert said in line, line
+        assert all(note.startswith("pointsam: note: ") for note in notes), notes
         assert not (tmp_path / "run").exists()
 
 
