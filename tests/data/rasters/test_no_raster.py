@@ -15,7 +15,7 @@ from pointsam.cli.main import main
         ("a.tif", b"\0" * 5000, "begins with zeros"),
         ("a.tif", b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs pull"),
         ("a.tif", b"<!DOCTYPE html><html>Log in</html>", "a page of a web site"),
-        ("a.tif.gz", gzip.compress(b"II*\0"), "is packed: unpack it"),
+        ("a.tif.gz", gzip.compress(b"II*\0", mtime=0), "is packed: unpack it"),
         ("S2A.zip", b"PK\x03\x04 and so on", "is packed: unpack it"),
         ("MTD_MSIL2A.xml", b"<?xml version='1.0'?><product/>", "is XML, as lies beside"),
         ("a.hdr", b"ENVI\nsamples = 4\n", "is the header of an ENVI raster"),
