@@ -14,7 +14,7 @@ AUTOMATIC_OPTIONS = ("min_iou", "min_stability", "max_overlap", "rank_by")
 """The options below, by their name among the arguments."""
 
 GRID_ENDINGS = (*ENDINGS, ".gif", ".jfif", ".jpe", ".j2k")
-"""Of files that are segmented without clicks: a folder may hold a few kinds that clicks name."""
+"""Of the images of a folder that ``--grid`` takes: those of other commands, and a few more."""
 
 USUAL = AutomaticSettings()
 

@@ -31,7 +31,7 @@ def as_meant(word: str) -> str:
 
 
 def refuse_empty(words: Sequence[str]) -> None:
-    """Refuse a value of no letter, which would name the working folder where a path is meant.
+    """Refuse an empty value, which would name the working folder where a path is meant.
 
     A shell gives one for ``--output "$NAME"`` where NAME is not set.
 
@@ -40,7 +40,7 @@ def refuse_empty(words: Sequence[str]) -> None:
     """
     for before, word in zip(["", *words], words, strict=False):
         option, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
-        empty = not value.strip() and (word == value or word.endswith("="))
-        if empty and option not in _MAY_BE_EMPTY:
+        given = "=" in word or not word.startswith("--")
+        if given and not value.strip() and option not in _MAY_BE_EMPTY:
             told = f"{option} has" if option.startswith("-") else "there is"
             raise InputError(f"{told} an empty value: is a variable of the shell not set?")

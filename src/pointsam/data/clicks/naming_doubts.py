@@ -13,7 +13,7 @@ _MARKS = {"0", "1"}
 """Classes that may be labels, where there are no others."""
 
 _NO_POSITIVES = 1
-"""Positive clicks of an object that says nothing of what joins them."""
+"""Positive clicks of an object that one click alone is on: its name joins nothing."""
 
 
 def doubtful_classes(classes: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ from pointsam.data.rasters.band_values import (
 from pointsam.data.rasters.data_under_clicks import listed
 from pointsam.data.rasters.georeference import pixel_metres, read_georeference
 from pointsam.data.rasters.images import list_images, opened
-from pointsam.data.rasters.looking import SIDE, samples, window_of
+from pointsam.data.rasters.looking import LOOKED_AT, SIDE, in_one_line, samples, window_of
 from pointsam.data.rasters.opening import open_raster
 from pointsam.data.rasters.scene import Scene
 from pointsam.data.rasters.scene_points import ScenePoints
@@ -31,9 +31,6 @@ only a usual value for no data is pointed out there."""
 
 _MIN_CORNER = 12
 """Pixels along the side of a corner."""
-
-_LOOKED_AT = 20
-"""Images of a folder whose ground size is read."""
 
 _ANIMATED = ("PNG", "WEBP")
 """Formats, beside TIFF, whose further pictures are as much an image as the first.
@@ -202,14 +199,11 @@ def doubts_of_ground(folder: Path, *, side: int, trained: float) -> list[str]:
         trained: metres on the ground of one pixel of the model in training.
     """
     lines = []
-    for path in list_images(folder)[:_LOOKED_AT]:
+    for path in list_images(folder)[:LOOKED_AT]:
         place = None
         with suppress(InputError):  # what cannot be read is said where it is read
             place = read_georeference(path)
         metres = None if place is None else pixel_metres(place.transform, place.size, place.crs)
         if place is not None and metres is not None:
             lines.append(doubt_of_ground(str(path), metres * max(place.size) / side, trained))
-    found = [line for line in lines if line is not None]
-    if len(found) > 1:
-        return [f"{len(found)} of {len(lines)} images that were looked at; {found[0]}"]
-    return found
+    return in_one_line(lines)

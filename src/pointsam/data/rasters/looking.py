@@ -1,5 +1,7 @@
 """Reads small windows of a scene, from which all of it is judged; one of any size takes as long."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from rasterio.windows import Window
 
@@ -11,6 +13,17 @@ SIDE = 64
 
 _ACROSS = 5
 """Windows along each side."""
+
+LOOKED_AT = 20
+"""Images of a folder that are looked at."""
+
+
+def in_one_line(doubts: Sequence[str | None]) -> list[str]:
+    """Give the first doubt of the images that were looked at, and how many of them have one."""
+    found = [line for line in doubts if line is not None]
+    if len(found) > 1:
+        return [f"{len(found)} of {len(doubts)} images that were looked at; {found[0]}"]
+    return found
 
 
 def samples(scene: Scene, *, units: bool = True) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from rasterio.windows import Window
 
-from pointsam.data.rasters.looking import SIDE, places, samples
+from pointsam.data.rasters.looking import LOOKED_AT, SIDE, in_one_line, places, samples
 from pointsam.data.rasters.scene import Scene, open_scene
 from pointsam.data.rasters.stretching import Stretch
 from pointsam.errors import InputError
@@ -17,9 +17,6 @@ _FLAT = 26
 
 _NO_ALPHA = 0.5
 """Share of the pixels of an alpha band, neither clear nor full, from which it looks like none."""
-
-_LOOKED_AT = 20
-"""Images of a folder that are looked at."""
 
 
 def doubt_of_stretch(scene: Scene, *, trained: bool) -> str | None:
@@ -58,13 +55,10 @@ def doubts_of_values(paths: Sequence[Path], stretch: Stretch) -> list[str]:
         stretch: that they are shown by, and that was not found in them.
     """
     lines = []
-    for path in paths[:_LOOKED_AT]:
+    for path in paths[:LOOKED_AT]:
         with suppress(InputError), open_scene(path, stretch=stretch) as scene:
             lines.append(doubt_of_stretch(scene, trained=False))
-    found = [line for line in lines if line is not None]
-    if len(found) > 1:
-        return [f"{len(found)} of {len(lines)} images that were looked at; {found[0]}"]
-    return found
+    return in_one_line(lines)
 
 
 def doubt_of_alpha(scene: Scene) -> str | None:
